@@ -1,0 +1,33 @@
+"""The errors that `lvc` raises: what was expected, and where."""
+
+
+class LvcError(Exception):
+    """Base of all errors of this library; `str()` is one line for a person."""
+
+
+class InputError(LvcError):
+    """A video, picture or data set cannot be read, or holds nothing to read."""
+
+
+class FormatError(LvcError):
+    """Bytes are not a valid `.lvc` file: says the offset and what was expected there."""
+
+    def __init__(self, message: str, *, offset: int | None = None):
+        super().__init__(message if offset is None else f"{message} (at byte {offset})")
+        self.offset = offset
+
+
+class ModelError(LvcError):
+    """A model is missing, is another one than asked for, or its weights do not fit."""
+
+
+class OptionError(LvcError):
+    """Options that make no sense, alone or together: says why."""
+
+
+class OutputError(LvcError):
+    """The output cannot be written, exists already, or is also the input."""
+
+
+class DisplayError(LvcError):
+    """There is no display to open a window on."""

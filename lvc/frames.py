@@ -1,0 +1,67 @@
+"""Values that travel between the rooms: geometry and batches of frames with their timestamps."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from lvc.errors import OptionError
+
+MAX_SIDE = 16_384
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Width and height of a frame in pixels, each from 1 to 16,384."""
+
+    width: int
+    height: int
+
+    def __post_init__(self):
+        for name, side in (("width", self.width), ("height", self.height)):
+            if not (isinstance(side, int) and 1 <= side <= MAX_SIDE):
+                raise OptionError(f"{name} must be a whole number from 1 to {MAX_SIDE}, not {side!r}")
+
+    @classmethod
+    def parse(cls, text: str) -> "Geometry":
+        """Reads "200x160" (width x height)."""
+        sides = text.lower().split("x")
+        if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
+            raise OptionError(f"a size is written WIDTHxHEIGHT, as in 200x160, not {text!r}")
+        return cls(int(sides[0]), int(sides[1]))
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Frames in RGB with exact presentation timestamps.
+
+    data: uint8 [T, 3, H, W]; often a view of [T, H, W, 3] memory.
+    pts: T whole numbers, in units of time_base seconds, strictly increasing.
+    """
+
+    data: np.ndarray
+    pts: tuple[int, ...]
+    time_base: Fraction
+
+    def __post_init__(self):
+        if self.data.dtype != np.uint8 or self.data.ndim != 4 or self.data.shape[1] != 3:
+            raise ValueError(f"frames must be uint8 [T, 3, H, W], not {self.data.dtype} {list(self.data.shape)}")
+        if len(self.pts) != len(self.data):
+            raise ValueError(f"{len(self.data)} frames with {len(self.pts)} timestamps")
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(width=self.data.shape[3], height=self.data.shape[2])
+
+    @property
+    def pts_seconds(self) -> tuple[Fraction, ...]:
+        return tuple(pts * self.time_base for pts in self.pts)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        return f"FrameBatch({len(self)} frames of {self.geometry}, pts {self.pts[:1]}…{self.pts[-1:]} x {self.time_base} s)"
