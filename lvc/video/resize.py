@@ -1,0 +1,49 @@
+"""Pictures of any size to pictures of one size, by averaging over areas."""
+
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from lvc.frames import Geometry
+
+
+class AreaScaler:
+    """Converts decoded frames to RGB of one geometry, area-averaged, in one pass of swscale.
+
+    The planes are averaged before they are converted to RGB: on 1080p to 200x160 that takes 0.5 ms, where
+    conversion at full size and OpenCV's INTER_AREA take 9 ms. Into planar GBR, because into packed RGB
+    swscale halves the chroma of the small picture. Matrix and range are those the frame names; FFmpeg's
+    default, BT.601 of limited range, where it names none.
+    """
+
+    def __init__(self, geometry: Geometry):
+        self.geometry = geometry
+        self.reformatter = VideoReformatter()
+
+    def scale_into(self, frame, picture: np.ndarray, rotation: int = 0) -> None:
+        """Writes `frame` (an av.VideoFrame) turned by `rotation` degrees counterclockwise into picture, uint8 [3, H, W]."""
+        sides = (self.geometry.width, self.geometry.height)
+        width, height = sides if rotation % 180 == 0 else sides[::-1]
+        scaled = self.reformatter.reformat(
+            frame, width, height, "gbrp", interpolation="AREA", dst_color_range="JPEG"
+        )
+        for plane, channel in zip(scaled.planes, (1, 2, 0)):  # green, blue, red
+            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
+            picture[channel] = np.rot90(rows, rotation // 90) if rotation else rows
+
+
+def resize(frames: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Area-averages pictures, uint8 [T, H, W, 3], to uint8 [T, geometry.height, geometry.width, 3].
+
+    Enlarging interpolates linearly.
+    """
+    resized = np.empty((len(frames), geometry.height, geometry.width, 3), np.uint8)
+    for source, target in zip(frames, resized):
+        shrinks = geometry.width <= source.shape[1] and geometry.height <= source.shape[0]
+        cv2.resize(
+            source,
+            (geometry.width, geometry.height),
+            dst=target,
+            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+        )
+    return resized

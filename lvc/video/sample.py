@@ -1,0 +1,90 @@
+"""Some frames of a recording, at one size, with their exact timestamps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+
+import numpy as np
+
+from lvc.errors import InputError, OptionError
+from lvc.frames import FrameBatch, Geometry
+from lvc.video.demux import opened_video, rotation_of
+from lvc.video.resize import AreaScaler
+
+DEFAULT_GEOMETRY = Geometry(width=200, height=160)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames of a recording, and at which size: every N-th decoded frame, or `fps` frames a second.
+
+    every: from 1; None with `fps`. fps: frames a second by timestamp (the first frame at or after each
+    tick; a slower recording gives each of its frames once), above 0; None with `every`.
+    Raises OptionError unless exactly one is given.
+    """
+
+    every: int | None = 10
+    fps: Fraction | None = None
+    geometry: Geometry = DEFAULT_GEOMETRY
+
+    def __post_init__(self):
+        if (self.every is None) == (self.fps is None):
+            raise OptionError("frames are sampled by number (every) or by time (fps): give exactly one of them")
+        if self.every is not None and not (isinstance(self.every, int) and self.every >= 1):
+            raise OptionError(f"every must be a whole number from 1, not {self.every!r}")
+        if self.fps is not None and not self.fps > 0:
+            raise OptionError(f"fps must be above 0, not {self.fps}")
+
+
+def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: int = 0) -> Iterator[FrameBatch]:
+    """Decodes a recording and yields its sampled frames, RGB, in batches of at most `batch`.
+
+    The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in the stream's time base. Memory does
+    not grow with the recording. threads: of the decoder; 0 means as many as the machine has cores.
+    Raises InputError for a file that cannot be read, has no video, breaks off with an error, holds no picture,
+    or has timestamps that run backwards.
+    """
+    path = Path(path)
+    geometry = sampling.geometry
+    scaler = AreaScaler(geometry)
+    shape = (batch, 3, geometry.height, geometry.width)
+    with opened_video(path, threads=threads) as (container, stream):
+        time_base = Fraction(stream.time_base)
+        data, pts = np.empty(shape, np.uint8), []
+        latest = None
+        for frame, frame_pts in chosen_frames(timed_frames(container, stream), sampling, time_base):
+            if latest is not None and frame_pts <= latest:
+                raise InputError(f"{path}: timestamps run backwards: {frame_pts} after {latest}, in units of {time_base} s")
+            latest = frame_pts
+            scaler.scale_into(frame, data[len(pts)], rotation_of(frame, path))
+            pts.append(frame_pts)
+            if len(pts) == batch:
+                yield FrameBatch(data, tuple(pts), time_base)
+                data, pts = np.empty(shape, np.uint8), []
+        if latest is None:
+            raise InputError(f"{path}: holds no picture that can be decoded")
+        if pts:
+            yield FrameBatch(data[: len(pts)], tuple(pts), time_base)
+
+
+def timed_frames(container, stream):
+    """Yields `(frame, pts)` of all decoded frames; a stream without timestamps counts frames at its average rate."""
+    period = 1 / (Fraction(stream.average_rate or 25) * stream.time_base)
+    for number, frame in enumerate(container.decode(stream)):
+        yield frame, frame.pts if frame.pts is not None else round(number * period)
+
+
+def chosen_frames(frames, sampling: Sampling, time_base: Fraction):
+    """Keeps those of `(frame, pts)` that the sampling names."""
+    if sampling.every is not None:
+        yield from (entry for number, entry in enumerate(frames) if number % sampling.every == 0)
+        return
+    start, next_tick = None, 0
+    for frame, pts in frames:
+        start = pts if start is None else start
+        ticks = (pts - start) * time_base * sampling.fps
+        if ticks >= next_tick:
+            yield frame, pts
+            next_tick = floor(ticks) + 1
