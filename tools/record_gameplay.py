@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import random
 import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -122,9 +123,12 @@ def main() -> int:
         width, height = (int(side) for side in options.size.split("x"))
         takes = [Take(options.game, options.seed, options.seconds, options.output, width, height)]
     missing = [take for take in takes if not take.path.exists()]
-    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
-        for path in tqdm(pool.imap_unordered(record, missing), total=len(missing), unit="recording", file=sys.stderr):
-            print(path)
+    # An emulator that crashes takes its process along: an executor says so, where a Pool would wait for ever.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, mp_context=spawn) as workers:
+        jobs = [workers.submit(record, take) for take in missing]
+        for job in tqdm(as_completed(jobs), total=len(jobs), unit="recording", file=sys.stderr):
+            print(job.result())
     return 0
 
 

@@ -2,8 +2,12 @@
 
 import argparse
 import sys
+from fractions import Fraction
 
 from tqdm import tqdm
+
+from lvc.errors import OptionError
+from lvc.frames import Geometry
 
 PARTLY_DONE = 3  # exit code: some inputs failed and were named, the others are done
 
@@ -27,3 +31,29 @@ def say(text: str, *, quiet: bool) -> None:
     """Tells a person something, on stderr, so that stdout stays data."""
     if not quiet:
         print(text, file=sys.stderr)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="FILE", help="the weights, where the file's own are neither shipped nor in $LVC_MODELS")
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--every", type=int, metavar="N", help="keep every N-th frame (default 10)")
+    parser.add_argument("--fps", metavar="RATE", help="keep frames by time instead, as 3 or 30000/1001 a second")
+    parser.add_argument("--size", default="200x160", metavar="WxH", help="width x height of the kept frames (default %(default)s)")
+
+
+def sampling_of(options: argparse.Namespace):
+    """The Sampling that --every, --fps and --size ask for."""
+    from lvc.video.sample import Sampling
+
+    geometry = Geometry.parse(options.size)
+    if options.fps is None:
+        return Sampling(every=10 if options.every is None else options.every, geometry=geometry)
+    if options.every is not None:
+        raise OptionError("--every and --fps are two ways to choose frames: give one")
+    try:
+        rate = Fraction(options.fps)
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(f"--fps is a number as 3 or 30000/1001, not {options.fps!r}") from None
+    return Sampling(every=None, fps=rate, geometry=geometry)

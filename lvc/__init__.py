@@ -1,0 +1,44 @@
+"""lvc, a learned compressor for gameplay.
+
+    lvc.encode("game.mp4", "game.lvc", sampling=lvc.Sampling(every=10))
+    reader = lvc.open("game.lvc")
+    reader[17], reader[100:200:10], reader.get_frame_played_at(12.5)
+
+Names are loaded when they are first used, so that reading a file needs neither FFmpeg nor a display.
+"""
+
+from importlib import import_module
+
+from lvc.errors import DisplayError, FormatError, InputError, LvcError, ModelError, OptionError, OutputError
+from lvc.frames import FrameBatch, Geometry
+
+# public name: the module it lives in, and its name there
+_PUBLIC = {
+    "open": ("lvc.reader", "Reader"),
+    "Reader": ("lvc.reader", "Reader"),
+    "Writer": ("lvc.writer", "Writer"),
+    "encode": ("lvc.encode", "encode"),
+    "decode": ("lvc.decode", "decode"),
+    "Sampling": ("lvc.video.sample", "Sampling"),
+    "FrameStore": ("lvc.dataset.read", "FrameStore"),
+}
+
+__all__ = [
+    "DisplayError",
+    "FormatError",
+    "FrameBatch",
+    "Geometry",
+    "InputError",
+    "LvcError",
+    "ModelError",
+    "OptionError",
+    "OutputError",
+    *_PUBLIC,
+]
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'lvc' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    return getattr(import_module(module), attribute)

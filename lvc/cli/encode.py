@@ -1,0 +1,104 @@
+"""`lvc encode`: a recording becomes a `.lvc` file."""
+
+import argparse
+import json
+from pathlib import Path
+
+from lvc import checkpoints
+from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say
+from lvc.errors import LvcError, OptionError, OutputError
+
+SUMMARY = "code recordings into .lvc files"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="*", metavar="VIDEO", help="recordings that FFmpeg reads")
+    parser.add_argument("-i", "--input", action="append", default=[], metavar="VIDEO", help="the same, as an option")
+    parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several recordings a folder (default: beside each, with .lvc)")
+    parser.add_argument("--model", default=checkpoints.DEFAULT, help="a shipped model's name (see `lvc models`) or a weights file (default: %(default)s)")
+    parser.add_argument("--crf", type=int, help="quality of models of many rates, 0 (best) to 63")
+    parser.add_argument("--quantiser", help="none, naive, scale, kmeans (default: what the weights were trained with)")
+    parser.add_argument("--entropy", help="raw, adaptive, factorised (default: what the weights were trained with)")
+    parser.add_argument("--keyint", default="64", help="frames from keyframe to keyframe, or seconds as in 20s (default %(default)s)")
+    add_sampling(parser)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s); the file is the same")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also measure the result: .html, .json or .csv")
+    parser.add_argument("--json", action="store_true", help="print what was made as JSON, one line a file")
+    add_overwrite(parser)
+    add_quiet(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    inputs = [Path(name) for name in (*options.inputs, *options.input)]
+    if not inputs:
+        raise OptionError("a recording to encode was expected: lvc encode game.mp4 -o game.lvc")
+    if options.report and len(inputs) > 1:
+        raise OptionError("--report takes one recording at a time")
+    failures = 0
+    for source in inputs:
+        try:
+            encode_one(source, output_of(source, options, several=len(inputs) > 1), options)
+        except LvcError as error:
+            if len(inputs) == 1:
+                raise
+            failures += 1
+            say(f"lvc encode: {error}", quiet=False)
+    if failures:
+        say(f"lvc encode: {failures} of {len(inputs)} recordings failed", quiet=False)
+        return PARTLY_DONE if failures < len(inputs) else 1
+    return 0
+
+
+def output_of(source: Path, options: argparse.Namespace, *, several: bool) -> Path:
+    if options.output is None:
+        return source.with_suffix(".lvc")
+    if several or options.output.is_dir():
+        if not options.output.is_dir():
+            raise OutputError(f"{options.output}: a folder that exists was expected, for several recordings")
+        return options.output / (source.stem + ".lvc")
+    return options.output
+
+
+def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
+    from lvc.encode import encode
+    from lvc.video.demux import probe
+
+    if options.never_overwrite and output.exists():
+        say(f"{output}: exists already, left as it is", quiet=options.quiet)
+        return
+    sampling = sampling_of(options)
+    info = probe(source)
+    with progress(quiet=options.quiet, total=sampling.expected_frames(info), unit="frame", description=source.name) as bar:
+        made = encode(
+            source,
+            output,
+            sampling=sampling,
+            model=options.model,
+            quantiser={"name": options.quantiser} if options.quantiser else None,
+            entropy={"name": options.entropy} if options.entropy else None,
+            crf=options.crf,
+            keyint=keyint_of(options.keyint, sampling, info),
+            device=options.device,
+            overwrite=options.overwrite,
+            progress=bar.update,
+        )
+    ratio = made.raw_bytes / made.file_bytes
+    if options.json:
+        print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model}))
+    say(f"{made.path}: {made.frames} frames in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), model {made.model}", quiet=options.quiet)
+    if options.report:
+        from lvc.cli.report import write_reports
+
+        write_reports(output, source, [options.report], model=options.model, overwrite=options.overwrite, quiet=options.quiet)
+
+
+def keyint_of(text: str, sampling, info) -> int:
+    """Reads a keyframe interval in frames ("64"), or in seconds ("20s") of sampled frames."""
+    try:
+        if not text.endswith("s"):
+            return int(text)
+        seconds = float(text[:-1])
+    except ValueError:
+        raise OptionError(f"--keyint is a number of frames, or of seconds as in 20s, not {text!r}") from None
+    period = float(sampling.nominal_ticks(info) * info.time_base)
+    return max(1, round(seconds / period))

@@ -1,0 +1,171 @@
+"""The one walk between frames and groups of packets, for every model, quantiser and entropy model.
+
+frames -> model.analyse -> quantise -> code -> packets, and back. Which symbols a file holds is decided in whole numbers;
+only synthesis works in floats, so machines may differ by a level in a pixel, never in a symbol.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lvc.checkpoints import Checkpoint
+from lvc.container.layout import Packet
+from lvc.entropy import priors
+from lvc.entropy.coder import SymbolReader, SymbolWriter
+from lvc.errors import FormatError, OptionError
+from lvc.frames import Geometry
+from lvc.models.temporal import CRF_LEVELS, Temporal
+from lvc.prediction import PredictedLatents
+from lvc.quantize import Quantised, check_combination
+from lvc.quantize import build as build_quantiser
+
+DEFAULT_CRF = 24
+BATCH = 16  # frames that pass through the networks at once: bounds the memory
+SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hold them
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser."""
+
+    symbols: np.ndarray
+    parameters: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+
+class Codec:
+    """A model, a quantiser and an entropy model at one frame geometry.
+
+    quantiser and entropy: specs (JSON objects with a name), by default those the weights were trained with.
+    crf: 0 (best) to 63 for models of many rates, else None. Raises OptionError for what cannot go together.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        geometry: Geometry,
+        quantiser: dict | None = None,
+        entropy: dict | None = None,
+        crf: int | None = None,
+        device: str | torch.device = "cpu",
+    ):
+        self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
+        self.model = checkpoint.model.to(self.device).eval()
+        self.predicts = isinstance(self.model, Temporal)
+        self.quantiser_spec = quantiser or checkpoint.quantiser
+        self.entropy_spec = entropy or checkpoint.entropy
+        self.crf = self._checked_crf(crf)
+        self.quantiser = build_quantiser(**self.quantiser_spec)
+        check_combination(checkpoint, self.quantiser_spec, self.entropy_spec)
+        self.latent_shape = tuple(self.model.latent_shape(geometry))
+        if self.predicts:
+            self.model.prior.freeze()
+
+    def _checked_crf(self, crf: int | None) -> int | None:
+        if not self.predicts:
+            if crf is not None:
+                raise OptionError(f"crf is for models of many rates; {self.checkpoint.name} has one rate (choose another quantiser)")
+            return None
+        crf = DEFAULT_CRF if crf is None else crf
+        if not (isinstance(crf, int) and 0 <= crf < CRF_LEVELS):
+            raise OptionError(f"crf must be a whole number from 0 (best) to {CRF_LEVELS - 1}, not {crf!r}")
+        return crf
+
+    # Frames and latents
+
+    @torch.inference_mode()
+    def analyse(self, frames: np.ndarray) -> Latents:
+        """Quantised latents of frames uint8 [T, 3, H, W]."""
+        parts = []
+        for start in range(0, len(frames), BATCH):
+            batch = torch.from_numpy(np.ascontiguousarray(frames[start : start + BATCH])).to(self.device)
+            batch = (batch.float() / 255).contiguous(memory_format=torch.channels_last)
+            parts.append(self.quantiser.quantise(self.model.analyse(batch, **self._rate(len(batch)))))
+        symbols = np.concatenate([part.symbols.cpu().numpy() for part in parts])
+        parameters = np.concatenate([part.parameters.cpu().numpy() for part in parts])
+        if self.predicts:
+            symbols = symbols.clip(-SYMBOL_LIMIT, SYMBOL_LIMIT)
+        return Latents(symbols, parameters)
+
+    @torch.inference_mode()
+    def synthesise(self, latents: Latents) -> np.ndarray:
+        """Frames uint8 [T, 3, H, W], in [T, H, W, 3] memory."""
+        height, width = self.geometry.height, self.geometry.width
+        frames = np.empty((len(latents), height, width, 3), np.uint8)
+        for start in range(0, len(latents), BATCH):
+            symbols = torch.from_numpy(latents.symbols[start : start + BATCH]).to(self.device)
+            parameters = torch.from_numpy(latents.parameters[start : start + BATCH]).to(self.device)
+            values = self.quantiser.dequantise(symbols, parameters)
+            pixels = self.model.synthesise(values, **self._rate(len(values)))[:, :, :height, :width]
+            pixels = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
+            frames[start : start + BATCH] = pixels.permute(0, 2, 3, 1).cpu().numpy()
+        return frames.transpose(0, 3, 1, 2)
+
+    def _rate(self, count: int) -> dict:
+        return {"crf": torch.full((count,), float(self.crf), device=self.device)} if self.predicts else {}
+
+    # Latents and packets
+
+    def encode(self, latents: Latents) -> tuple[tuple[Packet, ...], int]:
+        """Packets of one group of frames, and the CRC-32 of their symbols."""
+        coding = self._coding()
+        packets, start = [], 0
+        for count in self.packet_runs(len(latents)):
+            run = range(start, start + count)
+            writer = SymbolWriter()
+            for number in run:
+                coding.code_frame(latents.symbols[number], writer, self.latent_shape)
+            parameters = latents.parameters[start : start + count].astype("<f4").tobytes()
+            packets.append(Packet(frame_count=count, payload=parameters + writer.finish()))
+            start += count
+        return tuple(packets), symbols_digest(latents.symbols)
+
+    def decode(self, packets: tuple[Packet, ...], *, stop: int | None = None) -> Latents:
+        """Latents of the first `stop` frames of a group (all by default); raises FormatError for impossible payloads."""
+        total = sum(packet.frame_count for packet in packets)
+        stop = total if stop is None else stop
+        coding = self._coding()
+        symbols = np.empty((stop, *self.latent_shape), np.int32)
+        width = self.quantiser.parameter_count
+        parameters = np.empty((stop, width), np.float32)
+        number = 0
+        for packet in packets:
+            if number >= stop:
+                break
+            head = 4 * width * packet.frame_count
+            if len(packet.payload) < head:
+                raise FormatError(f"a packet of {len(packet.payload)} bytes is too short for {packet.frame_count} frames of {self.quantiser.name} parameters")
+            values = np.frombuffer(packet.payload[:head], "<f4").reshape(packet.frame_count, width)
+            reader = SymbolReader(packet.payload[head:])
+            for place in range(min(packet.frame_count, stop - number)):
+                symbols[number] = coding.code_frame(None, reader, self.latent_shape)
+                parameters[number] = values[place]
+                number += 1
+        return Latents(symbols, parameters)
+
+    def packet_runs(self, count: int) -> Iterator[int]:
+        """How many frames each packet of a group of `count` holds: with prediction the keyframe, then all the others
+        in one stream, because a stream of its own costs a frame 3 bytes of 50."""
+        if not self.predicts:
+            yield from (1 for _ in range(count))
+        elif count:
+            yield 1
+            if count > 1:
+                yield count - 1
+
+    def _coding(self):
+        tables = self.checkpoint.tables
+        if self.predicts:
+            return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
+        return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
+
+
+def symbols_digest(symbols: np.ndarray) -> int:
+    """CRC-32 of symbols as little-endian int32, in order: tells a wrong model or a numeric fault from a right decode."""
+    return zlib.crc32(np.ascontiguousarray(symbols, "<i4").tobytes())

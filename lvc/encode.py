@@ -1,0 +1,81 @@
+"""From a recording to a `.lvc` file: demux, sample, resize, and one `Writer`."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvc import checkpoints
+from lvc.errors import InputError
+from lvc.output import check_output
+from lvc.video.demux import probe
+from lvc.video.sample import Sampling, sampled_frames
+from lvc.writer import DEFAULT_KEYINT, Writer
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What `encode` made: frames, bytes of the whole file, bytes of the same frames raw."""
+
+    path: Path
+    frames: int
+    file_bytes: int
+    raw_bytes: int
+    model: str
+
+
+def encode(
+    source: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    sampling: Sampling,
+    model: str | os.PathLike = checkpoints.DEFAULT,
+    quantiser: dict | None = None,
+    entropy: dict | None = None,
+    crf: int | None = None,
+    keyint: int = DEFAULT_KEYINT,
+    device: str = "cpu",
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Encoded:
+    """Codes the sampled frames of a video into a file; memory does not grow with the video's length.
+
+    progress is called with the number of new frames. Raises InputError, OptionError, ModelError or OutputError.
+    """
+    source, output = Path(source), Path(output)
+    check_output(output, overwrite=overwrite, inputs=(source,))
+    info = probe(source)
+    checkpoint = checkpoints.load(model, device=device)
+    writer = None
+    try:
+        for batch in sampled_frames(source, sampling):
+            if writer is None:
+                writer = Writer(
+                    output,
+                    geometry=batch.geometry,
+                    time_base=batch.time_base,
+                    frame_duration=sampling.nominal_ticks(info),
+                    model=checkpoint,
+                    quantiser=quantiser,
+                    entropy=entropy,
+                    crf=crf,
+                    keyint=keyint,
+                    device=device,
+                    source={"name": source.name, "width": info.width, "height": info.height, **sampling.as_json()},
+                    overwrite=overwrite,
+                    inputs=(source,),
+                )
+                writer.__enter__()
+            writer.write(batch)
+            if progress:
+                progress(len(batch))
+    except BaseException as error:
+        if writer is not None:
+            writer.__exit__(type(error), error, error.__traceback__)
+        raise
+    if writer is None:
+        raise InputError(f"{source}: has a video stream but not one frame")
+    writer.close()
+    frames = writer.frames_written
+    geometry = writer.geometry
+    return Encoded(output, frames, output.stat().st_size, frames * geometry.width * geometry.height * 3, checkpoint.name)

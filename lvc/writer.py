@@ -1,0 +1,111 @@
+"""`Writer`: frames in, one `.lvc` file out, a group at a time."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from lvc import checkpoints
+from lvc.codec import Codec
+from lvc.container.layout import Group, Header
+from lvc.container.writer import ContainerWriter
+from lvc.errors import OptionError
+from lvc.frames import FrameBatch, Geometry
+from lvc.output import written_whole
+
+DEFAULT_KEYINT = 64
+MAX_KEYINT = 4096  # bounds what one group costs in memory: 4096 frames of 200x160 latents are 130 MB
+
+
+class Writer:
+    """Codes frames as they come; holds one group in memory, and flushes each group when it is full.
+
+    The file grows as `<path>.part` and takes its name on `close()`. After an error, or a crash, the part file
+    stays, and `lvc verify --repair` makes a whole file of its complete groups.
+
+        with lvc.Writer("run.lvc", geometry=Geometry(200, 160), time_base=Fraction(1, 30), model="conv4") as writer:
+            writer.write(batch)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        *,
+        geometry: Geometry,
+        time_base: Fraction,
+        frame_duration: int = 1,
+        model: str | os.PathLike | checkpoints.Checkpoint,
+        quantiser: dict | None = None,
+        entropy: dict | None = None,
+        crf: int | None = None,
+        keyint: int = DEFAULT_KEYINT,
+        device: str = "cpu",
+        source: dict | None = None,
+        overwrite: bool = False,
+        inputs: tuple[Path, ...] = (),
+    ):
+        if not (isinstance(keyint, int) and 1 <= keyint <= MAX_KEYINT):
+            raise OptionError(f"keyint must be a whole number of frames from 1 to {MAX_KEYINT}, not {keyint!r}")
+        checkpoint = model if isinstance(model, checkpoints.Checkpoint) else checkpoints.load(model, device=device)
+        self.codec = Codec(checkpoint, geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, device=device)
+        self.geometry, self.time_base, self.keyint = geometry, time_base, keyint
+        self.header = Header(
+            width=geometry.width,
+            height=geometry.height,
+            time_base=time_base,
+            frame_duration=frame_duration,
+            keyint=keyint,
+            model={"name": checkpoint.name, "sha256": checkpoint.sha256},
+            quantiser=self.codec.quantiser_spec,
+            entropy=self.codec.entropy_spec,
+            source=source or {},
+            extra={} if self.codec.crf is None else {"crf": self.codec.crf},
+        )
+        self._waiting: list[np.ndarray] = []
+        self._waiting_pts: list[int] = []
+        self.frames_written = 0
+        self._output = written_whole(Path(path), overwrite=overwrite, inputs=inputs, keep_part=True)
+        self._file = open(self._output.__enter__(), "wb")
+        self._container = ContainerWriter(self._file, self.header)
+
+    def write(self, batch: FrameBatch) -> None:
+        """Adds frames of the writer's geometry and time base; timestamps must go up."""
+        if batch.geometry != self.geometry:
+            raise OptionError(f"frames are {batch.geometry}, and this file holds {self.geometry}")
+        if batch.time_base != self.time_base:
+            raise OptionError(f"timestamps are in {batch.time_base} s, and this file's in {self.time_base} s")
+        for number, pts in enumerate(batch.pts):
+            self._waiting.append(batch.data[number])
+            self._waiting_pts.append(pts)
+            if len(self._waiting) == self.keyint:
+                self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        packets, digest = self.codec.encode(self.codec.analyse(np.stack(self._waiting)))
+        self._container.write_group(Group(first_frame=self.frames_written, pts=tuple(self._waiting_pts), packets=packets, digest=digest))
+        self.frames_written += len(self._waiting)
+        self._waiting, self._waiting_pts = [], []
+
+    def close(self) -> None:
+        """Codes what is waiting, writes the index and gives the file its name."""
+        if self._output is None:
+            return
+        self._flush()
+        self._container.finish()
+        self._file.close()
+        output, self._output = self._output, None
+        output.__exit__(None, None, None)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None:
+            self.close()
+        elif self._output is not None:
+            self._file.close()
+            output, self._output = self._output, None
+            output.__exit__(kind, error, trace)
