@@ -65,7 +65,7 @@ class Codec:
         check_combination(checkpoint, self.quantiser_spec, self.entropy_spec)
         self.latent_shape = tuple(self.model.latent_shape(geometry))
         if self.predicts:
-            self.model.prior.freeze()
+            self.model.prior.prepare()
 
     def _checked_crf(self, crf: int | None) -> int | None:
         if not self.predicts:

@@ -6,7 +6,7 @@ One walk serves both directions: the encoder passes the symbols, the decoder pas
 import numpy as np
 import torch
 
-from lvc.entropy.tables import Tables
+from lvc.entropy.tables import Tables, from_probabilities
 from lvc.models.temporal import (
     ACTIVATION_SCALE,
     AFTER_KEY,
@@ -35,7 +35,7 @@ class PredictedLatents:
 
     def __init__(self, prior: IntegerPrior, copies: Tables, residuals: Tables, *, crf: int):
         self.prior, self.copies, self.residuals = prior, copies, residuals
-        self.device = next(prior.parameters()).device
+        self.device = next(prior.buffers()).device
         self.crf = torch.tensor([crf], device=self.device)
         self.near = self.far = None
         self.frames_coded = 0
@@ -50,7 +50,6 @@ class PredictedLatents:
         features = self.prior.trunk(self.near, self.far, torch.tensor([relation], device=self.device), self.crf)
         reference = self.near[0].to(torch.int32).cpu().numpy().reshape(shape[0], -1)
         known = self.near.clone()
-        known_flat = known.view(1, shape[0], rows, columns)
         result = np.empty((shape[0], rows * columns), np.int32)
         wanted = None if symbols is None else np.ascontiguousarray(symbols, np.int32).reshape(shape[0], -1)
         even = (np.add.outer(np.arange(rows), np.arange(columns)) % 2 == 0).ravel()
@@ -63,9 +62,8 @@ class PredictedLatents:
             here = None if wanted is None else wanted[start:stop, at].ravel()
             coded = self._code(here, reference[start:stop, at].ravel(), copy, mean, scale, coder)
             result[start:stop, at] = coded.reshape(stop - start, -1)
-            known_flat[0, start:stop] = torch.from_numpy(
-                np.where(even_or_all(index, even), result[start:stop], reference[start:stop]).astype(np.float32)
-            ).view(stop - start, rows, columns).to(self.device)
+            seen = result[start:stop] if index % 2 else np.where(even, result[start:stop], reference[start:stop])
+            known[0, start:stop] = torch.from_numpy(seen.astype(np.float32)).view(-1, rows, columns).to(self.device)
         self.far = known if relation == KEY else self.near
         self.near = known
         self.frames_coded += 1
@@ -93,18 +91,11 @@ def integers_at(values: torch.Tensor, places: np.ndarray) -> np.ndarray:
     return values[0].flatten(1).cpu().numpy()[:, places].astype(np.int32).ravel()
 
 
-def even_or_all(index: int, even: np.ndarray) -> np.ndarray:
-    """Which positions of a pass's channels are known after it: the even ones, or after the odd pass all."""
-    return even if index % 2 == 0 else np.ones_like(even)
-
-
 def prediction_tables() -> tuple[Tables, Tables]:
     """The tables that every prior's output means: (copy flags, residuals); computed once, stored with the weights."""
-    from lvc.entropy.tables import from_probabilities
-
     odds = (np.arange(COPY_LEVELS) - COPY_LEVELS // 2) * COPY_STEP
     differs = 1 / (1 + np.exp(odds))
-    copies = from_probabilities([np.array([1 - p, p]) for p in differs], [0] * COPY_LEVELS, escape=False)
+    copies = from_probabilities([(1 - p, p) for p in differs], [0] * COPY_LEVELS, escape=False)
     masses, lows = [], []
     for level in range(SCALE_LEVELS):
         scale = 2.0 ** (SCALE_LOWEST + level * SCALE_STEP)

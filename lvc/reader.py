@@ -199,25 +199,10 @@ class Reader:
         return self.get_frames_at(range(start, stop, step))
 
     def get_frame_played_at(self, seconds: float) -> Frame:
-        return self.get_frame_at(self.index_played_at(seconds))
+        return self.get_frame_at(self.container.frame_at_seconds(seconds))
 
     def get_frames_played_at(self, seconds) -> Frames:
-        return self.get_frames_at([self.index_played_at(second) for second in seconds])
-
-    def index_played_at(self, seconds: float) -> int:
-        """The number of the frame on screen at a time; IndexError before the first frame or after the last one's end."""
-        ticks = Fraction(seconds) / self.time_base
-        end = self.container.pts_of(len(self) - 1) + self.duration_ticks(len(self) - 1) if len(self) else 0
-        if not len(self) or not self.container.pts_of(0) <= ticks < end:
-            raise IndexError(f"no frame is on screen at {float(seconds)} s")
-        low, high = 0, len(self) - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self.container.pts_of(middle) <= ticks:
-                low = middle
-            else:
-                high = middle - 1
-        return low
+        return self.get_frames_at([self.container.frame_at_seconds(second) for second in seconds])
 
     def duration_ticks(self, number: int) -> int:
         """How long a frame stays on screen: until the next one, and the last one for the nominal duration."""

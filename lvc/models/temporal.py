@@ -6,13 +6,14 @@ that any order of summation gives the same bits (Balle et al., "Integer networks
 models", ICLR 2019; time in the prior as in Mentzer et al., "VCT", NeurIPS 2022).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvc.errors import ModelError
+from lvc.frames import Geometry
 
 STRIDE = 8
 CRF_LEVELS = 64
@@ -35,7 +36,7 @@ RELATIONS = 3
 @dataclass(frozen=True)
 class TemporalConfig:
     """channels: latents at each position; groups: how many of them each pair of passes codes; maps: rows and columns of
-    learned position maps (for one game with a fixed layout), or None."""
+    learned position maps (for one game with a fixed layout), or None; exact: the prior in integers, as shipped, or trainable."""
 
     channels: int = 16
     groups: tuple[int, ...] = (4, 4, 8)
@@ -44,6 +45,7 @@ class TemporalConfig:
     trunk: int = 96
     context: int = 64
     maps: tuple[int, int] | None = None
+    exact: bool = False
 
 
 def straight_through(rounded: Tensor, smooth: Tensor) -> Tensor:
@@ -71,13 +73,14 @@ class IntegerConv(nn.Module):
         bound = gain * (3.0 / (inputs * kernel * kernel)) ** 0.5
         self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.frozen: tuple[Tensor, Tensor, Tensor] | None = None
 
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
         """Integer weights [O, I, K, K] within +-127, biases [O], and the factors [O], powers of two, that rescale the sum."""
         with torch.no_grad():
             largest = self.weight.abs().amax(dim=(1, 2, 3)).clamp_min(2.0**-12)
-            bits = torch.floor(torch.log2(127.0 / largest))
+            # As fine as 8 bits allow, and as the worst sum allows; a tenth is left for rounding and the bias.
+            room = 0.9 * EXACT_LIMIT / self.input_limit / self.weight.abs().sum(dim=(1, 2, 3)).clamp_min(2.0**-12)
+            bits = torch.floor(torch.log2(torch.minimum(127.0 / largest, room)))
             unit = torch.exp2(bits)
             factor = ACTIVATION_SCALE / (unit * self.input_scale)
         scaled = self.weight * unit[:, None, None, None]
@@ -85,18 +88,42 @@ class IntegerConv(nn.Module):
         bias = round_through(self.bias * (ACTIVATION_SCALE / factor))
         return weight, bias, factor
 
-    def freeze(self) -> None:
-        """Fixes the integers for coding and checks that no sum can leave the exact range."""
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias, factor = self.integers()
+        return floor_through(F.conv2d(x, weight, bias, padding=self.padding) * factor[:, None, None] + 0.5)
+
+    def exact(self) -> "ExactConv":
+        """The same layer with its integers alone, for coding."""
+        layer = ExactConv(self.weight.shape[1], self.weight.shape[0], self.weight.shape[2], input_scale=self.input_scale, input_limit=self.input_limit)
         weight, bias, factor = (part.detach() for part in self.integers())
-        worst = weight.abs().sum(dim=(1, 2, 3)) * self.input_limit + bias.abs()
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+        layer.shift.copy_(torch.round(-torch.log2(factor)))
+        return layer
+
+
+class ExactConv(nn.Module):
+    """An `IntegerConv` for coding: weights int8, biases int32, shifts int8 (the sum is divided by 2**shift, and floored)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0):
+        super().__init__()
+        self.padding, self.input_limit = kernel // 2, input_limit
+        self.register_buffer("weight", torch.zeros(outputs, inputs, kernel, kernel, dtype=torch.int8))
+        self.register_buffer("bias", torch.zeros(outputs, dtype=torch.int32))
+        self.register_buffer("shift", torch.zeros(outputs, dtype=torch.int8))
+        self.ready: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def prepare(self) -> None:
+        """Checks that no sum can leave the range where float32 is exact, and lays the integers out for the convolution."""
+        worst = self.weight.double().abs().sum(dim=(1, 2, 3)) * self.input_limit + self.bias.double().abs()
         if worst.max().item() >= EXACT_LIMIT:
-            raise ModelError(f"an integer layer can reach {worst.max().item():.0f}, and is exact only below {EXACT_LIMIT}")
-        self.frozen = (weight.contiguous(memory_format=torch.channels_last), bias, factor)
+            raise ModelError(f"a sum of an integer layer can reach {worst.max().item():.0f}; it must stay below {EXACT_LIMIT}")
+        weight = self.weight.float().contiguous(memory_format=torch.channels_last)
+        self.ready = weight, self.bias.float(), torch.exp2(-self.shift.float())[:, None, None]
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias, factor = self.frozen if self.frozen is not None else self.integers()
-        total = F.conv2d(x, weight, bias, padding=self.padding)
-        return floor_through(total * factor[:, None, None] + 0.5)
+        weight, bias, factor = self.ready
+        return torch.floor(F.conv2d(x, weight, bias, padding=self.padding).mul_(factor).add_(0.5))
 
 
 def clipped(x: Tensor) -> Tensor:
@@ -152,20 +179,52 @@ class IntegerPrior(nn.Module):
         channels, trunk, context = config.channels, config.trunk, config.context
         self.groups = config.groups
         self.channels = channels
-        self.first = IntegerConv(3 * channels, trunk, 5, input_scale=1, input_limit=2 * LATENT_LIMIT, gain=0.5)
-        self.blocks = nn.ModuleList(IntegerConv(trunk, trunk, 3, gain=0.7) for _ in range(3))
+        conv = ExactConv if config.exact else IntegerConv
+        latents = dict(input_scale=1, input_limit=2 * LATENT_LIMIT, gain=0.5)
+        passes = 2 * len(config.groups)
+        self.first = conv(3 * channels, trunk, 5, **latents)
+        self.blocks = nn.ModuleList(conv(trunk, trunk, 3, gain=0.7) for _ in range(3))
+        self.known = nn.ModuleList(conv(2 * channels, context, 3, **latents) for _ in range(passes))
+        self.around = nn.ModuleList(conv(trunk, context, 1) for _ in range(passes))
+        self.middle = nn.ModuleList(conv(context, context, 1) for _ in range(passes))
+        self.last = nn.ModuleList(conv(context, 3 * config.groups[p // 2], 1, gain=0.5) for p in range(passes))
+        if config.exact:
+            # Interpolated and rounded once, where the model was trained.
+            self.register_buffer("offsets", torch.zeros(RELATIONS, CRF_LEVELS, trunk, dtype=torch.int32))
+            self.register_buffer("position", torch.zeros(trunk, *config.maps, dtype=torch.int16) if config.maps else None)
+            return
         self.relation = nn.Parameter(torch.zeros(RELATIONS, trunk))
         self.quality = nn.Parameter(torch.zeros(CRF_KNOTS, trunk))
         self.position = nn.Parameter(torch.zeros(trunk, *config.maps)) if config.maps else None
-        passes = 2 * len(config.groups)
-        self.known = nn.ModuleList(IntegerConv(2 * channels, context, 3, input_scale=1, input_limit=2 * LATENT_LIMIT, gain=0.5) for _ in range(passes))
-        self.around = nn.ModuleList(IntegerConv(trunk, context, 1) for _ in range(passes))
-        self.middle = nn.ModuleList(IntegerConv(context, context, 1) for _ in range(passes))
-        self.last = nn.ModuleList(IntegerConv(context, 3 * config.groups[p // 2], 1, gain=0.5) for p in range(passes))
         with torch.no_grad():
-            for head, p in zip(self.last, range(passes)):
-                size = config.groups[p // 2]
-                head.bias[:size] = 1.0  # at first a copy is likely, and the scale one symbol
+            for index, head in enumerate(self.last):
+                head.bias[: config.groups[index // 2]] = 1.0  # at first a copy is likely, and the scale one symbol
+
+    def exact(self, config: TemporalConfig) -> "IntegerPrior":
+        """This prior in integers alone, for coding; `config` is its own, with exact set."""
+        prior = IntegerPrior(config)
+        with torch.no_grad():
+            for name, module in self.named_modules():
+                if isinstance(module, IntegerConv):
+                    prior.set_submodule(name, module.exact())
+            levels = torch.arange(CRF_LEVELS)
+            for relation in range(RELATIONS):
+                prior.offsets[relation] = self.offset(torch.full((CRF_LEVELS,), relation), levels).int()
+            if self.position is not None:
+                prior.position.copy_(round_through(self.position * ACTIVATION_SCALE))
+        return prior
+
+    def prepare(self) -> None:
+        """Readies an exact prior for coding; raises ModelError where a layer could leave the exact range."""
+        for module in self.modules():
+            if isinstance(module, ExactConv):
+                module.prepare()
+
+    def offset(self, relation: Tensor, crf: Tensor) -> Tensor:
+        """Whole numbers [T, trunk] that relation [T] and quality [T] add to the first features."""
+        if isinstance(self.first, ExactConv):
+            return self.offsets[relation, crf.long()].float()
+        return round_through((self.relation[relation] + at_quality(self.quality, crf)) * ACTIVATION_SCALE)
 
     @property
     def passes(self) -> int:
@@ -179,8 +238,7 @@ class IntegerPrior(nn.Module):
     def trunk(self, near: Tensor, far: Tensor, relation: Tensor, crf: Tensor) -> Tensor:
         """Features [T, trunk, h, w] of the reference latents [T, C, h, w], for relations [T] and qualities [T] (0..63)."""
         near, far = near.clamp(-LATENT_LIMIT, LATENT_LIMIT), far.clamp(-LATENT_LIMIT, LATENT_LIMIT)
-        bias = round_through((self.relation[relation] + at_quality(self.quality, crf)) * ACTIVATION_SCALE)
-        features = self.first(torch.cat((near, far, near - far), dim=1)) + bias[:, :, None, None]
+        features = self.first(torch.cat((near, far, near - far), dim=1)) + self.offset(relation, crf)[:, :, None, None]
         if self.position is not None:
             features = features + self.position_map(near.shape[2:])
         features = clipped(features)
@@ -189,7 +247,8 @@ class IntegerPrior(nn.Module):
         return features
 
     def position_map(self, size: torch.Size) -> Tensor:
-        integers = round_through(self.position * ACTIVATION_SCALE)
+        exact = isinstance(self.first, ExactConv)
+        integers = self.position.float() if exact else round_through(self.position * ACTIVATION_SCALE)
         if integers.shape[1:] != size:
             # Another size than trained for: the nearest entries, exactly the same choice on every machine.
             rows = torch.arange(size[0], device=integers.device) * integers.shape[1] // size[0]
@@ -287,8 +346,24 @@ class Temporal(nn.Module):
         self.inverse_gain = nn.Parameter(-start.clone())
         self.prior = IntegerPrior(config)
 
+    def exact(self) -> "Temporal":
+        """This model as it ships: the same analysis and synthesis, the prior in integers."""
+        config = replace(self.config, exact=True)
+        model = Temporal(config)
+        own = {name: value for name, value in self.state_dict().items() if not name.startswith("prior.")}
+        model.load_state_dict(own, strict=False)
+        model.prior = self.prior.exact(config)
+        return model
+
+    def latent_shape(self, geometry: Geometry) -> tuple[int, int, int]:
+        return self.config.channels, -(-geometry.height // STRIDE), -(-geometry.width // STRIDE)
+
     def analyse(self, frames: Tensor, crf: Tensor) -> Tensor:
-        """Latents [T, C, h, w], in symbols but not yet rounded, of frames [T, 3, H, W] in 0..1 at qualities crf [T]."""
+        """Latents [T, C, h, w], in symbols but not yet rounded, of frames [T, 3, H, W] in 0..1 at qualities crf [T].
+
+        Frames whose sides are no multiples of 8 are continued by their last row and column.
+        """
+        frames = F.pad(frames, (0, -frames.shape[3] % STRIDE, 0, -frames.shape[2] % STRIDE), mode="replicate")
         return self.analysis(frames - 0.5) * torch.exp(at_quality(self.gain, crf))[:, :, None, None]
 
     def synthesise(self, symbols: Tensor, crf: Tensor) -> Tensor:
