@@ -10,7 +10,7 @@ import numpy as np
 
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
-from lvc.video.demux import opened_video, rotation_of
+from lvc.video.demux import VideoInfo, opened_video, rotation_of
 from lvc.video.resize import AreaScaler
 
 DEFAULT_GEOMETRY = Geometry(width=200, height=160)
@@ -36,6 +36,23 @@ class Sampling:
             raise OptionError(f"every must be a whole number from 1, not {self.every!r}")
         if self.fps is not None and not self.fps > 0:
             raise OptionError(f"fps must be above 0, not {self.fps}")
+
+    def as_json(self) -> dict:
+        """How frames were chosen, for a header: {"every": 10} or {"fps": "3"}; the size stands elsewhere."""
+        return {"every": self.every} if self.every is not None else {"fps": str(self.fps)}
+
+    def nominal_ticks(self, info: VideoInfo) -> int:
+        """Ticks of the recording's time base from one sampled frame to the next, at its average rate; at least 1."""
+        period = 1 / self.fps if self.fps is not None else self.every / (info.average_rate or Fraction(25))
+        return max(1, round(period / info.time_base))
+
+    def expected_frames(self, info: VideoInfo) -> int | None:
+        """About how many frames will be sampled, where the recording says enough."""
+        if self.every is not None and info.frames:
+            return -(-info.frames // self.every)
+        if info.duration_seconds is None:
+            return None
+        return max(1, round(info.duration_seconds / (self.nominal_ticks(info) * float(info.time_base))))
 
 
 def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: int = 0) -> Iterator[FrameBatch]:
