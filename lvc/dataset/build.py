@@ -1,0 +1,323 @@
+"""Folders of recordings to a data set: frames of each recording in a file of its own, and a manifest."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lvc.dataset.manifest import (
+    FILE_NAME,
+    Manifest,
+    Source,
+    VideoEntry,
+    read_manifest,
+    sampling_to_json,
+    write_manifest,
+)
+from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
+from lvc.dataset.storage import RUN, FrameFile, FrameFileWriter
+from lvc.errors import InputError, OutputError
+from lvc.output import written_whole
+from lvc.video.demux import SUFFIXES, probe, source_digest
+from lvc.video.sample import Sampling, sampled_frames
+
+FRAMES_FOLDER = "frames"
+POLL_SECONDS = 0.2  # between two looks at what the workers have done
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Frames written so far, of all recordings together."""
+
+    frames: int
+
+
+@dataclass(frozen=True)
+class VideoDone:
+    """A recording is in the data set. kept: it was there already, from an earlier run."""
+
+    name: str
+    frames: int
+    kept: bool
+
+
+@dataclass(frozen=True)
+class VideoFailed:
+    """A recording could not be read and is left out; reason names it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DatasetDone:
+    """The manifest is written."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording to sample into one frame file."""
+
+    number: int
+    name: str
+    path: Path
+    target: Path
+    sampling: Sampling
+    threads: int
+    overwrite: bool
+
+
+def find_videos(inputs: list[Path]) -> dict[str, Path]:
+    """Finds recordings in files and folders: `{name: path}`, sorted by name.
+
+    Folders are searched to any depth for the suffixes of video.demux.SUFFIXES, hidden files left out; a file is taken
+    whatever its suffix. The name is the path inside the folder given; where two are equal, the path from the folder
+    that all have in common. Raises InputError where a folder, or all together, hold no recording.
+    """
+    found: list[tuple[str, Path]] = []
+    for entry in map(Path, inputs):
+        if not entry.is_dir():
+            found.append((entry.name, entry))
+            continue
+        videos = sorted(path for path in files_below(entry) if path.suffix.lower() in SUFFIXES)
+        if not videos:
+            raise InputError(f"{entry}: no recording in this folder (looked for {' '.join(sorted(SUFFIXES))})")
+        found.extend((path.relative_to(entry).as_posix(), path) for path in videos)
+    unique = {path.resolve(): (name, path) for name, path in found}.values()
+    if not unique:
+        raise InputError("no recordings were given")
+    if len({name for name, _ in unique}) < len(unique):
+        common = os.path.commonpath([path.resolve().parent for _, path in unique])
+        unique = [(path.resolve().relative_to(common).as_posix(), path) for _, path in unique]
+    return dict(sorted(unique))
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent, name) for name in files if not name.startswith("."))
+
+
+def build_dataset(
+    sources: dict[str, Path],
+    output: Path,
+    *,
+    sampling: Sampling,
+    split: RatioSplit | NamedSplit | RecipeSplit,
+    workers: int = 1,
+    overwrite: bool = False,
+) -> Iterator[Progress | VideoDone | VideoFailed | DatasetDone]:
+    """Samples the recordings `{name: path}` into the folder `output`, and yields what happens, DatasetDone at the end.
+
+    Each recording's frame file appears whole or not at all. Built again after an interruption, frame files are kept
+    whose source has the same size and the same time of change or SHA-256; with `overwrite` none is. Splitting works
+    on whole recordings; a ratio counts those that could be read. workers: processes, 1 for none besides this one.
+    A recording that cannot be read is yielded as VideoFailed and listed in the manifest.
+    Raises OutputError where `output` cannot be written or holds a data set of another sampling, OptionError where the
+    split does not fit the recordings, InputError where no recording at all could be read.
+    """
+    output = Path(output)
+    if not isinstance(split, RatioSplit):
+        split.assign(sources)  # an option that makes no sense is told before hours of work
+    check_folder(output, sampling, overwrite=overwrite)
+    threads = 0 if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
+    jobs = [
+        Job(number, name, path, output / FRAMES_FOLDER / f"{name}.frames", sampling, threads, overwrite)
+        for number, (name, path) in enumerate(sources.items())
+    ]
+    try:
+        for job in jobs:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
+    failed = []
+    if isinstance(split, RecipeSplit):
+        failed = [VideoFailed(file, f"{file}: the recipe names it but it was not given") for file in split.missing(sources)]
+        yield from failed
+    done = set()
+    for event in build_all(jobs, workers):
+        if isinstance(event, VideoFailed):
+            failed.append(event)
+        elif isinstance(event, VideoDone):
+            done.add(event.name)
+        yield event
+    if not done:
+        raise InputError(f"{output}: no data set was made: none of the recordings could be read")
+    read = {name: path for name, path in sources.items() if name in done}
+    splits = split.assign(read) if isinstance(split, RatioSplit) else split.assign(sources)
+    manifest = Manifest(
+        sampling=sampling,
+        videos=tuple(entry_of(job, splits[job.name], output) for job in jobs if job.name in done),
+        failed=tuple((event.name, event.reason) for event in sorted(failed, key=lambda event: event.name)),
+    )
+    write_manifest(output, manifest)
+    yield DatasetDone(manifest)
+
+
+def check_folder(output: Path, sampling: Sampling, *, overwrite: bool) -> None:
+    """Raises OutputError where `output` is a file, or a data set of another sampling that may not be overwritten."""
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output}: is a file; a folder was expected")
+    if overwrite or not (output / FILE_NAME).exists():
+        return
+    try:
+        present = read_manifest(output).sampling
+    except InputError as error:
+        raise OutputError(f"{error}; overwrite it with -y") from error
+    if present != sampling:
+        raise OutputError(
+            f"{output}: holds a data set of another sampling ({described(present)}, not {described(sampling)}); "
+            "overwrite it with -y"
+        )
+
+
+def described(sampling: Sampling) -> str:
+    rate = f"every {sampling.every}" if sampling.every is not None else f"{sampling.fps} fps"
+    return f"{rate}, {sampling.geometry}"
+
+
+def entry_of(job: Job, split: str, output: Path) -> VideoEntry:
+    frames = FrameFile(job.target)
+    return VideoEntry(
+        name=job.name,
+        split=split,
+        file=job.target.relative_to(output).as_posix(),
+        source=Source(**frames.header["source"]),
+        time_base=frames.time_base,
+        pts=tuple(frames.pts.tolist()),
+    )
+
+
+def build_all(jobs: list[Job], workers: int) -> Iterator[Progress | VideoDone | VideoFailed]:
+    if workers == 1 or len(jobs) == 1:
+        before = 0
+        for job in jobs:
+            written = 0
+            try:
+                for written in build_video(job):
+                    yield Progress(before + written)
+            except InputError as error:
+                yield VideoFailed(job.name, str(error))
+            else:
+                yield VideoDone(job.name, len(FrameFile(job.target)), kept=written == 0)
+            before += written
+        return
+    crashed = yield from build_in_processes(jobs, workers)
+    # A video can crash FFmpeg and with it all workers: those left are read one by one, to tell which it was.
+    for job in crashed:
+        if (yield from build_in_processes([job], 1)):
+            yield VideoFailed(job.name, f"{job.path}: crashed the process that read it")
+
+
+def build_video(job: Job) -> Iterator[int]:
+    """Writes one frame file and yields the number of frames written so far; yields nothing where it is there already."""
+    if not job.overwrite and is_built(job):
+        return
+    info = probe(job.path)
+    status = job.path.stat()
+    source = Source(
+        path=str(job.path),
+        sha256=source_digest(job.path),
+        bytes=status.st_size,
+        width=info.width,
+        height=info.height,
+        codec=info.codec,
+        pixel_format=info.pixel_format,
+    )
+    geometry = job.sampling.geometry
+    with written_whole(job.target, overwrite=True) as part, open(part, "wb") as file:
+        writer = FrameFileWriter(file)
+        for batch in sampled_frames(job.path, job.sampling, batch=RUN, threads=job.threads):
+            writer.write(batch)
+            yield len(writer.pts)
+        writer.finish(
+            {
+                "width": geometry.width,
+                "height": geometry.height,
+                "time_base": str(info.time_base),
+                "sampling": sampling_to_json(job.sampling),
+                "source": asdict(source),
+                "modified_ns": status.st_mtime_ns,
+            }
+        )
+
+
+def is_built(job: Job) -> bool:
+    """Whether an earlier run made this frame file, whole, from the same recording with the same sampling."""
+    if not job.target.exists():
+        return False
+    try:
+        header = FrameFile(job.target).header
+        status = job.path.stat()
+        source = Source(**header["source"])
+        if header["sampling"] != sampling_to_json(job.sampling) or source.bytes != status.st_size:
+            return False
+        return header["modified_ns"] == status.st_mtime_ns or source.sha256 == source_digest(job.path)
+    except (InputError, OSError, KeyError, TypeError):
+        return False  # damaged, or the recording is gone: building it says what is wrong
+
+
+def build_in_processes(jobs: list[Job], workers: int):
+    """Yields events; returns the jobs that were not done because a process crashed."""
+    # Spawned: a fork of a process that runs threads (of OpenCV, FFmpeg, torch) may hang.
+    context = multiprocessing.get_context("spawn")
+    # Each worker writes only its jobs' places, so no lock is needed, which a crash might leave locked.
+    counts = context.RawArray("Q", len(jobs))
+    stop = context.RawValue("b", 0)
+    numbered = list(enumerate(jobs))
+    crashed = []
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=start_worker, initargs=(counts, stop)
+    ) as pool:
+        try:
+            names = {pool.submit(build_in_worker, place, job): job for place, job in numbered}
+            pending = set(names)
+            while pending:
+                finished, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                yield Progress(sum(counts))
+                for future in finished:
+                    job = names[future]
+                    try:
+                        kept = future.result()
+                    except InputError as error:
+                        yield VideoFailed(job.name, str(error))
+                    except BrokenProcessPool:
+                        crashed.append(job)
+                    else:
+                        yield VideoDone(job.name, len(FrameFile(job.target)), kept)
+        except BaseException:  # an interruption, or a reader of events who leaves
+            stop.value = 1
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return crashed
+
+
+def start_worker(counts, stop) -> None:
+    """Sets up a worker: where it reports, and that it neither hears Ctrl-C itself nor outlives its parent."""
+    import signal
+
+    global report_counts, stop_flag
+    report_counts, stop_flag = counts, stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end_with_parent():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def build_in_worker(place: int, job: Job) -> bool:
+    """Builds one frame file; True where it was there already."""
+    written = 0
+    for written in build_video(job):
+        report_counts[place] = written
+        if stop_flag.value:
+            raise KeyboardInterrupt
+    return written == 0
