@@ -1,0 +1,65 @@
+"""The models by name: which class, and which options it has by default."""
+
+import dataclasses
+from functools import partial
+
+import torch
+
+from lvc.errors import ModelError, OptionError
+from lvc.frames import Geometry
+from lvc.models.convolutional import Convolutional, ConvolutionalConfig
+from lvc.models.fully_connected import FullyConnected, FullyConnectedConfig
+from lvc.models.model import Model
+from lvc.models.variational import Variational, VariationalConfig
+
+MAX_PARAMETERS = 1_500_000_000  # the largest of S1 has 832 million
+
+# name: (class, its config with the defaults of that name; width and height are added)
+MODELS = {
+    "fc-vanilla": (FullyConnected, partial(FullyConnectedConfig, code=1000, hidden=())),
+    "fc-multilayer": (FullyConnected, partial(FullyConnectedConfig, code=1000, hidden=(3000, 2000))),
+    "conv4": (Convolutional, partial(ConvolutionalConfig, stages=4)),
+    "conv5": (Convolutional, partial(ConvolutionalConfig, stages=5)),
+    "vae": (Variational, VariationalConfig),
+}
+
+
+def build(name: str, *, geometry: Geometry, **options) -> Model:
+    """A model with fresh weights, for frames of `geometry`.
+
+    Raises OptionError for an unknown name or option, listing the choices, for a geometry that the model cannot take, and
+    for one of more than 1.5 thousand million parameters.
+    """
+    if name not in MODELS:
+        raise OptionError(f"there is no model {name!r}; choose from {', '.join(MODELS)}")
+    family, configure = MODELS[name]
+    known = option_names(name)
+    for option in options:
+        if option not in known:
+            raise OptionError(f"model {name} has no option {option!r}; it has {', '.join(known)}")
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    config = configure(width=geometry.width, height=geometry.height, **options)
+    # Counted on the meta device, before anything is allocated.
+    with torch.device("meta"):
+        count = sum(parameter.numel() for parameter in family(name, config).parameters())
+    if count > MAX_PARAMETERS:
+        raise OptionError(f"model {name} for {geometry} would have {count:,} parameters; the limit is {MAX_PARAMETERS:,}")
+    return family(name, config)
+
+
+def restore(name: str, stored: dict) -> Model:
+    """The model whose `dataclasses.asdict(config)` was stored, with fresh weights; raises ModelError where it is no config."""
+    if not isinstance(stored, dict) or not {"width", "height"} <= stored.keys():
+        raise ModelError(f"model {name}: its stored options lack width and height")
+    options = {key: value for key, value in stored.items() if key not in ("width", "height")}
+    try:
+        return build(name, geometry=Geometry(stored["width"], stored["height"]), **options)
+    except OptionError as error:
+        raise ModelError(f"the stored options are no model's: {error}") from error
+
+
+def option_names(name: str) -> tuple[str, ...]:
+    """The options of a model beside its geometry."""
+    configure = MODELS[name][1]
+    fields = dataclasses.fields(configure.func if isinstance(configure, partial) else configure)
+    return tuple(field.name for field in fields if field.name not in ("width", "height"))

@@ -1,0 +1,97 @@
+"""The convolutional family: a whole frame through stages that halve it, and mirrored ones that double it (S1).
+
+At 200x160, padded to 208x160, conv4 has 128 x 10 x 13 = 16,640 latents a frame; conv5, padded to 224x160, has
+256 x 5 x 7 = 8,960. These are S1's counts, and with 16 channels doubled at each stage so are the weights.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lvc.frames import Geometry
+from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, logit
+
+
+@dataclass(frozen=True)
+class ConvolutionalConfig:
+    """stages: each halves the frame. channels: of the first stage, doubled at each further one.
+    latents: "bounded" by a sigmoid, or "rounded". Width and height are the training data's; any others work too."""
+
+    width: int
+    height: int
+    stages: int = 4
+    channels: int = 16
+    latents: str = BOUNDED
+
+    def __post_init__(self):
+        check_count("stages", self.stages, most=8)
+        check_count("channels", self.channels, most=1024)
+        check_kind(self.latents)
+
+
+class Convolutional(Model):
+    """Latents [C, h, w] of each frame: h and w are its sides over 2**stages, rounded up."""
+
+    any_geometry = True
+
+    def __init__(self, name: str, config: ConvolutionalConfig):
+        super().__init__(name, config)
+        self.rounded_latents = config.latents == ROUNDED
+        self.latent_range = None if self.rounded_latents else (0.0, 1.0)
+        widths = [3, *(config.channels << stage for stage in range(config.stages))]
+        self.down = nn.Sequential(*(down(inputs, outputs) for inputs, outputs in pairwise(widths)))
+        self.down[-1][-1] = activation(config.latents)
+        widths.reverse()
+        self.up = nn.Sequential(*(up(inputs, outputs) for inputs, outputs in pairwise(widths)))
+        # The frame itself: no normalisation, and a sigmoid so that it stays in 0..1.
+        self.up[-1] = nn.Sequential(*self.up[-1][:4], nn.Sigmoid())
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def stride(self) -> int:
+        return 1 << self.config.stages
+
+    def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, ...]:
+        geometry = geometry or self.geometry
+        channels = self.config.channels << (self.config.stages - 1)
+        return (channels, -(-geometry.height // self.stride), -(-geometry.width // self.stride))
+
+    def encode(self, frames: Tensor) -> Tensor:
+        right, bottom = -frames.shape[3] % self.stride, -frames.shape[2] % self.stride
+        x = F.pad(frames, (0, right, 0, bottom), mode="replicate")
+        # channels_last: 1.5 to 2 times as fast on a CPU.
+        return self.down(x.contiguous(memory_format=torch.channels_last))
+
+    def decode(self, latents: Tensor, geometry: Geometry) -> Tensor:
+        frames = self.up(latents.contiguous(memory_format=torch.channels_last))
+        return frames[:, :, : geometry.height, : geometry.width]
+
+    @torch.no_grad()
+    def initialise(self, frames: Tensor) -> None:
+        """Starts the output at the mean colour."""
+        self.up[-1][-2].bias.copy_(logit(frames.mean(dim=(0, 2, 3))))
+
+
+def down(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
+
+
+def up(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ConvTranspose2d(inputs, inputs, 3, padding=1),
+        nn.BatchNorm2d(inputs),
+        nn.ReLU(),
+        nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )

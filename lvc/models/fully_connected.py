@@ -1,0 +1,100 @@
+"""The fully connected family: 4x4 blocks, and for each position in the frame an autoencoder of its own (S1).
+
+All positions run as one batched product over [positions, frames, values].
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from lvc.errors import OptionError
+from lvc.frames import Geometry
+from lvc.models.blocks import cut, join
+from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, uniform
+
+
+@dataclass(frozen=True)
+class FullyConnectedConfig:
+    """code: latents of each block. hidden: widths of the layers before the code, mirrored after it.
+    rows, columns: of the grid of blocks. latents: "bounded" by a sigmoid, or "rounded"."""
+
+    width: int
+    height: int
+    code: int = 1000
+    hidden: tuple[int, ...] = ()
+    rows: int = 4
+    columns: int = 4
+    latents: str = BOUNDED
+
+    def __post_init__(self):
+        check_count("code", self.code)
+        check_count("rows", self.rows, most=64)
+        check_count("columns", self.columns, most=64)
+        check_kind(self.latents)
+        if not isinstance(self.hidden, tuple) or len(self.hidden) > 8:
+            raise OptionError(f"hidden must be up to 8 widths, not {self.hidden!r}")
+        for width in self.hidden:
+            check_count("a hidden width", width)
+        if self.height % self.rows or self.width % self.columns:
+            raise OptionError(
+                f"fully connected models cut a frame into {self.columns}x{self.rows} equal blocks, and "
+                f"{self.width}x{self.height} does not divide so; choose another size, or a conv model"
+            )
+
+
+class BlockLinear(nn.Module):
+    """A linear layer for each of P positions: [P, T, inputs] -> [P, T, outputs]."""
+
+    def __init__(self, positions: int, inputs: int, outputs: int):
+        super().__init__()
+        self.weight = uniform(positions, inputs, outputs, fan_in=inputs)
+        self.bias = nn.Parameter(torch.zeros(positions, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class FullyConnected(Model):
+    """Latents [rows*columns, code] of each frame."""
+
+    def __init__(self, name: str, config: FullyConnectedConfig):
+        super().__init__(name, config)
+        self.rounded_latents = config.latents == ROUNDED
+        self.latent_range = None if self.rounded_latents else (0.0, 1.0)
+        positions = config.rows * config.columns
+        values = 3 * config.width * config.height // positions
+        widths = (values, *config.hidden, config.code)
+        self.encoder = stack(positions, widths)
+        self.code = activation(config.latents)
+        self.decoder = stack(positions, widths[::-1])
+
+    def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, ...]:
+        self.check_own_geometry(geometry)
+        return (self.config.rows * self.config.columns, self.config.code)
+
+    def encode(self, frames: Tensor) -> Tensor:
+        blocks = cut(frames, self.config.rows, self.config.columns)
+        return self.code(self.encoder(blocks)).transpose(0, 1)
+
+    def decode(self, latents: Tensor, geometry: Geometry) -> Tensor:
+        blocks = self.decoder(latents.transpose(0, 1))
+        return join(blocks, self.config.rows, self.config.columns, geometry.height, geometry.width)
+
+    @torch.no_grad()
+    def initialise(self, frames: Tensor) -> None:
+        """Centres the first layer on the mean frame and starts the output there."""
+        mean = cut(frames.mean(dim=0, keepdim=True), self.config.rows, self.config.columns)  # [P, 1, values]
+        first, last = self.encoder[0], self.decoder[-1]
+        first.bias.copy_(-torch.bmm(mean, first.weight))
+        codes = self.decoder[0].weight.new_full((len(mean), 1, self.config.code), 0.0 if self.rounded_latents else 0.5)
+        middle = self.decoder(codes) - last.bias
+        last.bias.copy_(mean - middle)
+
+
+def stack(positions: int, widths: tuple[int, ...]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [BlockLinear(positions, inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
