@@ -13,7 +13,7 @@ from lvc.container.header import MAX_GROUP_FRAMES, VERSION, Header
 from lvc.container.varint import Cursor, append_runs, append_varint, unzigzag, zigzag
 from lvc.errors import FormatError, OptionError
 
-__all__ = ["GROUP_MARKER", "INDEX_MARKER", "MAX_BODY_BYTES", "MAX_FRAMES", "MAX_GROUP_FRAMES", "MAX_SPAN_TICKS", "MIN_GROUP_BYTES",
+__all__ = ["GROUP_MARKER", "INDEX_ENTRY_BYTES", "INDEX_MARKER", "MAX_BODY_BYTES", "MAX_FRAMES", "MAX_GROUP_FRAMES", "MAX_SPAN_TICKS", "MIN_GROUP_BYTES",
            "RECORD", "TRAILER", "VERSION", "Group", "Header", "Index", "IndexEntry", "Packet", "decode_group", "decode_index",
            "decode_trailer", "encode_group", "encode_index", "encode_trailer", "read_record_body"]  # fmt: skip
 
@@ -29,7 +29,7 @@ DIGEST = struct.Struct("<I")
 
 MAX_BODY_BYTES = 1 << 28
 MAX_FRAMES = 1 << 40
-# Twice a frame's number in its group times the span stays below 2**63, so that readers in C need no wider integers.
+# A frame's number in its group times the span stays below 2**63, so that readers in C need no wider integers.
 MAX_SPAN_TICKS = 1 << 50
 MIN_GROUP_BYTES = RECORD.size + 9  # one frame in one empty packet
 INDEX_ENTRY_BYTES = 16
@@ -184,9 +184,7 @@ def encode_group(group: Group) -> bytes:
     append_varint(head, group.frame_count)
     append_varint(head, zigzag(group.pts[0]))
     if group.frame_count > 1:
-        append_varint(head, group.pts[-1] - group.pts[0])
-        line = _line(group.pts[0], group.pts[-1], group.frame_count)
-        append_runs(head, (zigzag(pts - on_line) for pts, on_line in zip(group.pts[1:-1], line, strict=True)))
+        _append_pts(head, group.pts)
     append_runs(head, (packet.frame_count for packet in group.packets))
     for packet in group.packets:
         append_varint(head, len(packet.payload))
@@ -219,26 +217,43 @@ def decode_group(record: bytes, *, offset: int) -> Group:
         raise FormatError(str(error), offset=offset) from error
 
 
+# Timestamps are stored as a straight line from the first to the last, and how far each frame is off it in whole ticks. At a
+# constant rate all are on it, also where the rate is no whole number of ticks (333, 333, 334 ms in Matroska), which run-length
+# coded differences would spend a byte a frame on.
+
+
+def _append_pts(out: bytearray, pts: Sequence[int]) -> None:
+    steps, span = len(pts) - 1, pts[-1] - pts[0]
+    # Frame i is on the line if lowest <= phase < lowest + steps for this lowest; the middle of all of these serves most frames.
+    lowest = [steps * (one - pts[0]) - i * span for i, one in enumerate(pts)]
+    phase = min(max((max(lowest) + min(lowest) + steps - 1) // 2, 0), steps - 1)
+    append_varint(out, span)
+    append_varint(out, phase)
+    line = _line(pts[0], span, steps, phase)
+    append_runs(out, (zigzag(one - on_line) for one, on_line in zip(pts[1:-1], line, strict=True)))
+
+
 def _decode_pts(body: Cursor, frame_count: int) -> list[int]:
     first = unzigzag(body.varint("first timestamp"))
     if frame_count == 1:
         return [first]
-    last = first + body.varint("span of the timestamps", low=frame_count - 1, high=MAX_SPAN_TICKS - 1)
+    steps = frame_count - 1
+    span = body.varint("span of the timestamps", low=steps, high=MAX_SPAN_TICKS - 1)
+    phase = body.varint("phase of the timestamps", high=steps - 1)
     pts = [first]
-    line = iter(_line(first, last, frame_count))
-    missing = frame_count - 2
+    line = iter(_line(first, span, steps, phase))
+    missing = steps - 1
     while missing:
         token, times = body.run("timestamp", high=2 * MAX_SPAN_TICKS, longest=missing)
         deviation = unzigzag(token)
         pts += [next(line) + deviation for _ in range(times)]
         missing -= times
-    return [*pts, last]
+    return [*pts, first + span]
 
 
-def _line(first: int, last: int, frame_count: int) -> list[int]:
-    """Timestamps of the frames between the ends if the rate were constant, rounded to whole ticks, halves up."""
-    steps = frame_count - 1
-    return [first + (2 * i * (last - first) + steps) // (2 * steps) for i in range(1, steps)]
+def _line(first: int, span: int, steps: int, phase: int) -> list[int]:
+    """Timestamps on the line, of the frames between the first and the last."""
+    return [first + (i * span + phase) // steps for i in range(1, steps)]
 
 
 def encode_index(entries: Sequence[IndexEntry]) -> bytes:

@@ -16,7 +16,7 @@ BY_TOP_BYTE = {entry >> 24: byte for byte, entry in enumerate(TABLE)}
 def mend_header(source: ByteSource, reason: FormatError) -> tuple[Header, int]:
     """The header and where the first group begins, as before one byte was changed; raises `reason` where that is not it.
 
-    A header must come out that is valid in every field, and only one such: a guess is never taken.
+    Magic, version and length are known anyway, so wrong bytes there do not count. A header must come out that is valid in every field, and only one such: a guess is never taken.
     """
     start = source.read_at(0, min(PREFIX.size, source.size))
     ends = {first_record(source)}
@@ -28,7 +28,6 @@ def mend_header(source: ByteSource, reason: FormatError) -> tuple[Header, int]:
             continue
         stored = source.read_at(0, end)
         length = end - PREFIX.size - CRC.size
-        # Magic, version and length are known: only JSON and CRC need be searched, unless the fault was in those.
         whole = PREFIX.pack(MAGIC, VERSION, length) + stored[PREFIX.size :]
         if sum(one != other for one, other in zip(whole, stored, strict=True)) > 4:
             continue

@@ -97,7 +97,7 @@ def repair(path: Path, output: Path, *, overwrite: bool = False, progress: Progr
     path, output = Path(path), Path(output)
     part = output.with_name(output.name + ".part")
     if part.exists() and path.exists() and os.path.samefile(part, path):
-        raise OutputError(f"{output}: is written as {part.name} first, which is the input; choose another output or rename the input")
+        raise OutputError(f"{output}: its temporary name {part.name} is the input; choose another output")
     with ContainerReader(path, mend=True) as reader:
         damage = list(reader.damage)
         with written_whole(output, overwrite=overwrite) as part, open(part, "wb") as file:

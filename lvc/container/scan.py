@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from lvc.container.layout import (
     GROUP_MARKER,
+    INDEX_ENTRY_BYTES,
     INDEX_MARKER,
     MARKER_START,
     MAX_BODY_BYTES,
@@ -172,7 +173,17 @@ class _Walk:
         """Moves to the next record that holds, or to the end, and notes the bytes between as damage."""
         start = self.position
         self.position = self.next_record(start + 1)
-        self.damage.append(Damage("group", start, self.position - start, str(reason), None, None))
+        torn = Damage("group", start, self.position - start, str(reason), None, None)
+        if self.position == self.limit and self._was_index(start):
+            torn = Damage("index", start, self.limit - start, "an index to its end was expected", 0, 0)
+        self.damage.append(torn)
+
+    def _was_index(self, offset: int) -> bool:
+        """Whether the bytes here began an index of just the groups found, so that no frame is lost."""
+        if self.limit - offset < RECORD.size:
+            return False
+        marker, length, _ = RECORD.unpack(self.source.read_at(offset, RECORD.size))
+        return marker == INDEX_MARKER and length == INDEX_ENTRY_BYTES * len(self.entries)
 
     def next_record(self, offset: int) -> int:
         while offset < self.limit:
