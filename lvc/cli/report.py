@@ -1,0 +1,124 @@
+"""`lvc report`: per-frame quality of a `.lvc` file against its source, as a page, JSON or CSV."""
+
+import argparse
+import sys
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+from lvc.cli.options import add_overwrite, add_quiet, progress, say
+from lvc.errors import OptionError
+from lvc.output import check_output, written_whole
+
+SUMMARY = "measure a .lvc file against its source: PSNR, SSIM and bytes by frame"
+# suffix: method of Report that writes it
+WRITERS = {".html": "write_html", ".json": "write_json", ".csv": "write_csv"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="the .lvc file")
+    parser.add_argument("source", type=Path, help="the recording that it was made from")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="where to write: .html is a page to look at, .json and .csv are for programs; may be given several times",
+    )
+    parser.add_argument("--json", action="store_true", help="write the JSON to stdout")
+    parser.add_argument("--worst", type=int, default=12, metavar="N", help="pictures of the N worst frames in the page (12)")
+    parser.add_argument("--model", help="weights file, where the file's own model is not found")
+    parser.add_argument("--device", default="cpu", help="where the model runs: cpu, cuda (cpu)")
+    add_overwrite(parser)
+    add_quiet(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    outputs = wanted_outputs(options)
+    if options.output and not outputs and not options.json:
+        return 0
+
+    import lvc
+    from lvc.quality.report import Comparison, ReportBuilder
+    from lvc.video.sample import sampled_frames
+
+    reader = lvc.open(options.file, model=options.model, device=options.device)
+    try:
+        comparison = Comparison(reader, sampled_frames(options.source, sampling_of(reader)))
+        builder = ReportBuilder(len(reader), worst=options.worst)
+        for compared in progress(comparison, quiet=options.quiet, total=len(reader), unit="frame", description="report"):
+            builder.add(compared)
+        report = builder.finish(comparison, reader, path=options.file, source=options.source)
+    finally:
+        reader.close()
+
+    with ExitStack() as whole:
+        # All under temporary names first: either every output appears or none does.
+        for path in outputs:
+            part = whole.enter_context(
+                written_whole(path, overwrite=options.overwrite, inputs=(options.file, options.source))
+            )
+            with open(part, "w", encoding="utf-8", newline="") as file:
+                getattr(report, WRITERS[path.suffix.lower()])(file)
+    for path in outputs:
+        say(f"wrote {path}", quiet=options.quiet)
+    if options.json:
+        report.write_json(sys.stdout)
+    elif not options.output:
+        print(headline(report.totals()))
+    else:
+        say(headline(report.totals()), quiet=options.quiet)
+    return 0
+
+
+def wanted_outputs(options: argparse.Namespace) -> list[Path]:
+    """The outputs to write, checked before the work begins."""
+    if options.worst < 0:
+        raise OptionError(f"--worst is a number of frames from 0, not {options.worst}")
+    outputs = []
+    for path in options.output:
+        if path.suffix.lower() not in WRITERS:
+            raise OptionError(f"{path}: a report ends in {', '.join(WRITERS)}")
+        if path in outputs:
+            raise OptionError(f"{path}: is given twice")
+        if options.never_overwrite and path.is_file():
+            say(f"{path}: exists, left as it is", quiet=options.quiet)
+            continue
+        check_output(path, overwrite=options.overwrite, inputs=(options.file, options.source))
+        outputs.append(path)
+    return outputs
+
+
+def sampling_of(reader):
+    """The sampling that the file's header states, at the file's size."""
+    from lvc.video.sample import Sampling
+
+    source = reader.metadata.source
+    fps = source.get("fps")
+    every = source.get("every")
+    if fps is None and every is None:
+        raise OptionError("the file does not say how its source was sampled, so that nothing can be measured against it")
+    if every is not None:
+        return Sampling(every=every, geometry=reader.geometry)
+    try:
+        return Sampling(every=None, fps=Fraction(str(fps)), geometry=reader.geometry)
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(f"the file says that its source was sampled at {fps!r} frames a second") from None
+
+
+def headline(totals: dict) -> str:
+    psnr, ssim = totals["psnr_mean_of_frames"], totals["ssim_mean"]
+    parts = [
+        f"{totals['measured_frames']} frames",
+        f"{totals['bytes_per_frame']:.1f} bytes a frame",
+        f"{totals['ratio_to_raw']:.1f}x smaller than raw",
+        "identical to the source" if psnr is None else f"PSNR {psnr:.2f} dB (of mean MSE {totals['psnr_of_mean_mse']:.2f} dB)",
+    ]
+    if ssim is not None:
+        parts.append(f"SSIM {ssim:.4f}")
+    for name, where in (("unmatched_decoded_frames", "file"), ("unmatched_source_frames", "source")):
+        if totals[name]:
+            parts.append(f"{totals[name]} frames of the {where} have no partner")
+    return ", ".join(parts)

@@ -1,0 +1,201 @@
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lvc.errors import DisplayError, OutputError
+from lvc.player import window
+from lvc.player.display import Display
+from lvc.player.playback import Playback
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+
+def plain_reader():
+    specification = importlib.util.spec_from_file_location("fake_player", HERE / "fake_player.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module.PlainReader()
+
+
+class CountingReader:
+    def __init__(self):
+        self._reader = plain_reader()
+        self.runs = []
+
+    def __getattr__(self, name):
+        return getattr(self._reader, name)
+
+    def __len__(self):
+        return len(self._reader)
+
+    def frames(self, start, stop):
+        self.runs.append((start, stop))
+        return self._reader.frames(start, stop)
+
+
+def test_the_cache_decodes_runs_within_groups_once_and_ahead():
+    reader = CountingReader()
+    cache = window.FrameCache(reader)
+    for number in (*range(70), 69, 40):
+        assert cache.frame(number)[0, 0, 0] == number
+    cache.close()
+    assert reader.runs == [(0, 32), (32, 64), (64, 96), (96, 128)]
+
+
+def test_the_cache_passes_a_fault_of_the_reader_on():
+    reader = CountingReader()
+    reader.frames = lambda start, stop: (_ for _ in ()).throw(OutputError("broken"))
+    cache = window.FrameCache(reader)
+    with pytest.raises(OutputError, match="broken"):
+        cache.frame(0)
+    cache.close()
+
+
+def test_enlarging_makes_squares_and_swaps_the_colours():
+    frame = np.zeros((3, 2, 2), np.uint8)
+    frame[0, 0, 1] = 200
+    picture = window.enlarged(frame, 3)
+    assert picture.shape == (6, 6, 3) and (picture[:3, 3:] == (0, 0, 200)).all() and not picture[3:].any()
+
+
+@pytest.mark.parametrize("size", [(16, 16), (48, 64), (480, 640)])
+def test_the_overlay_fits_pictures_of_any_size(size):
+    picture = np.full((*size, 3), 255, np.uint8)
+    playback = Playback([0.0, 1.0], 2.0)
+    playback.a = 1.0
+    window.draw_panel(picture, ["0:00.000 / 0:02.000  1.00x", "frame 1 / 2"])
+    window.draw_bar(picture, playback)
+    window.draw_panel(picture, ["saved"], right=True)
+    assert picture.shape == (*size, 3)
+    if min(size) > 40:
+        assert (picture < 255).any(axis=2)[: size[0] // 2].any() and (picture < 255).any(axis=2)[-12:].any()
+
+
+def test_screenshots_never_overwrite(tmp_path):
+    frame = np.full((3, 4, 5), 7, np.uint8)
+    (tmp_path / "game-000001.png").write_text("mine")
+    first = window.save_screenshot(frame, tmp_path, "game-000001")
+    second = window.save_screenshot(frame, tmp_path, "game-000001")
+    assert (tmp_path / "game-000001.png").read_text() == "mine"
+    assert [first.name, second.name] == ["game-000001-1.png", "game-000001-2.png"]
+    assert (cv2.imread(str(first)) == 7).all()
+
+
+def test_a_screenshot_that_cannot_be_written_says_so(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"):
+        window.save_screenshot(np.zeros((3, 4, 5), np.uint8), tmp_path / "missing", "game")
+
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a window server")
+
+
+@linux_only
+@pytest.mark.parametrize("name", [None, "", ":4913", "nonsense", ":x"])
+def test_without_a_display_the_error_names_decode(monkeypatch, name):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    if name is not None:
+        monkeypatch.setenv("DISPLAY", name)
+    with pytest.raises(DisplayError, match="lvc decode game.lvc -o game.mp4"):
+        Display()
+
+
+@linux_only
+def test_without_libx11_the_socket_is_asked(monkeypatch):
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    monkeypatch.setenv("DISPLAY", ":4913")
+    with pytest.raises(DisplayError, match="does not answer"):
+        Display()
+
+
+@contextmanager
+def virtual_display():
+    read, write = os.pipe()
+    # -noreset: otherwise the server starts anew whenever its last client leaves, as each xdotool does here.
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "900x720x24", "-noreset"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as pipe:
+            number = pipe.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        yield {**os.environ, "DISPLAY": f":{number}", "PYTHONPATH": str(ROOT)}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def until(condition, seconds=20.0):
+    """Waits for a condition to give something, and returns it."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "the player did not react"
+        time.sleep(0.05)
+    return found
+
+
+@linux_only
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("Xvfb", "xdotool"))), reason="Xvfb and xdotool are needed to press real keys in a real window"
+)
+def test_real_keys_in_a_real_window(tmp_path):
+    with virtual_display() as environment:
+        player = subprocess.Popen([sys.executable, HERE / "fake_player.py", tmp_path], env=environment)
+        try:
+            find = ["xdotool", "search", "--name", "^plain.lvc - lvc$"]
+            found = until(lambda: subprocess.run(find, env=environment, capture_output=True, check=False).stdout.split())
+            subprocess.run(["xdotool", "windowfocus", "--sync", found[0]], env=environment, check=True)
+
+            def press(*keys):
+                subprocess.run(["xdotool", "key", "--delay", "70", *keys], env=environment, check=True)
+
+            def frame_after(*keys):
+                """The number of the frame that a screenshot shows after some keys; from 0, by its pixels."""
+                before = set(tmp_path.iterdir())
+                press(*keys, "s")
+                (path,) = until(lambda: set(tmp_path.iterdir()) - before)
+                until(lambda: path.stat().st_size)
+                blue, green, red = map(int, cv2.imread(str(path))[0, 0])
+                assert blue == 90 and path.name.startswith(f"plain-{red + 256 * green + 1:06d}")
+                return red + 256 * green
+
+            assert frame_after() == 0
+            assert frame_after() == 0  # a second file, not the first again
+            assert frame_after("period", "period", "period") == 3
+            assert frame_after("comma") == 2
+            assert frame_after("Right") == 17
+            assert frame_after("shift+Right") == 20
+            assert frame_after("shift+Left", "Left") == 2
+            assert frame_after("Up") == 182
+            assert frame_after("Up", "Up") == 299
+            assert frame_after("Down") == 119
+            assert frame_after("Home") == 0
+            # A-B loop over one second at full speed: 3 frames, again and again.
+            press("l", "shift+Right", "l", *["bracketright"] * 12, "space")
+            time.sleep(1.2)
+            assert frame_after("space") < 3
+            press("l", "BackSpace", "o", "question", "f", "Escape", "space")
+            time.sleep(0.8)
+            assert 0 < frame_after("space") < 20
+            press("q")
+            assert player.wait(timeout=15) == 0
+            assert len(list(tmp_path.iterdir())) == 13
+        finally:
+            player.kill()
+            player.wait()
