@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.stream import Disposition
 
 from lvc.errors import InputError
@@ -86,8 +87,8 @@ def video_stream(container, path: Path):
     """The first video stream that is no cover picture and has a size that we take; raises InputError."""
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
-        kinds = sorted({stream.type for stream in container.streams}) or ["no"]
-        raise InputError(f"{path}: has no video stream, only {' and '.join(kinds)} streams")
+        kinds = {"cover picture" if stream.type == "video" else stream.type for stream in container.streams}
+        raise InputError(f"{path}: has no video stream, only: {', '.join(sorted(kinds)) or 'nothing'}")
     stream = streams[0]
     context = stream.codec_context
     if context is None:
@@ -98,7 +99,16 @@ def video_stream(container, path: Path):
 
 
 def rotation_of(frame, path: Path) -> int:
-    """The rotation that the file asks of a player, degrees counterclockwise: 0, 90, 180 or 270; InputError for others."""
+    """The rotation that the file asks of a player, degrees counterclockwise: 0, 90, 180 or 270.
+
+    Raises InputError for other angles, and for mirrored pictures.
+    """
+    side_data = frame.side_data.get("DISPLAYMATRIX")
+    if side_data is None:
+        return 0
+    matrix = np.frombuffer(side_data, np.int32).reshape(3, 3).astype(float)
+    if np.linalg.det(matrix[:2, :2]) <= 0:
+        raise InputError(f"{path}: asks to be shown mirrored; only quarter turns can be read")
     rotation = round(frame.rotation) % 360
     if rotation % 90:
         raise InputError(f"{path}: asks to be rotated by {rotation} degrees; only quarter turns can be read")

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import floor
 from pathlib import Path
 
+import av
 import numpy as np
 
 from lvc.errors import InputError, OptionError
@@ -60,8 +61,8 @@ def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: 
 
     The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in the stream's time base. Memory does
     not grow with the recording. threads: of the decoder; 0 means as many as the machine has cores.
-    Raises InputError for a file that cannot be read, has no video, breaks off with an error, holds no picture,
-    or has timestamps that run backwards.
+    Raises InputError for a file that cannot be read, has no video, is damaged or cut off (after the
+    frames that are there), holds no picture, or has timestamps that run backwards.
     """
     path = Path(path)
     geometry = sampling.geometry
@@ -71,7 +72,7 @@ def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: 
         time_base = Fraction(stream.time_base)
         data, pts = np.empty(shape, np.uint8), []
         latest = None
-        for frame, frame_pts in chosen_frames(timed_frames(container, stream), sampling, time_base):
+        for frame, frame_pts in chosen_frames(timed_frames(container, stream, path), sampling, time_base):
             if latest is not None and frame_pts <= latest:
                 raise InputError(f"{path}: timestamps run backwards: {frame_pts} after {latest}, in units of {time_base} s")
             latest = frame_pts
@@ -86,11 +87,39 @@ def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: 
             yield FrameBatch(data[: len(pts)], tuple(pts), time_base)
 
 
-def timed_frames(container, stream):
-    """Yields `(frame, pts)` of all decoded frames; a stream without timestamps counts frames at its average rate."""
+def timed_frames(container, stream, path: Path):
+    """Yields `(frame, pts)` of all decoded frames; a stream without timestamps counts frames at its average rate.
+
+    Raises InputError, after the frames that are there, for a recording that was cut off or is damaged.
+    """
     period = 1 / (Fraction(stream.average_rate or 25) * stream.time_base)
-    for number, frame in enumerate(container.decode(stream)):
-        yield frame, frame.pts if frame.pts is not None else round(number * period)
+    number, seconds = 0, 0.0
+    try:
+        for frame in container.decode(stream):
+            pts = frame.pts if frame.pts is not None else round(number * period)
+            yield frame, pts
+            number, seconds = number + 1, float(pts * stream.time_base)
+    except av.error.FFmpegError as error:
+        reason = f"{error.strerror or error}"
+        raise InputError(f"{path}: is damaged after frame {number} ({seconds:.2f} s): {reason}") from error
+    promised = promised_seconds(container, stream, number)
+    start = float((stream.start_time or 0) * stream.time_base)
+    if number and promised is not None and seconds - start < 0.98 * promised - 1:
+        raise InputError(f"{path}: was cut off: ends at {seconds - start:.2f} of {promised:.2f} s, after frame {number}")
+
+
+def promised_seconds(container, stream, frames: int) -> float | None:
+    """How long the header says the video is where it also promises more frames than there were; None otherwise.
+
+    Either alone proves nothing: an edit list hides frames, a duration may be that of the sound or of a last picture
+    that stands still. So mkv and ts, which count no frames, are read as far as they go: they are made to survive that.
+    """
+    durations = []
+    if stream.duration is not None:
+        durations.append(float(stream.duration * stream.time_base))
+    if container.duration is not None:
+        durations.append(container.duration / av.time_base)
+    return min(durations) if durations and stream.frames > frames else None
 
 
 def chosen_frames(frames, sampling: Sampling, time_base: Fraction):
