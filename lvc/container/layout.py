@@ -298,7 +298,9 @@ def decode_trailer(data: bytes, *, offset: int) -> tuple[int, int]:
     """Offset and bytes of the index record from the trailer that lies at `offset`, right behind that record."""
     index_offset, index_bytes, expected, marker = TRAILER.unpack(data)
     if marker != END_MARKER:
-        raise FormatError(f"end marker {END_MARKER.hex(' ')} was expected, not {marker.hex(' ')}", offset=offset + 16)
+        raise FormatError(
+            f"end marker {END_MARKER.hex(' ')} was expected, not {marker.hex(' ')}: the file was cut, or is not finished", offset=offset + 16
+        )
     crc = zlib.crc32(data[:12])
     if crc != expected:
         raise FormatError(f"trailer: CRC-32 {expected:08x} was expected, its bytes give {crc:08x}", offset=offset + 12)

@@ -1,6 +1,10 @@
 """verify and repair."""
 
+import subprocess
+import sys
+import time
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +89,33 @@ def test_what_an_encoder_that_died_left_is_recovered(game, tmp_path, groups_of):
     with pytest.raises(OutputError, match="temporary name"):
         repair(part, tmp_path / "died.lvc")
     assert part.read_bytes() == before
+
+
+PROGRAM = """
+import sys
+from lvc.container.layout import Group, Packet
+from lvc.container.reader import ContainerReader
+from lvc.container.writer import ContainerWriter
+header = ContainerReader(sys.argv[1]).header
+with open(sys.argv[2], "wb") as file:
+    writer = ContainerWriter(file, header)
+    while True:
+        n = writer.frame_count
+        writer.write_group(Group(n, range(n, n + 4), [Packet(4, bytes(5000))], n))
+"""
+
+
+def test_a_writer_that_is_killed_leaves_all_but_its_last_group(game, tmp_path):
+    part = tmp_path / "killed.lvc.part"
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(game), str(part)], cwd=Path(__file__).parents[2]) as process:
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not (part.exists() and part.stat().st_size > 500_000):
+            time.sleep(0.005)
+        process.kill()
+    repaired = repair(part, tmp_path / "killed.lvc.whole")
+    assert repaired.groups >= 90
+    assert part.stat().st_size - ContainerReader(part).index[-1].offset < 2 * 5100
+    assert verify(tmp_path / "killed.lvc.whole").ok
 
 
 def test_the_original_is_replaced_only_when_asked(game):
