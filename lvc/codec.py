@@ -102,7 +102,7 @@ class Codec:
             symbols = torch.from_numpy(latents.symbols[start : start + BATCH]).to(self.device)
             parameters = torch.from_numpy(latents.parameters[start : start + BATCH]).to(self.device)
             values = self.quantiser.dequantise(symbols, parameters)
-            pixels = self.model.synthesise(values, **self._rate(len(values)))[:, :, :height, :width]
+            pixels = self.model.synthesise(values, geometry=self.geometry, **self._rate(len(values)))
             pixels = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
             frames[start : start + BATCH] = pixels.permute(0, 2, 3, 1).cpu().numpy()
         return frames.transpose(0, 3, 1, 2)

@@ -5,11 +5,12 @@ from functools import partial
 
 import torch
 
-from lvc.errors import ModelError, OptionError
+from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.convolutional import Convolutional, ConvolutionalConfig
 from lvc.models.fully_connected import FullyConnected, FullyConnectedConfig
 from lvc.models.model import Model
+from lvc.models.temporal import Temporal, TemporalConfig
 from lvc.models.variational import Variational, VariationalConfig
 
 MAX_PARAMETERS = 1_500_000_000  # the largest of S1 has 832 million
@@ -21,11 +22,12 @@ MODELS = {
     "conv4": (Convolutional, partial(ConvolutionalConfig, stages=4)),
     "conv5": (Convolutional, partial(ConvolutionalConfig, stages=5)),
     "vae": (Variational, VariationalConfig),
+    "temporal": (Temporal, TemporalConfig),
 }
 
 
 def build(name: str, *, geometry: Geometry, **options) -> Model:
-    """A model with fresh weights, for frames of `geometry`.
+    """A model with fresh weights, for frames of `geometry`; `build(name, geometry=…, **asdict(config))` gives one like it.
 
     Raises OptionError for an unknown name or option, listing the choices, for a geometry that the model cannot take, and
     for one of more than 1.5 thousand million parameters.
@@ -33,6 +35,9 @@ def build(name: str, *, geometry: Geometry, **options) -> Model:
     if name not in MODELS:
         raise OptionError(f"there is no model {name!r}; choose from {', '.join(MODELS)}")
     family, configure = MODELS[name]
+    for side in ("width", "height"):
+        if options.pop(side, getattr(geometry, side)) != getattr(geometry, side):
+            raise OptionError(f"model {name}: its stored {side} is not that of {geometry}")
     known = option_names(name)
     for option in options:
         if option not in known:
@@ -45,17 +50,6 @@ def build(name: str, *, geometry: Geometry, **options) -> Model:
     if count > MAX_PARAMETERS:
         raise OptionError(f"model {name} for {geometry} would have {count:,} parameters; the limit is {MAX_PARAMETERS:,}")
     return family(name, config)
-
-
-def restore(name: str, stored: dict) -> Model:
-    """The model whose `dataclasses.asdict(config)` was stored, with fresh weights; raises ModelError where it is no config."""
-    if not isinstance(stored, dict) or not {"width", "height"} <= stored.keys():
-        raise ModelError(f"model {name}: its stored options lack width and height")
-    options = {key: value for key, value in stored.items() if key not in ("width", "height")}
-    try:
-        return build(name, geometry=Geometry(stored["width"], stored["height"]), **options)
-    except OptionError as error:
-        raise ModelError(f"the stored options are no model's: {error}") from error
 
 
 def option_names(name: str) -> tuple[str, ...]:

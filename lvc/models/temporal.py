@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lvc.errors import ModelError
+from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 
 STRIDE = 8
@@ -35,17 +35,30 @@ RELATIONS = 3
 
 @dataclass(frozen=True)
 class TemporalConfig:
-    """channels: latents at each position; groups: how many of them each pair of passes codes; maps: rows and columns of
-    learned position maps (for one game with a fixed layout), or None; exact: the prior in integers, as shipped, or trainable."""
+    """width, height: what it was trained on; others are taken too. channels: latents at each position. groups: how many of
+    them each pair of passes codes. features, detail: width of the networks at strides 8 and 4. trunk, context: width of
+    the prior's. maps: learned position maps, for one game with a fixed layout. exact: the prior in integers, as shipped.
+    """
 
+    width: int = 200
+    height: int = 160
     channels: int = 16
     groups: tuple[int, ...] = (4, 4, 8)
-    width: int = 128
+    features: int = 128
     detail: int = 48
     trunk: int = 96
     context: int = 64
-    maps: tuple[int, int] | None = None
+    maps: bool = False
     exact: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "groups", tuple(self.groups))  # JSON gives a list
+        if sum(self.groups) != self.channels or min(self.groups) < 1:
+            raise OptionError(f"groups {self.groups} must add up to the {self.channels} channels")
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        return -(-self.height // STRIDE), -(-self.width // STRIDE)
 
 
 def straight_through(rounded: Tensor, smooth: Tensor) -> Tensor:
@@ -154,7 +167,7 @@ class PriorOutput:
     def soft_bits(self, latents: Tensor, reference: Tensor) -> Tensor:
         """As `bits`, but differentiable in the latents too: "the same" becomes a narrow logistic around the reference."""
         odds = (self.copy.float() / ACTIVATION_SCALE).clamp(-10, 10)
-        copied = logistic_mass(latents, reference, torch.full_like(latents, -2.0))
+        copied = logistic_mass(latents, reference, torch.full_like(latents, -3.0))
         other = logistic_mass(latents, self.mean.float() / ACTIVATION_SCALE, self.log2_scale())
         chance = torch.sigmoid(odds)
         return -torch.log2(chance * copied + (1 - chance) * other)
@@ -191,11 +204,11 @@ class IntegerPrior(nn.Module):
         if config.exact:
             # Interpolated and rounded once, where the model was trained.
             self.register_buffer("offsets", torch.zeros(RELATIONS, CRF_LEVELS, trunk, dtype=torch.int32))
-            self.register_buffer("position", torch.zeros(trunk, *config.maps, dtype=torch.int16) if config.maps else None)
+            self.register_buffer("position", torch.zeros(trunk, *config.map_size, dtype=torch.int16) if config.maps else None)
             return
         self.relation = nn.Parameter(torch.zeros(RELATIONS, trunk))
         self.quality = nn.Parameter(torch.zeros(CRF_KNOTS, trunk))
-        self.position = nn.Parameter(torch.zeros(trunk, *config.maps)) if config.maps else None
+        self.position = nn.Parameter(torch.zeros(trunk, *config.map_size)) if config.maps else None
         with torch.no_grad():
             for index, head in enumerate(self.last):
                 head.bias[: config.groups[index // 2]] = 1.0  # at first a copy is likely, and the scale one symbol
@@ -321,10 +334,15 @@ class Residual(nn.Module):
 class Temporal(nn.Module):
     """Analysis and synthesis of single frames at stride 8, with the integer prior over time."""
 
-    def __init__(self, config: TemporalConfig):
+    any_geometry = True
+    rounded_latents = True
+    latent_range = None
+
+    def __init__(self, name: str, config: TemporalConfig):
         super().__init__()
-        self.config = config
-        c, width, detail = config.channels, config.width, config.detail
+        self.name, self.config = name, config
+        self.geometry = Geometry(config.width, config.height)
+        c, width, detail = config.channels, config.features, config.detail
         self.analysis = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(48, 64, 3, padding=1),
@@ -335,7 +353,7 @@ class Temporal(nn.Module):
             nn.Conv2d(width, c, 1),
         )
         self.enter = nn.Conv2d(c, width, 3, padding=1)
-        self.position = nn.Parameter(torch.zeros(width, *config.maps)) if config.maps else None
+        self.position = nn.Parameter(torch.zeros(width, *config.map_size)) if config.maps else None
         self.deep = Residual(width)
         self.enlarge = nn.Conv2d(width, 4 * detail, 1)
         self.fine = Residual(detail)
@@ -349,13 +367,14 @@ class Temporal(nn.Module):
     def exact(self) -> "Temporal":
         """This model as it ships: the same analysis and synthesis, the prior in integers."""
         config = replace(self.config, exact=True)
-        model = Temporal(config)
+        model = Temporal(self.name, config)
         own = {name: value for name, value in self.state_dict().items() if not name.startswith("prior.")}
         model.load_state_dict(own, strict=False)
         model.prior = self.prior.exact(config)
         return model
 
-    def latent_shape(self, geometry: Geometry) -> tuple[int, int, int]:
+    def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, int, int]:
+        geometry = geometry or self.geometry
         return self.config.channels, -(-geometry.height // STRIDE), -(-geometry.width // STRIDE)
 
     def analyse(self, frames: Tensor, crf: Tensor) -> Tensor:
@@ -366,8 +385,13 @@ class Temporal(nn.Module):
         frames = F.pad(frames, (0, -frames.shape[3] % STRIDE, 0, -frames.shape[2] % STRIDE), mode="replicate")
         return self.analysis(frames - 0.5) * torch.exp(at_quality(self.gain, crf))[:, :, None, None]
 
-    def synthesise(self, symbols: Tensor, crf: Tensor) -> Tensor:
-        """Frames [T, 3, 8h, 8w], not yet clamped to 0..1, of symbols [T, C, h, w]."""
+    def synthesise(self, symbols: Tensor, crf: Tensor, *, geometry: Geometry | None = None) -> Tensor:
+        """Frames float32 [T, 3, H, W] in 0..1 of symbols [T, C, h, w] at qualities crf [T]."""
+        geometry = geometry or self.geometry
+        return self.decode(symbols, crf)[:, :, : geometry.height, : geometry.width].float().clamp(0, 1)
+
+    def decode(self, symbols: Tensor, crf: Tensor) -> Tensor:
+        """Frames [T, 3, 8h, 8w], not clamped, so that training has a gradient everywhere."""
         x = self.enter(symbols * torch.exp(at_quality(self.inverse_gain, crf))[:, :, None, None])
         if self.position is not None:
             x = x + (self.position if self.position.shape[1:] == x.shape[2:] else F.interpolate(self.position[None], x.shape[2:]))
