@@ -1,12 +1,13 @@
 """`lvc report`: per-frame quality of a `.lvc` file against its source, as a page, JSON or CSV."""
 
 import argparse
+import re
 import sys
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
-from lvc.cli.options import add_overwrite, add_quiet, progress, say
+from lvc.cli.options import add_model, add_overwrite, add_quiet, progress, say
 from lvc.errors import OptionError
 from lvc.output import check_output, written_whole
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="write the JSON to stdout")
     parser.add_argument("--worst", type=int, default=12, metavar="N", help="pictures of the N worst frames in the page (12)")
-    parser.add_argument("--model", help="weights file, where the file's own model is not found")
+    add_model(parser)
     parser.add_argument("--device", default="cpu", help="where the model runs: cpu, cuda (cpu)")
     add_overwrite(parser)
     add_quiet(parser)
@@ -102,10 +103,10 @@ def sampling_of(reader):
         raise OptionError("the file does not say how its source was sampled, so that nothing can be measured against it")
     if every is not None:
         return Sampling(every=every, geometry=reader.geometry)
-    try:
-        return Sampling(every=None, fps=Fraction(str(fps)), geometry=reader.geometry)
-    except (ValueError, ZeroDivisionError):
-        raise OptionError(f"the file says that its source was sampled at {fps!r} frames a second") from None
+    # Fraction alone would also take "1e999999999", and fill the memory with it.
+    if not re.fullmatch(r"[0-9]{1,9}(/[0-9]{0,8}[1-9][0-9]{0,8})?", str(fps)):
+        raise OptionError(f"the file says that its source was sampled at {str(fps)[:40]!r} frames a second; as 3 or 30000/1001 was expected")
+    return Sampling(every=None, fps=Fraction(str(fps)), geometry=reader.geometry)
 
 
 def headline(totals: dict) -> str:
