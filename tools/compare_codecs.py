@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +30,8 @@ from lvc.errors import InputError, LvcError, OptionError
 from lvc.frames import Geometry
 from lvc.quality.bdrate import bd_rate
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error, psnr_of_mean_mse, ssim
+from lvc.video.demux import probe
+from lvc.video.sample import Sampling, sampled_frames
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Sampled:
     rate: Fraction
     name: str
     video: Path | None = None
-    sampling: dict = field(default_factory=dict)
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,6 @@ def sampled(source: Path, options: argparse.Namespace) -> Sampled:
                 f"{source}: expected uint8 [T, 3, H, W] or [T, H, W, 3], not {frames.dtype} {frames.shape}"
             )
         return Sampled(frames=frames, rate=options.rate or Fraction(3), name=source.stem)
-    from lvc.video.demux import probe
-    from lvc.video.sample import Sampling, sampled_frames
-
     sampling = Sampling(every=options.every, geometry=Geometry.parse(options.size))
     batches = list(sampled_frames(source, sampling))
     average_rate = probe(source).average_rate or Fraction(30)
@@ -81,7 +80,7 @@ def sampled(source: Path, options: argparse.Namespace) -> Sampled:
         rate=options.rate or average_rate / options.every,
         name=source.stem,
         video=source,
-        sampling={"every": options.every, "size": options.size},
+        sampling=sampling,
     )
 
 
@@ -276,7 +275,7 @@ def lvc_points(
 
     if source.video is None:
         raise OptionError("lvc is measured on a recording; a folder or .npy holds only frames")
-    options = {"model": model, "device": device}
+    options = {"model": model, "device": device, "sampling": source.sampling}
     if keyint:
         options["keyint"] = keyint
     points = []
@@ -284,7 +283,7 @@ def lvc_points(
         for number, crf in enumerate(crfs):
             output = Path(folder) / f"{number}.lvc"
             started = time.perf_counter()
-            lvc.encode(source.video, output, **options, **({} if crf is None else {"crf": crf}))
+            lvc.encode(source.video, output, crf=None if crf is None else int(crf), **options)
             encode_seconds = time.perf_counter() - started
             started = time.perf_counter()
             reader = lvc.open(output, model=model, device=device)
@@ -470,7 +469,9 @@ def compare(options: argparse.Namespace) -> int:
         codecs += [LvcCodec(model=model, name=f"lvc-{Path(model).stem}") for model in options.lvc]
         source = sampled(options.source, options)
         if options.limit:
-            source = Sampled(source.frames[: options.limit], source.rate, source.name)
+            if options.lvc:
+                raise OptionError("--limit cuts the sampled frames, and lvc codes the whole recording: leave one out")
+            source = replace(source, frames=source.frames[: options.limit])
         for codec in codecs:
             key = "lvc" if isinstance(codec, LvcCodec) else codec.name
             points = codec.points(source, qualities.get(key, codec.crfs), options.keyint)
