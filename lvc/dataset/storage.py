@@ -3,7 +3,7 @@
     magic        8 bytes "LVCFRAM1"
     blobs        zlib streams of uint8 [3, H, W]
     frame index  for each frame: offset u64, length u32, against_still u8, pts i64
-    still index  for each run of 16 frames: offset u64, length u32
+    still index  for each run of 16 frames: offset u64, length u32, 0 where no frame needs the still
     header       UTF-8 JSON: width, height, time_base, and what the builder wants to remember
     trailer      index offset u64, frame count u32, header length u32, CRC-32 of indices and header u32, magic again
 
@@ -58,12 +58,15 @@ class FrameFileWriter:
         if not self.pending:
             return
         still = still_of(np.stack(self.pending))
-        self.stills.append(self.append(zlib.compress(still.tobytes(), LEVEL)))
+        blobs = []
         for frame in self.pending:
             plain = zlib.compress(frame.tobytes(), LEVEL)
             difference = zlib.compress((frame - still).tobytes(), LEVEL)
             smaller = min(plain, difference, key=len)
-            self.frames.append((*self.append(smaller), smaller is difference))
+            blobs.append((smaller, smaller is difference))
+        is_used = any(against_still for _, against_still in blobs)
+        self.stills.append(self.append(zlib.compress(still.tobytes(), LEVEL)) if is_used else (self.offset, 0))
+        self.frames.extend((*self.append(blob), against_still) for blob, against_still in blobs)
         self.pending = []
 
     def append(self, blob: bytes) -> tuple[int, int]:
