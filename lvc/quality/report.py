@@ -8,6 +8,7 @@ import base64
 import csv
 import heapq
 import json
+import math
 import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,8 @@ SCHEMA_VERSION = 1
 PICTURE_BYTES = 1_900_000
 # Source frames that wait to be compared; decoding is cheapest a keyframe group at a time.
 PENDING_BYTES = 64 << 20
+SHOWN_PIXELS = 1 << 20
+LOSSLESS = 101  # OpenCV's WebP quality above 100
 
 
 @dataclass(frozen=True)
@@ -150,27 +153,47 @@ class PicturePair:
         return len(self.source) + len(self.decoded)
 
     @classmethod
-    def within(cls, source: np.ndarray, decoded: np.ndarray, allowance: int) -> "PicturePair":
+    def within(cls, frames: "ShownFrames", allowance: int) -> "PicturePair":
         """Lossless where both fit into `allowance` bytes, else lossy, else smaller as well."""
-        for quality, divisor, note in (
-            (101, 1, ""),
-            (90, 1, "preview with lossy compression"),
-            (85, 2, "lossy preview at half size"),
-            (80, 4, "lossy preview at a quarter of the size"),
-            (70, 8, "lossy preview at an eighth of the size"),
-        ):
-            pair = cls(_webp(source, quality, divisor), _webp(decoded, quality, divisor), note)
+        for quality, divisor in ((LOSSLESS, 1), (90, 1), (85, 2), (80, 4), (70, 8)):
+            pictures = (_webp(frame, quality, divisor) for frame in (frames.source, frames.decoded))
+            shrunk = divisor * frames.divisor
+            notes = ["lossy preview"] if quality != LOSSLESS else []
+            notes += [f"1/{shrunk} of the width and height"] if shrunk > 1 else []
+            pair = cls(*pictures, ", ".join(notes))
             if pair.size <= allowance:
                 break
         return pair
 
 
+@dataclass(frozen=True)
+class ShownFrames:
+    """The pixels of a frame that may be shown, uint8 [3, h, w] of at most a megapixel: 1 / `divisor` of each side."""
+
+    source: np.ndarray
+    decoded: np.ndarray
+    divisor: int
+
+    @classmethod
+    def of(cls, compared: ComparedFrame) -> "ShownFrames":
+        _, height, width = compared.source.shape
+        divisor = math.ceil(math.sqrt(height * width / SHOWN_PIXELS))
+        # Copies: a view would keep the whole batch that it is cut from.
+        source, decoded = (_shrunk(frame, divisor).copy() for frame in (compared.source, compared.decoded))
+        return cls(source, decoded, divisor)
+
+
+def _shrunk(frame: np.ndarray, divisor: int) -> np.ndarray:
+    if divisor == 1:
+        return frame
+    height, width = frame.shape[1:]
+    size = (max(1, width // divisor), max(1, height // divisor))
+    picture = cv2.resize(np.ascontiguousarray(frame.transpose(1, 2, 0)), size, interpolation=cv2.INTER_AREA)
+    return picture.transpose(2, 0, 1)
+
+
 def _webp(frame: np.ndarray, quality: int, divisor: int) -> bytes:
-    picture = np.ascontiguousarray(frame.transpose(1, 2, 0)[:, :, ::-1])
-    if divisor > 1:
-        height, width = picture.shape[:2]
-        size = (max(1, width // divisor), max(1, height // divisor))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    picture = np.ascontiguousarray(_shrunk(frame, divisor).transpose(1, 2, 0)[:, :, ::-1])
     return cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
 
 
@@ -180,7 +203,9 @@ class ReportBuilder:
     def __init__(self, frame_count: int, *, worst: int = 12, samples: int = 48, picture_bytes: int = PICTURE_BYTES):
         """frame_count: of the file, to spread the samples. picture_bytes: for all pictures together."""
         self._scores: list[FrameScore] = []
-        self._worst: list[tuple[float, int, PicturePair]] = []
+        # A heap of (mse, -index, pixels), the least bad first. Pixels, because a frame among the worst so far is
+        # mostly pushed out again, and lossless pictures cost more time than all metrics.
+        self._worst: list[tuple[float, int, ShownFrames]] = []
         self._worst_count = worst
         self._sampled_indices = {int(n) for n in np.linspace(0, max(0, frame_count - 1), samples).round()}
         self._samples: dict[int, PicturePair] = {}
@@ -196,21 +221,24 @@ class ReportBuilder:
         is_worst = self._worst_count > 0 and not score.identical and not (full and entry <= self._worst[0][:2])
         if not (is_sample or is_worst):
             return
-        pair = PicturePair.within(compared.source, compared.decoded, self._allowance)
+        frames = ShownFrames.of(compared)
         if is_sample:
-            self._samples[score.index] = pair
+            self._samples[score.index] = PicturePair.within(frames, self._allowance)
         if is_worst:
             push = heapq.heapreplace if full else heapq.heappush
-            push(self._worst, (*entry, pair))
+            push(self._worst, (*entry, frames))
 
     def finish(self, comparison: Comparison, reader, *, path: str | os.PathLike, source: str | os.PathLike) -> "Report":
         """The report of all that was added; `path` and `source` are the names that it states."""
         metadata = reader.metadata
-        worst = [(-index, pair) for _, index, pair in sorted(self._worst, reverse=True, key=lambda entry: entry[:2])]
+        worst = {
+            -index: self._samples.get(-index) or PicturePair.within(frames, self._allowance)
+            for _, index, frames in sorted(self._worst, reverse=True, key=lambda entry: entry[:2])
+        }
         return Report(
             scores=sorted(self._scores, key=lambda score: score.index),
-            worst=[index for index, _ in worst],
-            pictures=self._samples | dict(worst),
+            worst=list(worst),
+            pictures=self._samples | worst,
             path=os.fspath(path),
             source=os.fspath(source),
             file_bytes=metadata.file_bytes,

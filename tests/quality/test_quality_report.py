@@ -14,7 +14,7 @@ from lvc.errors import InputError
 from lvc.frames import FrameBatch
 from lvc.quality import report as reports
 from lvc.quality.metrics import psnr_of_mse
-from lvc.quality.report import Comparison, PicturePair, ReportBuilder
+from lvc.quality.report import ComparedFrame, Comparison, PicturePair, ReportBuilder, ShownFrames
 
 ERRORS = [1, 0, 7, 2, 2, 9, 0, 3, 1, 5]
 PTS = [0, 3000, 6000, 10_000, 30_000, 33_000, 36_000, 39_000, 90_000, 93_000]  # a variable frame rate
@@ -194,8 +194,10 @@ def test_the_page_asks_for_nothing_outside_and_holds_all_figures(report):
 
 def test_pictures_fit_their_allowance_even_for_noise_at_full_hd():
     noise = np.random.default_rng(1).integers(0, 256, (3, 1080, 1920), dtype=np.uint8)
-    pair = PicturePair.within(noise, noise, 100_000)
-    assert pair.size <= 100_000 and pair.note
+    frames = ShownFrames.of(ComparedFrame(None, noise, noise))
+    assert frames.source.shape == (3, 540, 960)
+    pair = PicturePair.within(frames, 100_000)
+    assert pair.size <= 100_000 and pair.note.startswith("lossy preview, 1/")
 
 
 def test_a_page_of_a_thousand_frames_stays_below_3_megabytes(material):
