@@ -225,6 +225,34 @@ def build(name: str, *, latent_range: tuple[float, float] | None = None, **optio
     return kind(**options)
 
 
+def check_combination(checkpoint, quantiser: dict, entropy: dict) -> None:
+    """Raises OptionError, with the reason, where a model, a quantiser and an entropy model cannot go together.
+
+    checkpoint: its `model` says by `latent_range` and `rounded_latents` what its latents are, its `quantiser` and `entropy`
+    say what it was trained with. quantiser, entropy: specs {"name": …}.
+    """
+    name, coder = quantiser.get("name"), entropy.get("name")
+    model, family = checkpoint.model, checkpoint.name
+    if name == "round" and not model.rounded_latents:
+        raise OptionError(f"quantiser round needs a model trained with its noise, and {family} was not; choose naive, scale, kmeans or none")
+    if name == "naive" and model.latent_range is None and not {"low", "high"} <= quantiser.keys():
+        raise OptionError(f"quantiser naive needs latents of known bounds, and those of {family} have none; choose scale")
+    if name == "none" and coder != "raw":
+        raise OptionError(f"quantiser none keeps the bits of floats, in which entropy {coder} finds nothing; choose raw")
+    if name == "kmeans" and coder == "factorised":
+        raise OptionError("entropy factorised cannot code kmeans: a label means another value in each frame; choose adaptive or raw")
+    if coder == "factorised" and quantiser != checkpoint.quantiser:
+        raise OptionError(
+            f"entropy factorised was learned for quantiser {described(checkpoint.quantiser)}, and {described(quantiser)} has other symbols; "
+            "choose adaptive"
+        )
+
+
+def described(spec: dict) -> str:
+    """A spec as a person writes it: the name, and the options that are given."""
+    return " ".join([str(spec.get("name")), *(f"{key}={value}" for key, value in spec.items() if key != "name")])
+
+
 def no_parameters(latents: Tensor) -> Tensor:
     return latents.new_zeros(len(latents), 0, dtype=torch.float32)
 

@@ -47,14 +47,25 @@ class SymbolWriter:
             self._escape(escape_excess(local[escaped], covers[escaped].astype(np.int64)))
         return symbols.astype(np.int32)
 
+    def code_bits(self, symbols: np.ndarray, width: int, count: int) -> np.ndarray:
+        """Codes `count` whole numbers, 0 … 2**width - 1 with width up to 32, at `width` bits each; gives int64 [count]."""
+        symbols = np.asarray(symbols, np.int64)
+        if symbols.shape != (count,) or (count and not 0 <= symbols.min() <= symbols.max() < 1 << width):
+            raise ValueError(f"expected {count} numbers of {width} bits")
+        self._uniform(symbols, width)
+        return symbols
+
+    def _uniform(self, values: np.ndarray, bits: int) -> None:
+        for shift, width in _chunks(bits):
+            piece = ((values >> shift) & ((1 << width) - 1)).astype(np.int32)
+            self._encoder.encode(piece, stream.model.Uniform(1 << width))
+
     def _escape(self, excess: np.ndarray) -> None:
         classes = escape_class(excess)
         self._encoder.encode(classes.astype(np.int32), _ESCAPE_MODEL)
         rest = excess + 1 - (np.int64(1) << classes)
         for bits, places in _by_table(classes):
-            for shift, width in _chunks(bits):
-                piece = (rest[places] >> shift) & ((1 << width) - 1)
-                self._encoder.encode(np.ascontiguousarray(piece.astype(np.int32)), stream.model.Uniform(1 << width))
+            self._uniform(rest[places], bits)
 
     def finish(self) -> bytes:
         """The shortest bytes from which a SymbolReader gives the same symbols; none at all where the symbols were certain."""
@@ -99,13 +110,21 @@ class SymbolReader:
             raise FormatError("the coded symbols are damaged: an escaped symbol is outside 32 bits")
         return result.astype(np.int32)
 
+    def code_bits(self, symbols: None, width: int, count: int) -> np.ndarray:
+        """Gives int64 [count] numbers of `width` bits."""
+        return self._uniform(width, count)
+
+    def _uniform(self, bits: int, count: int) -> np.ndarray:
+        values = np.zeros(count, np.int64)
+        for shift, width in _chunks(bits):
+            values |= self._decode(stream.model.Uniform(1 << width), count).astype(np.int64) << shift
+        return values
+
     def _escape(self, count: int) -> np.ndarray:
         classes = self._decode(_ESCAPE_MODEL, count)
         rest = np.zeros(count, np.int64)
         for bits, places in _by_table(classes):
-            for shift, width in _chunks(bits):
-                size = count if isinstance(places, slice) else len(places)
-                rest[places] |= self._decode(stream.model.Uniform(1 << width), size).astype(np.int64) << shift
+            rest[places] = self._uniform(bits, count if isinstance(places, slice) else len(places))
         return rest + (np.int64(1) << classes.astype(np.int64)) - 1
 
     def _decode(self, model, count: int) -> np.ndarray:

@@ -23,10 +23,13 @@ class Tables:
     frequencies: int32, the tables' entries one after another; each >= 1, each table's sum 2**24.
     sizes: int32 [K], entries of each table, its escape included. lows: int32 [K], the first symbol of each.
     escapes: bool [K], whether the table's last entry is an escape.
+    places: int32 [N] or None: which table stands for each of a frame's N latents, where that is fixed.
     Raises ModelError where the arrays do not fit together.
     """
 
-    def __init__(self, frequencies: np.ndarray, sizes: np.ndarray, lows: np.ndarray, escapes: np.ndarray):
+    def __init__(
+        self, frequencies: np.ndarray, sizes: np.ndarray, lows: np.ndarray, escapes: np.ndarray, places: np.ndarray | None = None
+    ):
         self.frequencies = _whole(frequencies, "frequencies")
         self.sizes, self.lows = _whole(sizes, "sizes"), _whole(lows, "lows")
         self.escapes = _whole(escapes, "escapes").astype(bool)
@@ -46,6 +49,9 @@ class Tables:
             raise ModelError("a frequency is below 1")
         if (np.add.reduceat(self.frequencies, self.starts[:-1], dtype=np.int64) != TOTAL).any():
             raise ModelError(f"the frequencies of a table do not add up to {TOTAL}")
+        self.places = None if places is None else _whole(places, "places")
+        if places is not None and not (len(self.places) and 0 <= self.places.min() and self.places.max() < count):
+            raise ModelError(f"the places of frequency tables must name tables 0 to {count - 1}")
         self._models: dict[int, stream.model.Categorical] = {}
 
     def __len__(self) -> int:
@@ -75,12 +81,8 @@ class Tables:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays to keep in a checkpoint: int32 each, as `from_arrays` takes them."""
-        return {
-            "frequencies": self.frequencies.copy(),
-            "sizes": self.sizes.copy(),
-            "lows": self.lows.copy(),
-            "escapes": self.escapes.astype(np.int32),
-        }
+        arrays = {"frequencies": self.frequencies, "sizes": self.sizes, "lows": self.lows, "escapes": self.escapes, "places": self.places}
+        return {name: array.astype(np.int32) for name, array in arrays.items() if array is not None}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Tables":
@@ -89,7 +91,7 @@ class Tables:
         missing = [name for name in names if name not in arrays]
         if missing:
             raise ModelError(f"frequency tables lack {', '.join(missing)}")
-        return cls(*(arrays[name] for name in names))
+        return cls(*(arrays[name] for name in names), places=arrays.get("places"))
 
 
 def categorical(frequencies: np.ndarray) -> stream.model.Categorical:
@@ -132,20 +134,17 @@ def from_probabilities(masses: Sequence[np.ndarray], lows: Sequence[int], *, esc
     return Tables(np.concatenate(frequencies), np.array(sizes), np.array(lows), np.full(len(sizes), escape))
 
 
-def from_counts(counts: np.ndarray, low: int, *, escape: bool, weight: int = 1) -> Tables:
-    """Tables from histograms [K, n] of the symbols low … low+n-1, each smoothed by the mean of all with `weight`.
+def from_counts(counts: np.ndarray, low: int, *, escape: bool) -> Tables:
+    """Tables from histograms [K, n] of the symbols low … low+n-1; with `escape` the last entry counts what was beyond.
 
-    A symbol never seen costs about as much as one seen `weight / n` times; with `escape` a last entry of that size is added.
+    To each histogram the mean of all is added with the weight of one symbol, so that what was never seen stays possible.
     """
     counts = np.asarray(counts, np.float64)
     together = counts.sum(axis=0) + 1.0
-    smoothed = counts + weight * together / together.sum()
-    if escape:
-        smoothed = np.concatenate((smoothed, np.full((len(counts), 1), weight / counts.shape[1])), axis=1)
-    # An escape's mass is what the rows lack to 1.
-    masses = smoothed / smoothed.sum(axis=1, keepdims=True)
-    rows = masses[:, : counts.shape[1]]
-    return from_probabilities(list(rows), [low] * len(rows), escape=escape)
+    smoothed = counts + together / together.sum()
+    frequencies = quantised(np.rint(smoothed / smoothed.sum(axis=1, keepdims=True) * 2**36))
+    rows, size = counts.shape
+    return Tables(frequencies.ravel(), np.full(rows, size), np.full(rows, low), np.full(rows, escape))
 
 
 def escape_class(excess: np.ndarray) -> np.ndarray:

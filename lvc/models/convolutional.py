@@ -48,6 +48,10 @@ class Convolutional(Model):
         self.up = nn.Sequential(*(up(inputs, outputs) for inputs, outputs in pairwise(widths)))
         # The frame itself: no normalisation, and a sigmoid so that it stays in 0..1.
         self.up[-1] = nn.Sequential(*self.up[-1][:4], nn.Sigmoid())
+        for part in self.modules():
+            if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.kaiming_normal_(part.weight, mode="fan_in" if isinstance(part, nn.Conv2d) else "fan_out", nonlinearity="relu")
+                nn.init.zeros_(part.bias)
         self.to(memory_format=torch.channels_last)
 
     @property
@@ -58,6 +62,11 @@ class Convolutional(Model):
         geometry = geometry or self.geometry
         channels = self.config.channels << (self.config.stages - 1)
         return (channels, -(-geometry.height // self.stride), -(-geometry.width // self.stride))
+
+    def own_geometry(self, latents: Tensor) -> Geometry:
+        if latents.ndim != 4 or tuple(latents.shape[1:]) == self.latent_shape():
+            return self.geometry
+        return Geometry(latents.shape[3] * self.stride, latents.shape[2] * self.stride)
 
     def encode(self, frames: Tensor) -> Tensor:
         right, bottom = -frames.shape[3] % self.stride, -frames.shape[2] % self.stride
@@ -72,7 +81,9 @@ class Convolutional(Model):
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
         """Starts the output at the mean colour."""
-        self.up[-1][-2].bias.copy_(logit(frames.mean(dim=(0, 2, 3))))
+        last = self.up[-1][-2]
+        last.weight.mul_(0.1)
+        last.bias.copy_(logit(frames.mean(dim=(0, 2, 3))))
 
 
 def down(inputs: int, outputs: int) -> nn.Sequential:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.blocks import cut, join
-from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, uniform
+from lvc.models.layers import BlockLinear, start_at_unit_variance
+from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,6 @@ class FullyConnectedConfig:
             )
 
 
-class BlockLinear(nn.Module):
-    """A linear layer for each of P positions: [P, T, inputs] -> [P, T, outputs]."""
-
-    def __init__(self, positions: int, inputs: int, outputs: int):
-        super().__init__()
-        self.weight = uniform(positions, inputs, outputs, fan_in=inputs)
-        self.bias = nn.Parameter(torch.zeros(positions, 1, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
-
-
 class FullyConnected(Model):
     """Latents [rows*columns, code] of each frame."""
 
@@ -84,13 +73,12 @@ class FullyConnected(Model):
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Centres the first layer on the mean frame and starts the output there."""
-        mean = cut(frames.mean(dim=0, keepdim=True), self.config.rows, self.config.columns)  # [P, 1, values]
-        first, last = self.encoder[0], self.decoder[-1]
-        first.bias.copy_(-torch.bmm(mean, first.weight))
-        codes = self.decoder[0].weight.new_full((len(mean), 1, self.config.code), 0.0 if self.rounded_latents else 0.5)
-        middle = self.decoder(codes) - last.bias
-        last.bias.copy_(mean - middle)
+        """Spreads the codes over their range, and starts the output near the mean frame."""
+        blocks = cut(frames, self.config.rows, self.config.columns)
+        codes = self.code(start_at_unit_variance(self.encoder, blocks))
+        last = self.decoder[-1]
+        last.weight.mul_(0.1)
+        last.bias.add_(blocks.mean(dim=1, keepdim=True) - self.decoder(codes).mean(dim=1, keepdim=True))
 
 
 def stack(positions: int, widths: tuple[int, ...]) -> nn.Sequential:

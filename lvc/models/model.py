@@ -16,13 +16,12 @@ BOUNDED, ROUNDED = "bounded", "rounded"
 class Reconstruction:
     """What training sees of a batch.
 
-    frames: float32 [T, 3, H, W], not clamped. latents: [T, …], before `perturb`. logits: of the frames where the model's
-    distortion is "bce", else None. extra_loss: terms to add, each a scalar: the sum over a frame, averaged over frames.
+    frames: float32 [T, 3, H, W], not clamped. latents: [T, …], before `perturb`.
+    extra_loss: terms to add to a distortion that is a mean over all values of the frames.
     """
 
     frames: Tensor
     latents: Tensor
-    logits: Tensor | None = None
     extra_loss: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -30,7 +29,7 @@ class Model(nn.Module):
     """A model of single frames. Subclasses define `name`, `config`, `encode`, `decode` and `latent_shape`.
 
     latent_range: bounds of the latents where they have some. rounded_latents: whether they are made for rounding.
-    distortion: the loss of the frames, "mse" or "bce" (on logits). any_geometry: whether frames of other sizes are taken.
+    distortion: the loss of the frames, "mse" or "bce". any_geometry: whether frames of other sizes are taken.
     """
 
     latent_range: tuple[float, float] | None = (0.0, 1.0)
@@ -60,8 +59,11 @@ class Model(nn.Module):
         return self.encode(frames).float()
 
     def synthesise(self, latents: Tensor, *, geometry: Geometry | None = None) -> Tensor:
-        """Frames float32 [T, 3, H, W] in 0..1 of latents [T, *latent_shape]; `geometry` is the model's own unless given."""
-        geometry = geometry or self.geometry
+        """Frames float32 [T, 3, H, W] in 0..1 of latents [T, *latent_shape]; `geometry` is the model's own unless given.
+
+        A model of any geometry takes latents of any size; without `geometry` their frames come with the padding.
+        """
+        geometry = geometry or self.own_geometry(latents)
         expected = self.latent_shape(geometry)
         if tuple(latents.shape[1:]) != expected:
             raise OptionError(f"model {self.name}: {geometry} needs latents of {list(expected)}, not {list(latents.shape[1:])}")
@@ -76,6 +78,9 @@ class Model(nn.Module):
 
     def initialise(self, frames: Tensor) -> None:
         """Lets training start from the data: here nothing. frames: [T, 3, H, W] in 0..1, some hundred of the training set."""
+
+    def own_geometry(self, latents: Tensor) -> Geometry:
+        return self.geometry
 
     def check_own_geometry(self, geometry: Geometry | None) -> None:
         if geometry is not None and geometry != self.geometry:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvc.frames import Geometry
+from lvc.models.layers import start_at_unit_variance
 from lvc.models.model import Model, Reconstruction, check_count, frames_geometry, logit
 
 LATENT_LIMIT = 6.0  # the latents' prior is a standard normal, so a mean beyond is one of 10**9
@@ -54,18 +54,19 @@ class Variational(Model):
         return self.decoder(latents).view(-1, 3, self.config.height, self.config.width)
 
     def forward(self, frames: Tensor, perturb=None) -> Reconstruction:
-        """As every model's; the latents are drawn from the posterior, and `extra_loss` holds the KL in nats a frame."""
+        """As every model's; the latents are drawn from the posterior, and `extra_loss` holds the KL in nats a value of the frame."""
         self.latent_shape(frames_geometry(frames))
         hidden = self.encoder(frames.flatten(1))
         mean, log_variance = self.mean(hidden).float(), self.log_variance(hidden).float().clamp(-20, 10)
         drawn = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean() / frames[0].numel()
         logits = self.logits(drawn if perturb is None else perturb(drawn)).float()
-        return Reconstruction(torch.sigmoid(logits), mean, logits, {"kl": divergence})
+        return Reconstruction(torch.sigmoid(logits), mean, {"kl": divergence})
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Centres the first layer on the mean frame and starts the output there."""
-        mean = frames.mean(dim=0).flatten()
-        self.encoder[0].bias.copy_(-F.linear(mean, self.encoder[0].weight))
-        self.decoder[-1].bias.copy_(logit(mean))
+        """Gives the means the prior's variance and the posterior a narrower one, and starts the output at the mean frame."""
+        start_at_unit_variance(nn.Sequential(*self.encoder, self.mean), frames.flatten(1))
+        # A posterior of width 1 drowns what the means say at first.
+        self.log_variance.bias.fill_(-4.0)
+        self.decoder[-1].bias.copy_(logit(frames.mean(dim=0).flatten()))

@@ -95,6 +95,23 @@ def test_nothing_is_no_bytes():
     assert len(SymbolReader(b"").code(None, TABLES, np.zeros(0, np.int32))) == 0
 
 
+@given(st.integers(1, 32), st.lists(st.integers(0, 2**32 - 1), max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_uniform_bits_round_trip_at_their_own_size(width, numbers):
+    values = np.array(numbers, np.int64) & ((1 << width) - 1)
+    writer = SymbolWriter()
+    writer.code_bits(values, width, len(values))
+    payload = writer.finish()
+    assert len(payload) <= (width * len(values) + 7) // 8 + 1
+    assert np.array_equal(SymbolReader(payload).code_bits(None, width, len(values)), values)
+
+
+def test_numbers_beyond_their_bits_are_refused():
+    for values in ([4], [-1]):
+        with pytest.raises(ValueError):
+            SymbolWriter().code_bits(np.array(values), 2, 1)
+
+
 def test_golden_bytes():
     """Pinned: these bytes must decode for ever; a change here is a change of the format."""
     tables = Tables(

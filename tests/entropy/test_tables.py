@@ -39,7 +39,7 @@ def test_peaked_table_costs_almost_nothing():
 
 
 def test_counts_give_their_own_entropy():
-    counts = np.array([[900, 100, 0], [1, 9, 90]])
+    counts = np.array([[900, 100, 0, 0], [1, 9, 90, 3]])
     tables = from_counts(counts, 5, escape=True)
     symbols, indices = np.repeat([5, 6], [900, 100]), np.zeros(1000, int)
     entropy = -(900 * np.log2(0.9) + 100 * np.log2(0.1))
@@ -52,6 +52,15 @@ def test_arrays_round_trip_exactly():
     again = Tables.from_arrays(tables.to_arrays())
     for name in ("frequencies", "sizes", "lows", "escapes"):
         assert np.array_equal(getattr(tables, name), getattr(again, name))
+
+
+def test_places_round_trip_and_are_checked():
+    tables = from_probabilities([np.array([0.1, 0.2]), np.array([0.3])], [0, 0], escape=True)
+    placed = Tables.from_arrays({**tables.to_arrays(), "places": np.array([0, 1, 1])})
+    assert Tables.from_arrays(placed.to_arrays()).places.tolist() == [0, 1, 1]
+    for places in ([0, 2], [-1], []):
+        with pytest.raises(ModelError):
+            Tables.from_arrays({**tables.to_arrays(), "places": np.array(places, np.int32)})
 
 
 def good_arrays():
