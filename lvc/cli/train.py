@@ -1,0 +1,224 @@
+"""`lvc train`: a data set becomes a weights file."""
+
+import argparse
+import contextlib
+import dataclasses
+import hashlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from lvc.cli.options import add_overwrite, add_quiet, progress, say
+from lvc.errors import OptionError
+
+SUMMARY = "train a model on a data set"
+INTERRUPTED = 130
+
+# option on the command line: its type and help; the names are those of lvc.training.loop.TrainingOptions
+TRAINING = {
+    "epochs": (int, "passes over the training frames"),
+    "steps": (int, "an earlier end, in steps"),
+    "batch": (int, "frames to a step"),
+    "lr": (float, "the highest learning rate of Adam"),
+    "schedule": (str, "of the learning rate: cosine or constant"),
+    "seed": (int, "of weights, order and noise"),
+    "patience": (int, "stop after so many epochs without a better validation"),
+    "distortion": (str, "mse, mae or bce (default: the model's own)"),
+    "rate_weight": (float, "weight of bits a pixel beside the distortion, for --quantiser round"),
+    "rounding_from": (float, "share of the run after which rounding replaces its noise"),
+    "precision": (str, "auto, float32 or bfloat16"),
+    "validation_frames": (int, "frames to validate on, spread over the split"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
+    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5 or vae")
+    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
+    parser.add_argument("--recipe", help="a named set of all options below; those given replace the recipe's")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")
+    parser.add_argument("--resume", action="store_true", help="go on from MODEL.last.safetensors, on the same curve")
+    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans or round (default naive)")
+    parser.add_argument("--entropy", help="raw, adaptive or factorised (default: what fits the quantiser best)")
+    for name, (kind, text) in TRAINING.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N" if kind in (int, float) else "NAME", help=text)
+    parser.add_argument("--limit-time", dest="limit_seconds", type=float, metavar="SECONDS", help="an end by the clock; the learning rate is planned for it")
+    parser.add_argument("--name", help="what files coded with these weights call them (default: the output's name)")
+    parser.add_argument("--description", default="", help="a line to keep with the weights")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
+    parser.add_argument("--threads", type=int, help="processor threads (default: all cores)")
+    parser.add_argument("-w", "--workers", type=int, default=1, help="threads that read frames (default %(default)s)")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write curves for TensorBoard (needs lvc[train])")
+    add_overwrite(parser)
+    add_quiet(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.never_overwrite and options.output.exists():
+        say(f"{options.output}: exists already, left as it is", quiet=options.quiet)
+        return 0
+    if options.output.suffix != ".safetensors":
+        raise OptionError(f"{options.output}: a name ending in .safetensors was expected")
+    import torch
+
+    from lvc import quantize
+    from lvc.dataset.read import FrameStore
+    from lvc.training.loop import new_model, train
+
+    chosen = choices(options)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    store = FrameStore(options.dataset)
+    model = new_model(chosen.model, geometry=store.geometry, seed=chosen.training.seed, **chosen.options)
+    with stop_on_signals() as should_stop, curves(options.tensorboard) as write_curves:
+        records = train(
+            model,
+            store.split("train"),
+            store.split("validation"),
+            options.output,
+            quantiser=quantize.build(**chosen.quantiser, latent_range=model.latent_range),
+            entropy=chosen.entropy,
+            options=chosen.training,
+            name=options.name or options.output.stem,
+            description=options.description or chosen.description,
+            dataset=facts_of(options.dataset),
+            device=options.device,
+            workers=options.workers,
+            resume=options.resume,
+            overwrite=options.overwrite,
+            should_stop=should_stop,
+        )
+        ended = follow(records, write_curves, options)
+    return INTERRUPTED if ended == "interrupted" else 0
+
+
+def choices(options: argparse.Namespace):
+    """The recipe, or the defaults, with what was given on the command line in its place."""
+    from lvc.training.recipes import Recipe, recipe_of
+
+    recipe = recipe_of(options.recipe) if options.recipe else Recipe(model=options.model)
+    if (options.model or recipe.model) is None:
+        raise OptionError("a model to train was expected: --model NAME or --recipe NAME")
+    given = {name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None}
+    model = options.model or recipe.model
+    model_options = {**(recipe.options if model == recipe.model else {}), **dict(setting_of(text, "--option") for text in options.option)}
+    quantiser = quantiser_of(options.quantiser) if options.quantiser else recipe.quantiser
+    if quantiser["name"] == "round" and "latents" in names_of_options(model):
+        model_options.setdefault("latents", "rounded")
+    entropy = {"name": options.entropy} if options.entropy else recipe.entropy
+    if options.quantiser and not options.entropy:
+        entropy = {"name": {"none": "raw", "kmeans": "adaptive"}.get(quantiser["name"], "factorised")}
+    return dataclasses.replace(
+        recipe, model=model, options=model_options, quantiser=quantiser, entropy=entropy, training=dataclasses.replace(recipe.training, **given)
+    )
+
+
+def names_of_options(model: str) -> tuple[str, ...]:
+    from lvc.models.config import MODELS, option_names
+
+    if model not in MODELS:
+        raise OptionError(f"there is no model {model!r}; choose from {', '.join(MODELS)}")
+    return option_names(model)
+
+
+def quantiser_of(text: str) -> dict:
+    """Reads "round" or "round,step=0.5"."""
+    name, *settings = text.split(",")
+    return {"name": name, **dict(setting_of(setting, "--quantiser") for setting in settings)}
+
+
+def setting_of(text: str, option: str) -> tuple[str, object]:
+    """Reads "code=500", "hidden=[300,200]" or "latents=rounded"."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise OptionError(f"{option} is written KEY=VALUE, as in code=500, not {text!r}")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def facts_of(dataset: Path) -> dict:
+    """What the weights remember of the data set: its folder's name and the digest of its manifest."""
+    manifest = dataset / "manifest.json"
+    return {"name": dataset.resolve().name, "sha256": hashlib.sha256(manifest.read_bytes()).hexdigest()}
+
+
+def follow(records, write_curves, options: argparse.Namespace) -> str | None:
+    """Shows the records as they come; gives why the run ended."""
+    last, best = None, None
+    with progress(quiet=options.quiet, unit="step", description=options.output.name) as bar:
+        for last in records:
+            if bar.total != last.steps:
+                bar.total, bar.initial, bar.n = last.steps, last.step - 1, last.step - 1
+            if last.step > bar.n:
+                bar.update(last.step - bar.n)
+            if last.validation:
+                best = last.validation if last.best else best
+                bits = last.validation.bits
+                rate = "" if bits is None else f", {bits / 8:.0f} bytes a frame by histogram"
+                mark = " (best)" if last.best else ""
+                if not options.quiet:
+                    bar.write(f"epoch {last.epoch}, step {last.step}: loss {last.terms['loss']:.6f}, validation {last.validation.psnr:.2f} dB{rate}{mark}, {last.seconds:.0f} s", file=sys.stderr)
+            shown = {"epoch": last.epoch, "loss": f"{last.terms.get('loss', 0):.5f}", "frames/s": f"{last.frames_per_second:.0f}"}
+            if best:
+                shown["dB"] = f"{best.psnr:.2f}"
+            bar.set_postfix(shown, refresh=False)
+            write_curves(last)
+    where = f"step {last.step} of {last.steps}"
+    if last.ended == "interrupted":
+        say(f"{options.output}: interrupted at {where}; go on with --resume", quiet=False)
+    else:
+        quality = f", best {best.psnr:.2f} dB" if best else ""
+        say(f"{options.output}: trained for {last.seconds:.0f} s, {where}, {last.ended}{quality}", quiet=options.quiet)
+    return last.ended
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator:
+    """Gives a question that is answered yes after SIGINT or SIGTERM; a second signal stops at once, as usual."""
+    stopped = threading.Event()
+    before = {}
+
+    def stop(number, frame):
+        stopped.set()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def curves(folder: Path | None) -> Iterator:
+    """Gives what writes a record to TensorBoard, or does nothing without a folder."""
+    if folder is None:
+        yield lambda record: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise OptionError("--tensorboard needs the package tensorboard: pip install lvc[train]") from error
+    writer = SummaryWriter(str(folder))
+
+    def write(record) -> None:
+        for name, value in record.terms.items():
+            writer.add_scalar(f"training/{name}", value, record.step)
+        writer.add_scalar("training/learning_rate", record.learning_rate, record.step)
+        if record.validation:
+            writer.add_scalar("validation/psnr", record.validation.psnr, record.step)
+            if record.validation.bits is not None:
+                writer.add_scalar("validation/bits_per_frame", record.validation.bits, record.step)
+
+    try:
+        yield write
+    finally:
+        writer.close()

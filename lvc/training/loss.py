@@ -1,0 +1,83 @@
+"""What training makes small: distortion, and the rate of a learned prior or the divergence of a variational model."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lvc.errors import OptionError
+
+MIXTURE = 3  # logistics to a channel: enough for a peak at zero and a tail on either side
+LEAST_MASS = 2.0**-20
+
+
+DISTORTIONS = ("mse", "mae", "bce")
+
+
+def distortion_of(frames: Tensor, target: Tensor, *, kind: str) -> Tensor:
+    """A mean over all values of frames [T, 3, H, W] in 0..1, 0 where they are the target's.
+
+    bce: binary cross-entropy less the least that the target allows.
+    """
+    if kind == "mse":
+        return F.mse_loss(frames, target)
+    if kind == "mae":
+        return F.l1_loss(frames, target)
+    if kind != "bce":
+        raise OptionError(f"there is no loss {kind!r}; choose from {', '.join(DISTORTIONS)}")
+    least = F.binary_cross_entropy(target, target).detach()
+    return F.binary_cross_entropy(frames.clamp(1e-6, 1 - 1e-6), target) - least
+
+
+def training_loss(
+    frames: Tensor,
+    target: Tensor,
+    *,
+    distortion: str,
+    bits: Tensor | None = None,
+    rate_weight: float = 0.0,
+    extra: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """The terms and their sum "loss" for reconstructed and source frames [T, 3, H, W] in 0..1.
+
+    bits: of each frame [T], which count as rate_weight * bits a pixel. extra: the model's own terms, on the scale of a mean.
+    """
+    frames, target = frames.float(), target.float()
+    terms = {distortion: distortion_of(frames, target, kind=distortion), **(extra or {})}
+    total = sum(terms.values())
+    if bits is not None:
+        pixels = target.shape[2] * target.shape[3]
+        terms["bits_per_pixel"] = bits.mean() / pixels
+        total = total + rate_weight * terms["bits_per_pixel"]
+    return {"loss": total, **terms}
+
+
+class ChannelDensity(nn.Module):
+    """A density for each channel of the symbols [T, C, ...]: a mixture of three logistics.
+
+    Stands in training for the frequency tables of the factorised prior, which are counted when training has ended
+    (the role of Balle et al., ICLR 2018, appendix 6.1).
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.mean = nn.Parameter(torch.linspace(-1.0, 1.0, MIXTURE).repeat(channels, 1))
+        self.log_scale = nn.Parameter(torch.zeros(channels, MIXTURE))
+        self.log_weight = nn.Parameter(torch.zeros(channels, MIXTURE))
+
+    def bits(self, symbols: Tensor) -> Tensor:
+        """Bits of each frame [T] for symbols [T, C, ...] in units of the quantiser's step, with noise or whole."""
+        count, channels = symbols.shape[:2]
+        x = symbols.float().reshape(count, channels, -1)
+        total = torch.zeros_like(x)
+        weight = torch.softmax(self.log_weight, dim=1)
+        inverse = torch.exp(-self.log_scale.clamp(-5, 8))
+        for part in range(MIXTURE):
+            # By symmetry both ends are taken in the lower tail, where sigmoids do not round to 1.
+            distance = (x - self.mean[:, part, None]).abs()
+            factor = inverse[:, part, None]
+            mass = torch.sigmoid((0.5 - distance) * factor) - torch.sigmoid((-0.5 - distance) * factor)
+            total = total + weight[:, part, None] * mass
+        return -torch.log(total.clamp_min(LEAST_MASS)).sum(dim=(1, 2)) / math.log(2)

@@ -1,0 +1,132 @@
+"""What a model is worth on frames it was not trained on, and the statistics that go with its weights."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lvc.entropy.priors import learned
+from lvc.entropy.tables import Tables
+from lvc.models.model import Model, contexts
+from lvc.quantize import Quantiser
+from lvc.training.data import Frames, spread
+from lvc.training.loss import distortion_of
+
+BATCH = 16
+LARGEST_ALPHABET = 1 << 12  # symbols beyond are not counted: they are rare, and each would cost a row of memory
+PERCENTILES = (0.1, 99.9)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """psnr: mean over frames of the dB in RGB, after quantising and in 8 bits. psnr_lowest: of the worst frame.
+    distortion: the mean of the training loss's distortion. bits: of a frame by the symbols' own histograms; None for `none`."""
+
+    psnr: float
+    psnr_lowest: float
+    distortion: float
+    bits: float | None
+    frames: int
+
+
+def to_input(frames: np.ndarray, device: torch.device) -> Tensor:
+    """Frames uint8 [T, 3, H, W] as the models take them: float32 in 0..1, laid out channels last."""
+    x = torch.from_numpy(np.ascontiguousarray(frames)).to(device)
+    return x.contiguous(memory_format=torch.channels_last).float().div_(255)
+
+
+def batches(source: Frames, limit: int | None) -> Iterator[np.ndarray]:
+    chosen = spread(len(source), limit)
+    for start in range(0, len(chosen), BATCH):
+        yield source.frames(chosen[start : start + BATCH])
+
+
+def frame_psnr(frames: Tensor, target: np.ndarray) -> np.ndarray:
+    """dB of each frame [T], for frames in 0..1 rounded to 8 bits beside uint8 ones.
+
+    An identical frame counts as one with a single value off by one: 98 dB at 200x160.
+    """
+    decoded = (frames * 255).round().clamp(0, 255).to(torch.int16).cpu().numpy()
+    squared = np.square(decoded - target.astype(np.int16), dtype=np.int32).sum(axis=(1, 2, 3), dtype=np.int64)
+    return 10 * np.log10(255.0**2 * target[0].size / np.maximum(squared, 1))
+
+
+@torch.no_grad()
+def validate(
+    model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, distortion: str, device: torch.device
+) -> Validation:
+    """Codes and decodes at most `limit` frames, evenly spread over the source, in float32 as when files are made."""
+    model.eval()
+    psnr, losses, counts = [], [], SymbolCounts(model)
+    for frames in batches(source, limit):
+        x = to_input(frames, device)
+        quantised = quantiser.quantise(model.analyse(x))
+        decoded = model.synthesise(quantiser.dequantise(quantised.symbols, quantised.parameters))
+        losses.append(distortion_of(decoded, x, kind=distortion).item() * len(frames))
+        psnr.append(frame_psnr(decoded, frames))
+        if quantiser.name != "none":
+            counts.add(quantised.symbols)
+    psnr = np.concatenate(psnr)
+    bits = counts.bits() / len(psnr) if quantiser.name != "none" else None
+    return Validation(float(psnr.mean()), float(psnr.min()), sum(losses) / len(psnr), bits, len(psnr))
+
+
+class SymbolCounts:
+    """Histograms of symbols, one for each of a model's contexts: channels, blocks, or all latents together."""
+
+    def __init__(self, model: Model):
+        self.contexts = contexts(model.latent_shape())
+        self.low = 0
+        self.counts = np.zeros((self.contexts, 1), np.int64)
+
+    def add(self, symbols: Tensor) -> None:
+        """Counts symbols int32 [T, *latent_shape]; those beyond the largest alphabet are left out."""
+        half = LARGEST_ALPHABET // 2
+        rows = symbols.reshape(len(symbols), self.contexts, -1).transpose(0, 1).flatten(1).cpu().numpy()
+        inside = (rows >= -half) & (rows < half)
+        if not inside.any():
+            return
+        self.widen(int(rows[inside].min()), int(rows[inside].max()))
+        size = self.counts.shape[1]
+        places = rows.astype(np.int64) - self.low + np.arange(self.contexts)[:, None] * size
+        self.counts += np.bincount(places[inside], minlength=self.counts.size).reshape(self.counts.shape)
+
+    def widen(self, lowest: int, highest: int) -> None:
+        before, after = max(self.low - lowest, 0), max(highest - (self.low + self.counts.shape[1] - 1), 0)
+        self.counts = np.pad(self.counts, ((0, 0), (before, after)))
+        self.low -= before
+
+    def bits(self) -> float:
+        """Bits of all that was counted, at its own entropy."""
+        seen = self.counts.astype(np.float64)
+        totals = seen.sum(axis=1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(-np.nansum(np.where(seen > 0, seen * np.log2(seen / totals), 0.0)))
+
+
+@torch.no_grad()
+def fit_tables(model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device) -> Tables:
+    """The factorised prior's tables, from the quantised latents of at most `limit` training frames."""
+    model.eval()
+    symbols = [quantiser.quantise(model.analyse(to_input(frames, device))).symbols.cpu().numpy() for frames in batches(source, limit)]
+    return learned(np.concatenate(symbols), quantiser.alphabet)
+
+
+@torch.no_grad()
+def latent_statistics(model: Model, source: Frames, *, limit: int | None, device: torch.device) -> dict:
+    """Of the latents before quantising: mean, standard deviation, and the 0.1 and 99.9 percentiles of each frame, averaged."""
+    model.eval()
+    sums = np.zeros(2)
+    ends, values, frames_seen = np.zeros(2), 0, 0
+    for frames in batches(source, limit):
+        latents = model.analyse(to_input(frames, device)).flatten(1).double().cpu().numpy()
+        sums += latents.sum(), np.square(latents).sum()
+        ends += np.percentile(latents, PERCENTILES, axis=1).sum(axis=1)
+        values += latents.size
+        frames_seen += len(latents)
+    mean = sums[0] / values
+    low, high = ends / frames_seen
+    deviation = float(np.sqrt(max(sums[1] / values - mean**2, 0.0)))
+    return {"mean": float(mean), "deviation": deviation, "low": float(low), "high": float(high), "frames": frames_seen}
