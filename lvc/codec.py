@@ -22,6 +22,7 @@ from lvc.prediction import PredictedLatents
 from lvc.quantize import Quantised, check_combination
 from lvc.quantize import build as build_quantiser
 
+PREDICTION = "prediction"  # the entropy model that a temporal model brings along
 DEFAULT_CRF = 24
 BATCH = 16  # frames that pass through the networks at once: bounds the memory
 SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hold them
@@ -57,18 +58,27 @@ class Codec:
     ):
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
         self.model = checkpoint.model.to(self.device).eval()
-        self.predicts = isinstance(self.model, Temporal)
-        self.quantiser_spec = quantiser or checkpoint.quantiser
-        self.entropy_spec = entropy or checkpoint.entropy
+        self.many_rates = isinstance(self.model, Temporal)
         self.crf = self._checked_crf(crf)
-        self.quantiser = build_quantiser(**self.quantiser_spec)
-        check_combination(checkpoint, self.quantiser_spec, self.entropy_spec)
+        self.quantiser = build_quantiser(**(quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
+        self.quantiser_spec = self.quantiser.spec()
+        self.entropy_spec = entropy or default_entropy(checkpoint, self.quantiser_spec)
+        self.predicts = self.entropy_spec["name"] == PREDICTION
+        self._check()
         self.latent_shape = tuple(self.model.latent_shape(geometry))
         if self.predicts:
             self.model.prior.prepare()
 
-    def _checked_crf(self, crf: int | None) -> int | None:
+    def _check(self) -> None:
         if not self.predicts:
+            check_combination(self.checkpoint, self.quantiser_spec, self.entropy_spec)
+        elif not self.many_rates or not self.model.config.exact:
+            raise OptionError(f"entropy {PREDICTION} needs a temporal model, and {self.checkpoint.name} is none; choose adaptive")
+        elif self.quantiser.name != "round":
+            raise OptionError(f"entropy {PREDICTION} predicts rounded latents; quantiser {self.quantiser.name} gives others")
+
+    def _checked_crf(self, crf: int | None) -> int | None:
+        if not self.many_rates:
             if crf is not None:
                 raise OptionError(f"crf is for models of many rates; {self.checkpoint.name} has one rate (choose another quantiser)")
             return None
@@ -108,7 +118,7 @@ class Codec:
         return frames.transpose(0, 3, 1, 2)
 
     def _rate(self, count: int) -> dict:
-        return {"crf": torch.full((count,), float(self.crf), device=self.device)} if self.predicts else {}
+        return {"crf": torch.full((count,), float(self.crf), device=self.device)} if self.many_rates else {}
 
     # Latents and packets
 
@@ -164,6 +174,14 @@ class Codec:
         if self.predicts:
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
         return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
+
+
+def default_entropy(checkpoint: Checkpoint, quantiser: dict) -> dict:
+    """What the weights were trained with, or where another quantiser was chosen the best that suits it."""
+    if quantiser["name"] == "none":
+        return {"name": "raw"}
+    trained = build_quantiser(**checkpoint.quantiser, latent_range=checkpoint.model.latent_range).spec()
+    return checkpoint.entropy if quantiser == trained else {"name": "adaptive"}
 
 
 def symbols_digest(symbols: np.ndarray) -> int:

@@ -39,9 +39,13 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def version() -> str:
+    from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed_version
 
-    return f"lvc {installed_version('lvc')}"
+    try:
+        return f"lvc {installed_version('lvc')}"
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "lvc, not installed"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,137 @@
+"""The walk from frames to packets and back, over every model, quantiser and entropy model that go together."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codec import Codec, symbols_digest
+from lvc.container.layout import Packet
+from lvc.errors import FormatError, LvcError, OptionError
+from lvc.frames import Geometry
+from lvc.models.config import build
+from lvc.prediction import prediction_tables
+
+SMALL = Geometry(width=40, height=32)
+OPTIONS = {
+    "fc-vanilla": {"code": 8},
+    "fc-multilayer": {"code": 8, "hidden": (12, 10)},
+    "conv4": {},
+    "vae": {},
+    "temporal": {"features": 16, "detail": 8, "trunk": 16, "context": 8, "maps": True},
+}
+
+
+def moving_square(count: int, geometry: Geometry = SMALL) -> np.ndarray:
+    frames = np.full((count, 3, geometry.height, geometry.width), 40, np.uint8)
+    for number in range(count):
+        frames[number, :, 8:16, number : number + 8] = [[[250]], [[120]], [[10]]]
+    return frames
+
+
+def checkpoint(name: str, geometry: Geometry = SMALL) -> Checkpoint:
+    torch.manual_seed(1)
+    model = build(name, geometry=geometry, **OPTIONS[name])
+    tables = {}
+    quantiser, entropy = {"name": "scale"}, {"name": "adaptive"}
+    if name == "temporal":
+        model = model.exact()
+        tables = dict(zip(("copies", "residuals"), prediction_tables()))
+        quantiser, entropy = {"name": "round"}, {"name": "prediction"}
+    metadata = Metadata(name=name, model=name, config={}, geometry=geometry, quantiser=quantiser, entropy=entropy)
+    return Checkpoint(metadata, model.eval(), tables, "0" * 64)
+
+
+@pytest.fixture(scope="module")
+def checkpoints():
+    return {name: checkpoint(name) for name in OPTIONS}
+
+
+ENTROPIES = ("raw", "adaptive", "prediction")
+
+
+@pytest.mark.parametrize("name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round"), ENTROPIES))
+def test_a_group_decodes_to_what_was_coded_or_the_combination_is_refused(checkpoints, name, quantiser, entropy):
+    frames = moving_square(5)
+    try:
+        codec = Codec(checkpoints[name], geometry=SMALL, quantiser={"name": quantiser}, entropy={"name": entropy})
+    except OptionError as error:
+        assert quantiser in str(error) or entropy in str(error)
+        assert not (quantiser == "scale" and entropy in ("raw", "adaptive")), "scale suits every model"
+        return
+    latents = codec.analyse(frames)
+    packets, digest = codec.encode(latents)
+    decoded = codec.decode(packets)
+    assert np.array_equal(decoded.symbols, latents.symbols)
+    assert np.array_equal(decoded.parameters, latents.parameters)
+    assert symbols_digest(decoded.symbols) == digest
+    pixels = codec.synthesise(decoded)
+    assert pixels.shape == frames.shape and pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_first_frames_of_a_group_decode_without_the_others(checkpoints, name):
+    codec = Codec(checkpoints[name], geometry=SMALL)
+    latents = codec.analyse(moving_square(6))
+    packets, _ = codec.encode(latents)
+    for stop in (1, 2, 5):
+        assert np.array_equal(codec.decode(packets, stop=stop).symbols, latents.symbols[:stop])
+
+
+def test_prediction_makes_a_group_smaller_than_its_frames_alone(checkpoints):
+    codec = Codec(checkpoints["temporal"], geometry=SMALL)
+    latents = codec.analyse(np.repeat(moving_square(1), 16, axis=0))
+    together = sum(len(packet.payload) for packet in codec.encode(latents)[0])
+    alone = sum(len(packet.payload) for one in range(16) for packet in codec.encode(type(latents)(latents.symbols[one : one + 1], latents.parameters[one : one + 1]))[0])
+    assert together < alone / 4, "fifteen of sixteen equal frames cost next to nothing"
+
+
+@pytest.mark.parametrize("geometry", [Geometry(41, 33), Geometry(8, 8), Geometry(7, 50)], ids=str)
+def test_temporal_takes_any_size(checkpoints, geometry):
+    codec = Codec(checkpoints["temporal"], geometry=geometry)
+    frames = np.random.default_rng(0).integers(0, 256, (3, 3, geometry.height, geometry.width), np.uint8)
+    latents = codec.analyse(frames)
+    packets, _ = codec.encode(latents)
+    assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
+    assert codec.synthesise(latents).shape == frames.shape
+
+
+def test_threads_and_batches_do_not_change_symbols(checkpoints):
+    codec = Codec(checkpoints["temporal"], geometry=SMALL)
+    latents = codec.analyse(moving_square(12))
+    packets, _ = codec.encode(latents)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            assert codec.encode(latents)[0] == packets
+            assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_damaged_payloads_raise_typed_errors_or_give_other_symbols(checkpoints, name):
+    codec = Codec(checkpoints[name], geometry=SMALL)
+    packets, _ = codec.encode(codec.analyse(moving_square(3)))
+    generator = np.random.default_rng(2)
+    for _ in range(20):
+        payload = bytearray(packets[0].payload)
+        for place in generator.integers(0, len(payload), 4):
+            payload[place] ^= int(generator.integers(1, 256))
+        cut = bytes(payload[: generator.integers(0, len(payload) + 1)])
+        try:
+            decoded = codec.decode((Packet(packets[0].frame_count, cut), *packets[1:]))
+            codec.synthesise(decoded)
+        except LvcError as error:
+            assert isinstance(error, FormatError), error
+
+
+@pytest.mark.parametrize("crf", [-1, 64, 1.5, "high"])
+def test_crf_is_checked(checkpoints, crf):
+    with pytest.raises(OptionError, match="crf"):
+        Codec(checkpoints["temporal"], geometry=SMALL, crf=crf)
+    with pytest.raises(OptionError, match="crf"):
+        Codec(checkpoints["conv4"], geometry=SMALL, crf=20)
