@@ -71,12 +71,16 @@ def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: 
     with opened_video(path, threads=threads) as (container, stream):
         time_base = Fraction(stream.time_base)
         data, pts = np.empty(shape, np.uint8), []
-        latest = None
+        latest = rotation = None
         for frame, frame_pts in chosen_frames(timed_frames(container, stream, path), sampling, time_base):
             if latest is not None and frame_pts <= latest:
                 raise InputError(f"{path}: timestamps run backwards: {frame_pts} after {latest}, in units of {time_base} s")
             latest = frame_pts
-            scaler.scale_into(frame, data[len(pts)], rotation_of(frame, path))
+            if rotation is None:
+                # Asked of one frame only: PyAV's frame and its side data hold each other, and 3 MB of 1080p, until
+                # the garbage collector comes by, which for so few objects is seldom.
+                rotation = rotation_of(frame, path)
+            scaler.scale_into(frame, data[len(pts)], rotation)
             pts.append(frame_pts)
             if len(pts) == batch:
                 yield FrameBatch(data, tuple(pts), time_base)

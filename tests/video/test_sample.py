@@ -1,9 +1,11 @@
 """Sampled frames: which, when, what colour, whatever the source; and damage told with its place."""
 
+import gc
 import struct
 import tracemalloc
 from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -224,3 +226,16 @@ def test_memory_does_not_grow_with_the_recording(tmp_path, make_recording, gamep
 
     kept = 720 * 3 * 32 * 48  # bytes, if the frames were kept
     assert peak(800) < peak(80) + kept / 8
+
+
+def test_decoded_pictures_are_let_go_at_once(tmp_path, make_recording, gameplay):
+    # Of 1080p a picture is 3 MB, and the garbage collector, which counts objects, would come much too late.
+    path = make_recording(tmp_path / "game.mp4", gameplay(120))
+    gc.collect()
+    gc.disable()
+    try:
+        read(path)
+        alive = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 2
