@@ -152,18 +152,18 @@ def follow(records, write_curves, options: argparse.Namespace) -> str | None:
     last, best = None, None
     with progress(quiet=options.quiet, unit="step", description=options.output.name) as bar:
         for last in records:
-            if bar.total != last.steps:
-                bar.total, bar.initial, bar.n = last.steps, last.step - 1, last.step - 1
-            if last.step > bar.n:
-                bar.update(last.step - bar.n)
+            if bar.total is None:
+                bar.initial = bar.n = max(last.step - 1, 0)
+            # With a limit by the clock the steps to come are a guess, and so is the time left.
+            bar.total = max(last.step, round(last.step / max(last.share, 1e-9)))
+            bar.update(last.step - bar.n)
             if last.validation:
                 best = last.validation if last.best else best
-                bits = last.validation.bits
-                rate = "" if bits is None else f", {bits / 8:.0f} bytes a frame by histogram"
-                mark = " (best)" if last.best else ""
                 if not options.quiet:
-                    bar.write(f"epoch {last.epoch}, step {last.step}: loss {last.terms['loss']:.6f}, validation {last.validation.psnr:.2f} dB{rate}{mark}, {last.seconds:.0f} s", file=sys.stderr)
-            shown = {"epoch": last.epoch, "loss": f"{last.terms.get('loss', 0):.5f}", "frames/s": f"{last.frames_per_second:.0f}"}
+                    bar.write(as_line(last), file=sys.stderr)
+            shown = {"epoch": last.epoch, "frames/s": f"{last.frames_per_second:.0f}"}
+            if "loss" in last.terms:
+                shown["loss"] = f"{last.terms['loss']:.5f}"
             if best:
                 shown["dB"] = f"{best.psnr:.2f}"
             bar.set_postfix(shown, refresh=False)
@@ -175,6 +175,13 @@ def follow(records, write_curves, options: argparse.Namespace) -> str | None:
         quality = f", best {best.psnr:.2f} dB" if best else ""
         say(f"{options.output}: trained for {last.seconds:.0f} s, {where}, {last.ended}{quality}", quiet=options.quiet)
     return last.ended
+
+
+def as_line(record) -> str:
+    bits = record.validation.bits
+    rate = "" if bits is None else f", {bits / 8:,.0f} bytes a frame by histogram"
+    mark = ", the best" if record.best else ""
+    return f"epoch {record.epoch}, step {record.step}, {record.seconds:.0f} s: loss {record.terms['loss']:.6f}, validation {record.validation.psnr:.2f} dB{rate}{mark}"
 
 
 @contextlib.contextmanager
@@ -210,9 +217,9 @@ def curves(folder: Path | None) -> Iterator:
     writer = SummaryWriter(str(folder))
 
     def write(record) -> None:
-        for name, value in record.terms.items():
-            writer.add_scalar(f"training/{name}", value, record.step)
-        writer.add_scalar("training/learning_rate", record.learning_rate, record.step)
+        if record.learning_rate is not None:
+            for name, value in {**record.terms, "learning_rate": record.learning_rate}.items():
+                writer.add_scalar(f"training/{name}", value, record.step)
         if record.validation:
             writer.add_scalar("validation/psnr", record.validation.psnr, record.step)
             if record.validation.bits is not None:

@@ -121,18 +121,20 @@ class Position:
 class Progress:
     """One record of a run: after a step, with `validation` after an epoch, and with `ended` when it is over.
 
-    epoch: from 1. step of steps: batches of the whole run. terms: of the loss, by name. learning_rate: of this step.
+    epoch: from 1. step of steps: batches of the whole run; share: of the run that is done, by steps or by the clock.
     seconds: of training so far. frames_per_second: since this run began or was resumed, validation included.
-    best: whether the validation is the best so far. ended: why the run is over.
+    terms: of the step's loss by name, or the epoch's mean "loss". learning_rate: of the step. best: whether the
+    validation is the best so far. ended: why the run is over.
     """
 
     epoch: int
     step: int
     steps: int
-    terms: dict[str, float]
-    learning_rate: float
+    share: float
     seconds: float
     frames_per_second: float
+    terms: dict[str, float]
+    learning_rate: float | None = None
     validation: Validation | None = None
     best: bool = False
     ended: str | None = None
@@ -218,7 +220,7 @@ class Run:
 
     def restore(self, path: Path) -> None:
         """Puts model, optimiser, density and position where they were; raises ModelError or OptionError for another run's file."""
-        checkpoint = checkpoints.load(path)
+        checkpoint = checkpoints.load_file(path)
         kept, metadata = checkpoint.metadata.training, checkpoint.metadata
         if (metadata.model, metadata.config) != (self.model.name, as_json(asdict(self.model.config))):
             raise OptionError(f"{path}: is of another model than asked for: {metadata.model} {metadata.config}")
@@ -313,24 +315,27 @@ def train(
         # What was there before the run was checked above; from here on it is this run's own.
         checkpoints.save(path, Checkpoint(metadata, model, tables or {}), overwrite=True, state=state)
 
-    def record(terms: dict[str, float], learning_rate: float, **more) -> Progress:
-        speed = clock.steps() * sampler.batch / max(clock.run_seconds(), 1e-9)
-        return Progress(position.epoch + 1, position.step, steps, terms, learning_rate, clock.seconds(), speed, **more)
+    def share_done() -> float:
+        return max(position.step / steps, clock.seconds() / (options.limit_seconds or math.inf))
 
-    terms, learning_rate, ended = {}, 0.0, None
+    def record(terms: dict[str, float] | None = None, **more) -> Progress:
+        speed = clock.steps() * sampler.batch / max(clock.run_seconds(), 1e-9)
+        return Progress(position.epoch + 1, position.step, steps, share_done(), clock.seconds(), speed, terms or {}, **more)
+
+    ended = None
     while position.step < steps and ended is None:
         for frames in sampler.batches(position.epoch, start=position.batch, workers=workers):
-            share = max(position.step / steps, clock.seconds() / (options.limit_seconds or math.inf))
+            share = share_done()
             learning_rate = learning_rate_at(options, position.step, share)
             rounding = isinstance(quantiser, Round) and share >= options.rounding_from
             terms = run.step(to_input(frames, run.device), learning_rate, rounding=rounding)
             position.step += 1
             position.batch += 1
             position.loss_sum += terms["loss"]
-            yield record(terms, learning_rate)
+            yield record(terms, learning_rate=learning_rate)
             if should_stop():
                 write(last, state=run.state())
-                yield record(terms, learning_rate, ended="interrupted")
+                yield record(ended="interrupted")
                 return
             if options.limit_seconds is not None and clock.seconds() >= options.limit_seconds:
                 ended = f"the limit of {options.limit_seconds:g} seconds"
@@ -341,11 +346,12 @@ def train(
         score = run.score(figures)
         better = position.best is None or score > position.best
         position.stale = 0 if better else position.stale + 1
-        position.history.append({"epoch": position.epoch + 1, "step": position.step, "loss": position.loss_sum / position.batch, **asdict(figures)})
+        mean_loss = position.loss_sum / position.batch
+        position.history.append({"epoch": position.epoch + 1, "step": position.step, "loss": mean_loss, **asdict(figures)})
         if better:
             position.best, position.best_step, position.figures = score, position.step, asdict(figures)
             write(output)
-        yield record(terms, learning_rate, validation=figures, best=better)
+        yield record({"loss": mean_loss}, validation=figures, best=better)
         if position.batch == len(sampler):  # otherwise the pass was cut short, and a resumed run goes on within it
             position.epoch, position.batch, position.loss_sum = position.epoch + 1, 0, 0.0
         write(last, state=run.state())
@@ -353,13 +359,13 @@ def train(
             ended = f"no better validation in {position.stale} epochs"
 
     if position.best_step != position.step and output.exists():
-        model.load_state_dict(checkpoints.load(output).model.state_dict())
+        model.load_state_dict(checkpoints.load_file(output).model.state_dict())
     tables = {}
     if entropy["name"] == FACTORISED:
         tables[FACTORISED] = fit_tables(model, quantiser, training, limit=options.fit_frames, device=run.device)
     statistics = latent_statistics(model, validation, limit=options.validation_frames, device=run.device)
     write(output, tables=tables, latents=statistics)
-    yield record(terms, learning_rate, ended=ended or "all steps done")
+    yield record(ended=ended or "all steps done")
 
 
 class Clock:

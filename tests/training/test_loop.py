@@ -1,0 +1,226 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lvc import checkpoints
+from lvc.errors import InputError, ModelError, OptionError, OutputError
+from lvc.frames import Geometry
+from lvc.training.loop import TrainingOptions, last_path, learning_rate_at, new_model, seeded
+
+
+def curve(records):
+    """What must not depend on the clock."""
+    return [(r.epoch, r.step, r.terms, r.learning_rate, r.validation, r.best) for r in records if not r.ended]
+
+
+def weights(path):
+    return checkpoints.load(path).model.state_dict()
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_training_improves_the_picture_and_writes_both_files(trained, tmp_path):
+    records = trained(options={"epochs": 6, "lr": 0.03})
+    validations = [record.validation for record in records if record.validation]
+    assert len(validations) == 6
+    assert validations[-1].psnr > validations[0].psnr + 1
+    assert records[-1].ended == "all steps done"
+    assert (records[-1].step, records[-1].steps) == (36, 36)
+    best, last = checkpoints.load(tmp_path / "model.safetensors"), checkpoints.load(tmp_path / "model.last.safetensors")
+    assert best.metadata.training["position"]["figures"]["psnr"] == max(validation.psnr for validation in validations)
+    assert best.name == "conv4" and best.quantiser["name"] == "naive"
+    assert best.metadata.latents["frames"] == 10
+    assert best.metadata.latents["low"] <= best.metadata.latents["mean"] <= best.metadata.latents["high"]
+    assert last.metadata.training["options"]["lr"] == 0.03
+
+
+def test_the_seed_decides_everything(trained, tmp_path):
+    first, again, other = (trained(f"{name}.safetensors", options={"seed": seed}) for name, seed in (("a", 5), ("b", 5), ("c", 6)))
+    assert curve(first) == curve(again)
+    assert curve(first) != curve(other)
+    assert equal(weights(tmp_path / "a.safetensors"), weights(tmp_path / "b.safetensors"))
+
+
+def test_training_leaves_the_callers_random_numbers_alone(trained):
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    trained(model_options={"latents": "rounded"}, quantiser={"name": "round"}, options={"epochs": 1})
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("stop_at", [1, 6, 8, 13])
+@pytest.mark.parametrize(
+    "case",
+    [
+        {},
+        {"model_options": {"latents": "rounded"}, "quantiser": {"name": "round"}, "entropy": "factorised"},
+        {"model": "vae", "model_options": {"code": 6, "hidden": 12}, "options": {"patience": 50}},
+        {"options": {"precision": "bfloat16"}},
+    ],
+    ids=["conv", "rate", "vae", "bfloat16"],
+)
+def test_a_resumed_run_gives_the_same_curve_to_the_last_bit(trained, tmp_path, case, stop_at):
+    whole = trained("whole.safetensors", **case)
+    before = trained("parts.safetensors", stop_at=stop_at, **case)
+    assert before[-1].ended == "interrupted"
+    assert before[-1].step == stop_at
+    after = trained("parts.safetensors", resume=True, **case)
+    assert curve(before) + curve(after) == curve(whole)
+    for name in ("{}.safetensors", "{}.last.safetensors"):
+        whole_file, parts_file = tmp_path / name.format("whole"), tmp_path / name.format("parts")
+        assert equal(weights(whole_file), weights(parts_file))
+        assert equal(checkpoints.load_state(whole_file), checkpoints.load_state(parts_file))
+
+
+def test_a_finished_run_can_be_lengthened(trained):
+    trained(options={"schedule": "constant", "epochs": 2})
+    records = trained(resume=True, options={"schedule": "constant", "epochs": 3})
+    longer = trained("longer.safetensors", options={"schedule": "constant", "epochs": 3})
+    assert curve(records) == curve(longer)[-len(curve(records)) :]
+    assert len([record for record in records if record.validation]) == 1
+
+
+def test_resuming_a_finished_run_trains_no_further(trained, tmp_path):
+    trained()
+    before = weights(tmp_path / "model.safetensors")
+    records = trained(resume=True)
+    assert [record.ended for record in records] == ["all steps done"]
+    assert equal(before, weights(tmp_path / "model.safetensors"))
+
+
+def test_resume_refuses_another_run(trained, tmp_path):
+    trained(options={"epochs": 1})
+    with pytest.raises(OptionError, match=r"lr 0.003, not 0.1"):
+        trained(resume=True, options={"lr": 0.1})
+    with pytest.raises(OptionError, match="another model"):
+        trained(resume=True, model_options={"channels": 8})
+    with pytest.raises(ModelError, match="no such weights file"):
+        trained("other.safetensors", resume=True)
+    # The best weights have no state of training.
+    (tmp_path / "model.safetensors").rename(tmp_path / "model.last.safetensors")
+    with pytest.raises(ModelError, match="no state of training"):
+        trained(resume=True)
+
+
+def test_early_stop_keeps_the_best_beside_the_last(trained, tmp_path):
+    # A learning rate this high soon makes validation worse than it was.
+    records = trained(options={"epochs": 200, "patience": 2, "lr": 0.3, "schedule": "constant"})
+    validations = [record for record in records if record.validation]
+    assert records[-1].ended == "no better validation in 2 epochs"
+    assert len(validations) < 200
+    assert [record.best for record in validations[-3:]] == [True, False, False]
+    best, last = tmp_path / "model.safetensors", tmp_path / "model.last.safetensors"
+    assert not equal(weights(best), weights(last))
+    position = checkpoints.load(best).metadata.training["position"]
+    assert position["best_step"] == validations[-3].step
+    assert position["figures"]["psnr"] == max(record.validation.psnr for record in validations)
+
+
+def test_a_rate_term_lowers_the_rate(trained):
+    case = {"model_options": {"latents": "rounded"}, "quantiser": {"name": "round", "step": 0.5}}
+    bits = []
+    for number, weight in enumerate((1e-5, 3e-2)):
+        records = trained(f"{number}.safetensors", options={"epochs": 12, "rate_weight": weight}, **case)
+        bits.append([record.validation.bits for record in records if record.validation][-1])
+    assert bits[1] < 0.7 * bits[0]
+
+
+def test_factorised_tables_are_fitted_to_the_symbols_of_the_best_weights(trained, tmp_path, training_frames):
+    trained(model_options={"latents": "rounded"}, quantiser={"name": "round", "step": 0.1}, entropy="factorised")
+    checkpoint = checkpoints.load(tmp_path / "model.safetensors")
+    tables = checkpoint.tables["factorised"]
+    from lvc import quantize
+    from lvc.entropy.priors import Factorised
+    from lvc.training.validation import to_input
+
+    with torch.no_grad():
+        latents = checkpoint.model.analyse(to_input(training_frames.data, torch.device("cpu")))
+    symbols = quantize.build(**checkpoint.quantiser).quantise(latents).symbols.numpy()
+    places = Factorised(tables).indices(symbols.shape[1:])
+    learned = np.mean([tables.bits(frame.ravel(), places) for frame in symbols])
+    counts = np.unique(symbols, return_counts=True)[1] / symbols.size
+    one_histogram = -(counts * np.log2(counts)).sum() * symbols[0].size
+    assert learned < 0.9 * one_histogram
+
+
+def test_a_limit_by_the_clock_ends_well_and_can_be_resumed(trained, tmp_path):
+    records = trained(options={"epochs": 10_000, "limit_seconds": 0.5})
+    assert records[-1].ended == "the limit of 0.5 seconds"
+    assert 0 < records[-1].step < records[-1].steps
+    assert (tmp_path / "model.safetensors").exists()
+    more = trained(resume=True, options={"epochs": 10_000, "limit_seconds": 1.0})
+    assert more[0].step == records[-1].step + 1
+
+
+def test_what_exists_is_not_overwritten(trained, tmp_path):
+    (tmp_path / "model.last.safetensors").write_bytes(b"precious")
+    with pytest.raises(OutputError, match="exists already"):
+        trained()
+    assert (tmp_path / "model.last.safetensors").read_bytes() == b"precious"
+    trained(overwrite=True, options={"epochs": 1})
+    with pytest.raises(OutputError, match="exists already"):
+        trained()
+
+
+def test_a_diverging_loss_is_said_and_the_best_weights_stay(trained, tmp_path, training_frames, monkeypatch):
+    from lvc.training import loop
+
+    trained(options={"epochs": 1})
+    before = (tmp_path / "model.safetensors").read_bytes()
+    monkeypatch.setattr(loop, "training_loss", lambda *_, **__: {"loss": torch.tensor(math.nan, requires_grad=True)})
+    with pytest.raises(ModelError, match="failed at step 7: the loss is nan"):
+        trained(resume=True, options={"epochs": 2})
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+def test_combinations_without_sense_are_refused_before_training(trained):
+    with pytest.raises(OptionError, match="trained with its noise"):
+        trained(quantiser={"name": "round"})
+    with pytest.raises(OptionError, match="kmeans"):
+        trained(quantiser={"name": "kmeans"}, entropy="factorised")
+    with pytest.raises(OptionError, match="no entropy model"):
+        trained(entropy="huffman")
+    with pytest.raises(OptionError, match="several frames"):
+        new_model("temporal", geometry=Geometry(width=32, height=16), seed=0)
+
+
+def test_a_set_without_validation_frames_is_refused(trained, validation_frames):
+    validation_frames.data = validation_frames.data[:0]
+    with pytest.raises(InputError, match="no validation frames"):
+        trained()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"batch": 1.5}, {"lr": 0}, {"lr": math.nan}, {"precision": "half"}, {"schedule": "step"}, {"distortion": "ssim"}, {"patience": 0}, {"rate_weight": -1}, {"steps": True}],
+)
+def test_options_are_checked_by_name(wrong):
+    with pytest.raises(OptionError, match=next(iter(wrong))):
+        TrainingOptions(**wrong)
+
+
+def test_learning_rate_warms_up_and_falls():
+    options = TrainingOptions(lr=1.0)
+    assert learning_rate_at(options, 0, 0.0) == pytest.approx(1 / 20)
+    assert learning_rate_at(options, 100, 0.5) == pytest.approx(0.51)
+    assert learning_rate_at(options, 100, 1.0) == pytest.approx(0.02)
+    assert learning_rate_at(dataclasses.replace(options, schedule="constant"), 100, 0.9) == 1.0
+
+
+def test_draws_depend_on_seed_and_step():
+    def draw(seed, step):
+        with seeded(seed, step, torch.device("cpu")):
+            return torch.rand(1).item()
+
+    assert draw(1, 2) == draw(1, 2)
+    assert len({draw(1, 2), draw(2, 1), draw(1, 3), draw(0, 2)}) == 4
+
+
+def test_last_path(tmp_path):
+    assert last_path(tmp_path / "a.b.safetensors") == tmp_path / "a.b.last.safetensors"
