@@ -13,6 +13,7 @@ All frames are held in memory, about 7 bytes a pixel.
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -446,6 +447,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="only the first N sampled frames")
     parser.add_argument("--anchor", default="libaom", help="codec that BD-rates are against (libaom)")
     options = parser.parse_args()
+    os.environ.setdefault("SVT_LOG", "1")  # errors alone
     try:
         return compare(options)
     except LvcError as error:

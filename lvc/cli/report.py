@@ -41,10 +41,13 @@ def run(options: argparse.Namespace) -> int:
     if options.output and not outputs and not options.json:
         return 0
 
+    import cv2
+
     import lvc
     from lvc.quality.report import Comparison, ReportBuilder
     from lvc.video.sample import sampled_frames
 
+    cv2.setNumThreads(1)  # frames are small: a second thread makes SSIM take twice as long
     reader = lvc.open(options.file, model=options.model, device=options.device)
     try:
         comparison = Comparison(reader, sampled_frames(options.source, sampling_of(reader)))

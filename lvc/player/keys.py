@@ -110,4 +110,4 @@ def help_lines() -> list[str]:
     keys: dict[Action, list[str]] = {}
     for key, action in BINDINGS.items():
         keys.setdefault(action, []).append("space" if key == " " else key)
-    return [f"{' or '.join(names)}: {action.value}" for action, names in keys.items()]
+    return [f"{' or '.join(names)}   {action.value}" for action, names in keys.items()]

@@ -44,11 +44,18 @@ class FrameCache:
 
     def frame(self, number: int) -> np.ndarray:
         """uint8 [3, H, W]; waits until it is decoded, and begins to decode what follows."""
+        return self._ask(number).result()[number - self._bounds(number)[0]]
+
+    def ready(self, number: int) -> bool:
+        """Whether `frame` would not have to wait; where it would, decoding begins."""
+        return self._ask(number).done()
+
+    def _ask(self, number: int) -> Future:
         start, stop = self._bounds(number)
         wanted = self._asked_for(start, stop)
         if stop < self._count:
             self._asked_for(*self._bounds(stop))
-        return wanted.result()[number - start]
+        return wanted
 
     def _bounds(self, number: int) -> tuple[int, int]:
         place = bisect_right(self._keys, number)
@@ -113,6 +120,7 @@ class _Window:
 
     def run(self, *, full_screen: bool) -> None:
         geometry = self._reader.geometry
+        self._cache.frame(self._playback.frame)  # before the window, so that it never opens empty
         factor = max(1, min(960 // geometry.width, 768 // geometry.height))
         try:
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
@@ -124,13 +132,15 @@ class _Window:
             self._set_full_screen(True)
         playback, drawn, before = self._playback, None, time.monotonic()
         while True:
+            # Keys are read while a frame is still being decoded, and time stands still: nothing is skipped.
             now = time.monotonic()
-            playback.advance(min(now - before, LONGEST_STEP_SECONDS))
+            if self._cache.ready(playback.frame):
+                playback.advance(min(now - before, LONGEST_STEP_SECONDS))
             before = now
             message = self._message if now < self._message_until else ""
             shown = (playback.frame, int(playback.position * 20), playback.paused, playback.overlay, playback.help,
                      playback.speed, playback.loop, playback.a, playback.b, message, self._scale())  # fmt: skip
-            if shown != drawn:
+            if shown != drawn and self._cache.ready(playback.frame):
                 cv2.imshow(self._title, self._picture(message))
                 drawn = shown
             code = cv2.waitKeyEx(POLL_MILLISECONDS)

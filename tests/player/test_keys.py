@@ -76,4 +76,4 @@ def test_shift_itself_is_told_apart():
 def test_every_action_has_a_key_and_a_line_of_help():
     assert set(BINDINGS.values()) == set(Action)
     text = "\n".join(help_lines())
-    assert all(action.value in text for action in Action) and "space or p: pause" in text
+    assert all(action.value in text for action in Action) and "space or p   pause" in text
