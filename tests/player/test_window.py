@@ -49,7 +49,8 @@ def test_the_cache_decodes_runs_within_groups_once_and_ahead():
     for number in (*range(70), 69, 40):
         assert cache.frame(number)[0, 0, 0] == number
     cache.close()
-    assert reader.runs == [(0, 32), (32, 64), (64, 96), (96, 128)]
+    assert reader.runs[:3] == [(0, 32), (32, 64), (64, 96)]
+    assert reader.runs[3:] in ([], [(96, 128)])  # asked for ahead; closing may have come first
 
 
 def test_the_cache_passes_a_fault_of_the_reader_on():
