@@ -361,8 +361,8 @@ def device_of(device: str | torch.device) -> torch.device:
     """The device of that name; OptionError where there is none, here or at all."""
     try:
         device = torch.device(device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.empty(0, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         raise OptionError(f"there is no device {str(device)!r} here; cpu always works") from error
     return device
 
