@@ -151,10 +151,11 @@ def facts_of(dataset: Path) -> dict:
 def follow(records, write_curves, options: argparse.Namespace) -> str | None:
     """Shows the records as they come; gives why the run ended."""
     # Refusals come with the first record, before there is a bar to leave behind.
-    last, best = next(records), None
+    first, best = next(records), None
+    last = first
     with progress(quiet=options.quiet, unit="step", description=options.output.name) as bar:
         bar.initial = bar.n = max(last.step - 1, 0)
-        for last in itertools.chain([last], records):
+        for last in itertools.chain([first], records):
             # With a limit by the clock the steps to come are a guess, and so is the time left.
             bar.total = max(last.step, round(last.step / max(last.share, 1e-9)))
             bar.update(last.step - bar.n)
