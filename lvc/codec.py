@@ -4,6 +4,7 @@ frames -> model.analyse -> quantise -> code -> packets, and back. Which symbols 
 only synthesis works in floats, so machines may differ by a level in a pixel, never in a symbol.
 """
 
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from lvc import checkpoints
 from lvc.checkpoints import Checkpoint
-from lvc.container.layout import Packet
+from lvc.container.layout import Group, Header, Packet
 from lvc.entropy import priors
 from lvc.entropy.coder import SymbolReader, SymbolWriter
 from lvc.errors import FormatError, OptionError
@@ -174,6 +176,36 @@ class Codec:
         if self.predicts:
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
         return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
+
+
+def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: str | torch.device = "cpu") -> Codec:
+    """The codec that a file's header asks for; `model` is a weights file, where the file's own are not found.
+
+    Raises ModelError for missing or other weights, FormatError for a header whose parts do not go together.
+    """
+    checkpoint = checkpoints.find(header.model["name"], header.model["sha256"], file=model, device=device)
+    try:
+        return Codec(
+            checkpoint,
+            geometry=header.geometry,
+            quantiser=header.quantiser,
+            entropy=header.entropy,
+            crf=header.extra.get("crf"),
+            device=device,
+        )
+    except OptionError as error:
+        raise FormatError(f"the header asks for what cannot be: {error}") from error
+
+
+def check_group(codec: Codec, group: Group) -> Latents:
+    """The latents of a whole group; raises FormatError where they are not those that were coded."""
+    latents = codec.decode(group.packets)
+    if symbols_digest(latents.symbols) != group.digest:
+        last = group.first_frame + group.frame_count - 1
+        raise FormatError(
+            f"frames {group.first_frame} to {last} decode to other symbols than were coded: another model, or a fault of this machine's arithmetic"
+        )
+    return latents
 
 
 def default_entropy(checkpoint: Checkpoint, quantiser: dict) -> dict:

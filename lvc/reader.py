@@ -3,7 +3,6 @@
 import operator
 import os
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,10 +10,9 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from lvc import checkpoints
-from lvc.codec import Codec, Latents, symbols_digest
+from lvc.codec import PREDICTION, Codec, Latents, check_group, codec_of
 from lvc.container.reader import ContainerReader
-from lvc.errors import FormatError, OptionError
+from lvc.errors import OptionError
 from lvc.frames import FrameBatch, Geometry
 
 DIMENSION_ORDERS = ("NCHW", "NHWC")
@@ -83,7 +81,7 @@ class Reader:
         self.time_base = self.header.time_base
         self._codec = None
         self._process = os.getpid()
-        self._latents: OrderedDict[int, Latents] = OrderedDict()
+        self._latents: tuple[int, Latents] | None = None  # of the group that was read last
 
     def __getstate__(self) -> dict:
         if not isinstance(self._source, str | os.PathLike | bytes):
@@ -98,15 +96,7 @@ class Reader:
     def codec(self) -> Codec:
         """The model that made the file, loaded when the first frame is asked for."""
         if self._codec is None:
-            checkpoint = checkpoints.find(self.header.model["name"], self.header.model["sha256"], file=self._model, device=self._device)
-            self._codec = Codec(
-                checkpoint,
-                geometry=self.geometry,
-                quantiser=self.header.quantiser,
-                entropy=self.header.entropy,
-                crf=self.header.extra.get("crf"),
-                device=self._device,
-            )
+            self._codec = codec_of(self.header, model=self._model, device=self._device)
         return self._codec
 
     # Frames as arrays with exact timestamps
@@ -117,15 +107,11 @@ class Reader:
             self._open()  # after a fork: the file position must not be shared with the parent
         count = self.container.frames_in_group(group)
         stop = count if stop is None else stop
-        kept = self._latents.get(group)
-        if kept is not None and len(kept) >= stop:
-            return kept
+        if self._latents is not None and self._latents[0] == group and len(self._latents[1]) >= stop:
+            return self._latents[1]
         found = self.container.group(group)
-        latents = self.codec.decode(found.packets, stop=stop)
-        if stop == count and symbols_digest(latents.symbols) != found.digest:
-            first = found.first_frame
-            raise FormatError(f"frames {first} to {first + count - 1} decode to other symbols than were coded: another model, or a fault of this machine's arithmetic")
-        self._latents = OrderedDict({group: latents})
+        latents = check_group(self.codec, found) if stop == count else self.codec.decode(found.packets, stop=stop)
+        self._latents = group, latents
         return latents
 
     def frames_at(self, indices) -> FrameBatch:
@@ -252,7 +238,7 @@ class Reader:
         types = []
         for group in range(len(self.container.index)):
             count = self.container.frames_in_group(group)
-            types += ["key"] + ["predicted" if self.header.entropy["name"] == "prediction" else "key"] * (count - 1)
+            types += ["key"] + ["predicted" if self.header.entropy["name"] == PREDICTION else "key"] * (count - 1)
         return types
 
     @property

@@ -14,6 +14,7 @@ from lvc.errors import OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.output import written_whole
 
+VERSION = "0.1.0"
 DEFAULT_KEYINT = 64
 MAX_KEYINT = 4096  # bounds what one group costs in memory: 4096 frames of 200x160 latents are 130 MB
 
@@ -60,6 +61,7 @@ class Writer:
             quantiser=self.codec.quantiser_spec,
             entropy=self.codec.entropy_spec,
             source=source or {},
+            encoder=f"lvc {VERSION}",
             extra={} if self.codec.crf is None else {"crf": self.codec.crf},
         )
         self._waiting: list[np.ndarray] = []

@@ -7,6 +7,7 @@ from pathlib import Path
 from lvc import checkpoints
 from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say
 from lvc.errors import LvcError, OptionError, OutputError
+from lvc.output import check_output
 
 SUMMARY = "code recordings into .lvc files"
 
@@ -34,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("a recording to encode was expected: lvc encode game.mp4 -o game.lvc")
     if options.report and len(inputs) > 1:
         raise OptionError("--report takes one recording at a time")
+    if options.report:
+        check_report(options.report, inputs, overwrite=options.overwrite)
     failures = 0
     for source in inputs:
         try:
@@ -47,6 +50,15 @@ def run(options: argparse.Namespace) -> int:
         say(f"lvc encode: {failures} of {len(inputs)} recordings failed", quiet=False)
         return PARTLY_DONE if failures < len(inputs) else 1
     return 0
+
+
+def check_report(path: Path, inputs: list[Path], *, overwrite: bool) -> None:
+    """Refuses a report that could not be written before the long work, not after it."""
+    from lvc.cli.report import WRITERS
+
+    if path.suffix.lower() not in WRITERS:
+        raise OptionError(f"{path}: a report ends in {', '.join(WRITERS)}")
+    check_output(path, overwrite=overwrite, inputs=tuple(inputs))
 
 
 def output_of(source: Path, options: argparse.Namespace, *, several: bool) -> Path:
@@ -87,9 +99,12 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
         print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model}))
     say(f"{made.path}: {made.frames} frames in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), model {made.model}", quiet=options.quiet)
     if options.report:
-        from lvc.cli.report import write_reports
+        from lvc.cli.report import headline, measure, write_reports
 
-        write_reports(output, source, [options.report], model=options.model, overwrite=options.overwrite, quiet=options.quiet)
+        model = options.model if Path(options.model).is_file() else None
+        report = measure(output, source, model=model, device=options.device, quiet=options.quiet)
+        write_reports(report, [options.report], inputs=(source, output), overwrite=options.overwrite, quiet=options.quiet)
+        say(headline(report.totals()), quiet=options.quiet)
 
 
 def keyint_of(text: str, sampling, info) -> int:

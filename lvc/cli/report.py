@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,31 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
     import cv2
 
-    import lvc
-    from lvc.quality.report import Comparison, ReportBuilder
-    from lvc.video.sample import sampled_frames
-
-    cv2.setNumThreads(1)  # frames are small: a second thread makes SSIM take twice as long
-    reader = lvc.open(options.file, model=options.model, device=options.device)
-    try:
-        comparison = Comparison(reader, sampled_frames(options.source, sampling_of(reader)))
-        builder = ReportBuilder(len(reader), worst=options.worst)
-        for compared in progress(comparison, quiet=options.quiet, total=len(reader), unit="frame", description="report"):
-            builder.add(compared)
-        report = builder.finish(comparison, reader, path=options.file, source=options.source)
-    finally:
-        reader.close()
-
-    with ExitStack() as whole:
-        # All under temporary names first: either every output appears or none does.
-        for path in outputs:
-            part = whole.enter_context(
-                written_whole(path, overwrite=options.overwrite, inputs=(options.file, options.source))
-            )
-            with open(part, "w", encoding="utf-8", newline="") as file:
-                getattr(report, WRITERS[path.suffix.lower()])(file)
-    for path in outputs:
-        say(f"wrote {path}", quiet=options.quiet)
+    report = measure(options.file, options.source, model=options.model, device=options.device, worst=options.worst, quiet=options.quiet)
+    write_reports(report, outputs, inputs=(options.file, options.source), overwrite=options.overwrite, quiet=options.quiet)
     if options.json:
         report.write_json(sys.stdout)
     elif not options.output:
@@ -75,6 +52,31 @@ def run(options: argparse.Namespace) -> int:
     else:
         say(headline(report.totals()), quiet=options.quiet)
     return 0
+
+
+def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst: int = 12, quiet: bool = False):
+    """The Report of a file against its recording, with a progress bar."""
+    import lvc
+    from lvc.quality.report import Comparison, ReportBuilder
+    from lvc.video.sample import sampled_frames
+
+    with closing(lvc.open(file, model=model, device=device)) as reader:
+        comparison = Comparison(reader, sampled_frames(source, sampling_of(reader)))
+        builder = ReportBuilder(len(reader), worst=worst)
+        for compared in progress(comparison, quiet=quiet, total=len(reader), unit="frame", description="report"):
+            builder.add(compared)
+        return builder.finish(comparison, reader, path=file, source=source)
+
+
+def write_reports(report, outputs: list[Path], *, inputs: tuple[Path, ...], overwrite: bool, quiet: bool) -> None:
+    with ExitStack() as whole:
+        # All under temporary names first: either every output appears or none does.
+        for path in outputs:
+            part = whole.enter_context(written_whole(path, overwrite=overwrite, inputs=inputs))
+            with open(part, "w", encoding="utf-8", newline="") as file:
+                getattr(report, WRITERS[path.suffix.lower()])(file)
+    for path in outputs:
+        say(f"wrote {path}", quiet=quiet)
 
 
 def wanted_outputs(options: argparse.Namespace) -> list[Path]:

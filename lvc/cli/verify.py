@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, progress, say
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, progress, say
 from lvc.container.recover import Repaired, VerifyReport, repair, verify
 from lvc.errors import LvcError
 
@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write the groups that hold of each damaged FILE to NAME.repaired.lvc beside it, with a new index; FILE stays as it is",
     )
+    parser.add_argument("--symbols", action="store_true", help="also decode every group and compare its symbols with the digest (needs the model)")
+    add_model(parser)
     add_overwrite(parser)
     add_quiet(parser)
     parser.epilog = (
@@ -39,7 +41,7 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
     try:
         with progress(quiet=options.quiet, unit="group", description=path.name) as bar:
             bar.leave = False
-            report = verify(path, progress=_shown_on(bar))
+            report = verify(path, check_symbols=_symbol_check(options), progress=_shown_on(bar))
     except LvcError as error:
         print(f"lvc verify: {error}", file=sys.stderr)
         return FAILED
@@ -49,6 +51,21 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
         return 0
     print(f"{path}: damaged, {_what_is_left(report)}; {_first_damage(report)}")
     return _repair_one(path, options) if options.repair else FAILED
+
+
+def _symbol_check(options: argparse.Namespace):
+    if not options.symbols:
+        return None
+    from lvc.codec import check_group, codec_of
+
+    codecs = {}
+
+    def check(header, group) -> None:
+        if "codec" not in codecs:
+            codecs["codec"] = codec_of(header, model=options.model)
+        check_group(codecs["codec"], group)
+
+    return check
 
 
 def _repair_one(path: Path, options: argparse.Namespace) -> int:
