@@ -27,13 +27,19 @@ __all__ = [
     "DisplayError",
     "FormatError",
     "FrameBatch",
+    "FrameStore",
     "Geometry",
     "InputError",
     "LvcError",
     "ModelError",
     "OptionError",
     "OutputError",
-    *_PUBLIC,
+    "Reader",
+    "Sampling",
+    "Writer",
+    "decode",
+    "encode",
+    "open",
 ]
 
 

@@ -21,8 +21,8 @@ from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
 from lvc.models.temporal import CRF_LEVELS, Temporal
 from lvc.prediction import PredictedLatents
-from lvc.quantize import Quantised, check_combination
 from lvc.quantize import build as build_quantiser
+from lvc.quantize import check_combination
 
 PREDICTION = "prediction"  # the entropy model that a temporal model brings along
 DEFAULT_CRF = 24

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Self
 
 import numpy as np
 import torch
@@ -238,7 +239,7 @@ class Reader:
         types = []
         for group in range(len(self.container.index)):
             count = self.container.frames_in_group(group)
-            types += ["key"] + ["predicted" if self.header.entropy["name"] == PREDICTION else "key"] * (count - 1)
+            types += ["key"] + ["predicted" if self.header.entropy["name"] in (PREDICTION, "adaptive") else "key"] * (count - 1)
         return types
 
     @property
@@ -253,7 +254,7 @@ class Reader:
     def close(self) -> None:
         self.container.close()
 
-    def __enter__(self) -> "Reader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_) -> None:

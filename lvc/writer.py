@@ -3,6 +3,7 @@
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class Writer:
         self._waiting_pts: list[int] = []
         self.frames_written = 0
         self._output = written_whole(Path(path), overwrite=overwrite, inputs=inputs, keep_part=True)
-        self._file = open(self._output.__enter__(), "wb")
+        self._file = open(self._output.__enter__(), "wb")  # noqa: SIM115, closed by close()
         self._container = ContainerWriter(self._file, self.header)
 
     def write(self, batch: FrameBatch) -> None:
@@ -101,7 +102,7 @@ class Writer:
         output, self._output = self._output, None
         output.__exit__(None, None, None)
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind, error, trace) -> None:

@@ -41,8 +41,6 @@ def run(options: argparse.Namespace) -> int:
     if options.output and not outputs and not options.json:
         return 0
 
-    import cv2
-
     report = measure(options.file, options.source, model=options.model, device=options.device, worst=options.worst, quiet=options.quiet)
     write_reports(report, outputs, inputs=(options.file, options.source), overwrite=options.overwrite, quiet=options.quiet)
     if options.json:
@@ -56,10 +54,13 @@ def run(options: argparse.Namespace) -> int:
 
 def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst: int = 12, quiet: bool = False):
     """The Report of a file against its recording, with a progress bar."""
+    import cv2
+
     import lvc
     from lvc.quality.report import Comparison, ReportBuilder
     from lvc.video.sample import sampled_frames
 
+    cv2.setNumThreads(1)  # on pictures this small OpenCV's threads cost more than they give
     with closing(lvc.open(file, model=model, device=device)) as reader:
         comparison = Comparison(reader, sampled_frames(source, sampling_of(reader)))
         builder = ReportBuilder(len(reader), worst=worst)

@@ -55,6 +55,8 @@ class FullyConnected(Model):
         positions = config.rows * config.columns
         values = 3 * config.width * config.height // positions
         widths = (values, *config.hidden, config.code)
+        # Taken off first: Adam moves each weight alike, and 6,000 of them times a constant picture would be a leap.
+        self.register_buffer("mean_frame", torch.zeros(3, config.height, config.width))
         self.encoder = stack(positions, widths)
         self.code = activation(config.latents)
         self.decoder = stack(positions, widths[::-1])
@@ -64,7 +66,7 @@ class FullyConnected(Model):
         return (self.config.rows * self.config.columns, self.config.code)
 
     def encode(self, frames: Tensor) -> Tensor:
-        blocks = cut(frames, self.config.rows, self.config.columns)
+        blocks = cut(frames - self.mean_frame, self.config.rows, self.config.columns)
         return self.code(self.encoder(blocks)).transpose(0, 1)
 
     def decode(self, latents: Tensor, geometry: Geometry) -> Tensor:
@@ -74,11 +76,12 @@ class FullyConnected(Model):
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
         """Spreads the codes over their range, and starts the output near the mean frame."""
-        blocks = cut(frames, self.config.rows, self.config.columns)
-        codes = self.code(start_at_unit_variance(self.encoder, blocks))
+        self.mean_frame.copy_(frames.mean(dim=0))
+        codes = self.code(start_at_unit_variance(self.encoder, cut(frames - self.mean_frame, self.config.rows, self.config.columns)))
         last = self.decoder[-1]
         last.weight.mul_(0.1)
-        last.bias.add_(blocks.mean(dim=1, keepdim=True) - self.decoder(codes).mean(dim=1, keepdim=True))
+        mean = cut(self.mean_frame[None], self.config.rows, self.config.columns)  # [P, 1, values]
+        last.bias.add_(mean - self.decoder(codes).mean(dim=1, keepdim=True))
 
 
 def stack(positions: int, widths: tuple[int, ...]) -> nn.Sequential:

@@ -79,6 +79,10 @@ class Model(nn.Module):
     def initialise(self, frames: Tensor) -> None:
         """Lets training start from the data: here nothing. frames: [T, 3, H, W] in 0..1, some hundred of the training set."""
 
+    def for_coding(self) -> "Model":
+        """The model as it codes fastest; its latents and frames may differ in the last bits of a float."""
+        return self
+
     def own_geometry(self, latents: Tensor) -> Geometry:
         return self.geometry
 

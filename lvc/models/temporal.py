@@ -193,7 +193,7 @@ class IntegerPrior(nn.Module):
         self.groups = config.groups
         self.channels = channels
         conv = ExactConv if config.exact else IntegerConv
-        latents = dict(input_scale=1, input_limit=2 * LATENT_LIMIT, gain=0.5)
+        latents = {"input_scale": 1, "input_limit": 2 * LATENT_LIMIT, "gain": 0.5}
         passes = 2 * len(config.groups)
         self.first = conv(3 * channels, trunk, 5, **latents)
         self.blocks = nn.ModuleList(conv(trunk, trunk, 3, gain=0.7) for _ in range(3))

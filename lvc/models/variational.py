@@ -35,6 +35,8 @@ class Variational(Model):
     def __init__(self, name: str, config: VariationalConfig):
         super().__init__(name, config)
         values = 3 * config.width * config.height
+        # Taken off first: Adam moves each weight alike, and 96,000 of them times a constant picture would be a leap.
+        self.register_buffer("mean_frame", torch.zeros(3, config.height, config.width))
         self.encoder = nn.Sequential(nn.Linear(values, config.hidden), nn.ReLU())
         self.mean = nn.Linear(config.hidden, config.code)
         self.log_variance = nn.Linear(config.hidden, config.code)
@@ -45,7 +47,10 @@ class Variational(Model):
         return (self.config.code,)
 
     def encode(self, frames: Tensor) -> Tensor:
-        return self.mean(self.encoder(frames.flatten(1))).clamp(*self.latent_range)
+        return self.mean(self.hidden(frames)).clamp(*self.latent_range)
+
+    def hidden(self, frames: Tensor) -> Tensor:
+        return self.encoder((frames - self.mean_frame).flatten(1))
 
     def decode(self, latents: Tensor, geometry: Geometry) -> Tensor:
         return torch.sigmoid(self.logits(latents))
@@ -56,7 +61,7 @@ class Variational(Model):
     def forward(self, frames: Tensor, perturb=None) -> Reconstruction:
         """As every model's; the latents are drawn from the posterior, and `extra_loss` holds the KL in nats a value of the frame."""
         self.latent_shape(frames_geometry(frames))
-        hidden = self.encoder(frames.flatten(1))
+        hidden = self.hidden(frames)
         mean, log_variance = self.mean(hidden).float(), self.log_variance(hidden).float().clamp(-20, 10)
         drawn = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean() / frames[0].numel()
@@ -66,7 +71,8 @@ class Variational(Model):
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
         """Gives the means the prior's variance and the posterior a narrower one, and starts the output at the mean frame."""
-        start_at_unit_variance(nn.Sequential(*self.encoder, self.mean), frames.flatten(1))
+        self.mean_frame.copy_(frames.mean(dim=0))
+        start_at_unit_variance(nn.Sequential(*self.encoder, self.mean), (frames - self.mean_frame).flatten(1))
         # A posterior of width 1 drowns what the means say at first.
         self.log_variance.bias.fill_(-4.0)
-        self.decoder[-1].bias.copy_(logit(frames.mean(dim=0).flatten()))
+        self.decoder[-1].bias.copy_(logit(self.mean_frame.flatten()))

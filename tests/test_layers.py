@@ -1,0 +1,87 @@
+"""The rooms import one way: read from the imports themselves, so that drift is seen the day it happens."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "lvc"
+
+# Each room may import itself and the rooms named here.
+GROUND = {"errors", "frames", "output"}
+MIDDLE = {
+    "video": GROUND,
+    "quantize": GROUND,
+    "entropy": GROUND,
+    "container": GROUND,
+    "models": GROUND,
+}
+WALK = {"checkpoints", "codec", "prediction", "reader", "writer", "encode", "decode"}
+ALLOWED = {
+    "errors": set(),
+    "frames": {"errors"},
+    "output": {"errors"},
+    **MIDDLE,
+    "checkpoints": GROUND | {"models", "entropy", "quantize"},
+    "prediction": GROUND | {"models", "entropy"},
+    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction"},
+    "reader": GROUND | {"container", "codec", "checkpoints"},
+    "writer": GROUND | {"container", "codec", "checkpoints"},
+    "encode": GROUND | {"video", "writer", "checkpoints"},
+    "decode": GROUND | {"video", "reader"},
+    "dataset": GROUND | {"video"},
+    "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "dataset"},
+    "quality": GROUND | {"video"},
+    "player": GROUND,
+}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """All modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names if node.module == "lvc"}
+    return found
+
+
+def own_rooms(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imports(path) if name.startswith("lvc.")}
+
+
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if room_of(path) not in ("cli", "__init__", "__main__")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_the_rooms_below_it(path):
+    room = room_of(path)
+    assert room in ALLOWED, f"{room} is a new room: say in this test what it may import"
+    assert own_rooms(path) - {room} <= ALLOWED[room]
+
+
+@pytest.mark.parametrize("room, packages", [("container", {"torch"}), ("entropy", {"torch"}), ("video", {"torch"}), ("models", {"av", "cv2", "constriction"})])
+def test_a_room_keeps_away_from_what_is_not_its_subject(room, packages):
+    for path in FILES:
+        if room_of(path) == room:
+            assert not {name.split(".")[0] for name in imports(path)} & packages, path
+
+
+def test_only_the_command_line_prints():
+    for path in FILES:
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        names = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
+        assert not names & {"print", "exit", "input"}, path
+
+
+def test_reading_needs_neither_ffmpeg_nor_a_display():
+    # A None in sys.modules makes any import of that name fail.
+    code = "import sys; sys.modules['av'] = sys.modules['cv2'] = None; import lvc; lvc.open; lvc.Reader; lvc.Writer"
+    subprocess.run([sys.executable, "-c", code], check=True)
