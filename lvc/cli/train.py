@@ -17,6 +17,7 @@ from lvc.errors import OptionError
 
 SUMMARY = "train a model on a data set"
 INTERRUPTED = 130
+TEMPORAL = "temporal"
 
 # option on the command line: its type and help; the names are those of lvc.training.loop.TrainingOptions
 TRAINING = {
@@ -37,7 +38,7 @@ TRAINING = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
-    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5 or vae")
+    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae or temporal")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
     parser.add_argument("--recipe", help="a named set of all options below; those given replace the recipe's")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")
@@ -68,30 +69,31 @@ def run(options: argparse.Namespace) -> int:
     from lvc import quantize
     from lvc.dataset.read import FrameStore
     from lvc.training.loop import new_model, train
+    from lvc.training.temporal import train_temporal
 
     chosen = choices(options)
     if options.threads:
         torch.set_num_threads(options.threads)
     store = FrameStore(options.dataset)
-    model = new_model(chosen.model, geometry=store.geometry, seed=chosen.training.seed, **chosen.options)
     with stop_on_signals() as should_stop, curves(options.tensorboard) as write_curves:
-        records = train(
-            model,
-            store.split("train"),
-            store.split("validation"),
-            options.output,
-            quantiser=quantize.build(**chosen.quantiser, latent_range=model.latent_range),
-            entropy=chosen.entropy,
-            options=chosen.training,
-            name=options.name or options.output.stem,
-            description=options.description or chosen.description,
-            dataset=facts_of(options.dataset),
-            device=options.device,
-            workers=options.workers,
-            resume=options.resume,
-            overwrite=options.overwrite,
-            should_stop=should_stop,
-        )
+        common = {
+            "options": chosen.training,
+            "name": options.name or options.output.stem,
+            "description": options.description or chosen.description,
+            "dataset": facts_of(options.dataset),
+            "device": options.device,
+            "workers": options.workers,
+            "resume": options.resume,
+            "overwrite": options.overwrite,
+            "should_stop": should_stop,
+        }
+        model = new_model(chosen.model, geometry=store.geometry, seed=chosen.training.seed, **chosen.options)
+        data = (model, store.split("train"), store.split("validation"), options.output)
+        if chosen.model == TEMPORAL:
+            records = train_temporal(*data, **common)
+        else:
+            quantiser = quantize.build(**chosen.quantiser, latent_range=model.latent_range)
+            records = train(*data, quantiser=quantiser, entropy=chosen.entropy, **common)
         ended = follow(records, write_curves, options)
     return INTERRUPTED if ended == "interrupted" else 0
 
@@ -100,11 +102,19 @@ def choices(options: argparse.Namespace):
     """The recipe, or the defaults, with what was given on the command line in its place."""
     from lvc.training.recipes import Recipe, recipe_of
 
-    recipe = recipe_of(options.recipe) if options.recipe else Recipe(model=options.model)
+    if options.recipe:
+        recipe = recipe_of(options.recipe)
+    else:
+        recipe = recipe_of(TEMPORAL) if options.model == TEMPORAL else Recipe(model=options.model)
     if (options.model or recipe.model) is None:
         raise OptionError("a model to train was expected: --model NAME or --recipe NAME")
     given = {name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None}
     model = options.model or recipe.model
+    if model == TEMPORAL:
+        known = {field.name for field in dataclasses.fields(recipe.training)}
+        foreign = [name for name in given if name not in known] + [name for name in ("quantiser", "entropy") if getattr(options, name)]
+        if foreign:
+            raise OptionError(f"the temporal model has no training option {foreign[0].replace('_', '-')}: it rounds and predicts, at all rates; it has {', '.join(sorted(known))}")
     model_options = {**(recipe.options if model == recipe.model else {}), **dict(setting_of(text, "--option") for text in options.option)}
     quantiser = quantiser_of(options.quantiser) if options.quantiser else recipe.quantiser
     if quantiser["name"] == "round" and "latents" in names_of_options(model):
@@ -183,7 +193,8 @@ def as_line(record) -> str:
     bits = record.validation.bits
     rate = "" if bits is None else f", {bits / 8:,.0f} bytes a frame by histogram"
     mark = ", the best" if record.best else ""
-    return f"epoch {record.epoch}, step {record.step}, {record.seconds:.0f} s: loss {record.terms['loss']:.6f}, validation {record.validation.psnr:.2f} dB{rate}{mark}"
+    loss = f"loss {record.terms['loss']:.6f}, " if "loss" in record.terms else ""
+    return f"epoch {record.epoch}, step {record.step}, {record.seconds:.0f} s: {loss}validation {record.validation.psnr:.2f} dB{rate}{mark}"
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from lvc.errors import OptionError
 from lvc.training.loop import TrainingOptions
+from lvc.training.temporal import TemporalOptions
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Recipe:
     options: dict = field(default_factory=dict)
     quantiser: dict = field(default_factory=lambda: {"name": "naive"})
     entropy: dict = field(default_factory=lambda: {"name": "factorised"})
-    training: TrainingOptions = field(default_factory=TrainingOptions)
+    training: TrainingOptions | TemporalOptions = field(default_factory=TrainingOptions)
     description: str = ""
 
 
@@ -25,6 +26,16 @@ RECIPES = {
     "conv4": Recipe("conv4", training=TrainingOptions(epochs=320, batch=16, lr=2e-3)),
     "conv5": Recipe("conv5", training=TrainingOptions(epochs=320, batch=16, lr=2e-3)),
     "vae": Recipe("vae", training=TrainingOptions(epochs=220, batch=64, lr=3e-4)),
+    "temporal": Recipe("temporal", quantiser={"name": "round"}, entropy={"name": "prediction"}, training=TemporalOptions()),
+    # The shipped weights.
+    "pacman": Recipe(
+        "temporal",
+        options={"maps": True},
+        quantiser={"name": "round"},
+        entropy={"name": "prediction"},
+        training=TemporalOptions(steps=20_000),
+        description="Ms. Pac-Man at 200x160: one game, every rate",
+    ),
     "pacman-conv4": Recipe(
         "conv4",
         options={"latents": "rounded"},

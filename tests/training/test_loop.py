@@ -186,8 +186,6 @@ def test_combinations_without_sense_are_refused_before_training(trained):
         trained(quantiser={"name": "kmeans"}, entropy="factorised")
     with pytest.raises(OptionError, match="no entropy model"):
         trained(entropy="huffman")
-    with pytest.raises(OptionError, match="several frames"):
-        new_model("temporal", geometry=Geometry(width=32, height=16), seed=0)
 
 
 def test_a_set_without_validation_frames_is_refused(trained, validation_frames):
