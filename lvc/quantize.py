@@ -235,13 +235,15 @@ def check_combination(checkpoint, quantiser: dict, entropy: dict) -> None:
     model, family = checkpoint.model, checkpoint.name
     if name == "round" and not model.rounded_latents:
         raise OptionError(f"quantiser round needs a model trained with its noise, and {family} was not; choose naive, scale, kmeans or none")
-    if name == "naive" and model.latent_range is None and not {"low", "high"} <= quantiser.keys():
+    bounds = quantiser.get("low"), quantiser.get("high")
+    if name == "naive" and model.latent_range is None and bounds in ((None, None), (Naive.low, Naive.high)):
         raise OptionError(f"quantiser naive needs latents of known bounds, and those of {family} have none; choose scale")
     if name == "none" and coder != "raw":
         raise OptionError(f"quantiser none keeps the bits of floats, in which entropy {coder} finds nothing; choose raw")
     if name == "kmeans" and coder == "factorised":
         raise OptionError("entropy factorised cannot code kmeans: a label means another value in each frame; choose adaptive or raw")
-    if coder == "factorised" and quantiser != checkpoint.quantiser:
+    given, learned = (build(**spec, latent_range=model.latent_range) for spec in (quantiser, checkpoint.quantiser))
+    if coder == "factorised" and given != learned:
         raise OptionError(
             f"entropy factorised was learned for quantiser {described(checkpoint.quantiser)}, and {described(quantiser)} has other symbols; "
             "choose adaptive"

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -179,3 +180,40 @@ def test_bad_options_are_refused(name, options):
 def test_damaged_symbols_and_parameters_are_format_errors(name, symbol, parameters):
     with pytest.raises(FormatError):
         quantize.build(name).dequantise(torch.tensor([[symbol]], dtype=torch.int32), torch.tensor([parameters]).reshape(1, -1))
+
+
+def weights(*, rounded=False, quantiser="naive"):
+    model = SimpleNamespace(rounded_latents=rounded, latent_range=None if rounded else (0.0, 1.0))
+    return SimpleNamespace(name="weights", model=model, quantiser={"name": quantiser}, entropy={"name": "adaptive"})
+
+
+REFUSED = [
+    (weights(), {"name": "none"}, "adaptive", "floats"),
+    (weights(), {"name": "none"}, "factorised", "floats"),
+    (weights(), {"name": "kmeans"}, "factorised", "label"),
+    (weights(), {"name": "round"}, "adaptive", "noise"),
+    (weights(rounded=True, quantiser="round"), {"name": "naive"}, "adaptive", "bounds"),
+    (weights(rounded=True, quantiser="round"), {"name": "naive", "low": 0.0, "high": 1.0}, "adaptive", "bounds"),
+    (weights(quantiser="scale"), {"name": "naive"}, "factorised", "learned for quantiser scale"),
+    (weights(rounded=True, quantiser="round"), {"name": "round", "step": 0.5}, "factorised", "step=0.5"),
+]
+TAKEN = [
+    *((weights(), {"name": name}, "raw") for name in ("none", "naive", "scale", "kmeans")),
+    *((weights(), {"name": name}, "adaptive") for name in ("naive", "scale", "kmeans")),
+    (weights(), {"name": "naive"}, "factorised"),
+    (weights(), {"name": "naive", "low": 0.0, "high": 1.0}, "factorised"),
+    (weights(rounded=True, quantiser="round"), {"name": "round"}, "factorised"),
+    (weights(rounded=True, quantiser="round"), {"name": "scale"}, "adaptive"),
+    (weights(rounded=True, quantiser="round"), {"name": "naive", "low": -3, "high": 3}, "raw"),
+]
+
+
+@pytest.mark.parametrize("checkpoint, quantiser, entropy, reason", REFUSED)
+def test_what_cannot_go_together_is_refused_with_the_reason(checkpoint, quantiser, entropy, reason):
+    with pytest.raises(OptionError, match=reason):
+        quantize.check_combination(checkpoint, quantiser, {"name": entropy})
+
+
+@pytest.mark.parametrize("checkpoint, quantiser, entropy", TAKEN)
+def test_what_goes_together_is_taken(checkpoint, quantiser, entropy):
+    assert quantize.check_combination(checkpoint, quantiser, {"name": entropy}) is None

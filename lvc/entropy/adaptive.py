@@ -7,12 +7,13 @@ frame before, by how much that latent has moved lately. The forgetting is that o
 
 import numpy as np
 
-from lvc.entropy.tables import PRECISION, Tables, quantised
+from lvc.entropy.tables import PRECISION, Tables, escape_class, escape_excess, quantised
+from lvc.errors import FormatError
 
-REACH = 64  # an unbounded alphabet's histogram covers -64 … 64, differences likewise; what is beyond escapes
+REACH = 64  # an open alphabet's histogram covers -64 … 64, its differences likewise; what is beyond escapes
 GAIN = 24  # what one symbol adds to its count
 FORGET_SHIFT = 5  # each frame takes 1/32 off every count
-SHARED_WEIGHT = 1024  # a channel's histogram starts from all channels', as if 43 symbols had been seen
+SHARED_WEIGHT = 3072  # a channel's histogram starts from all channels', as if 128 symbols had been seen
 ACTIVITIES = 10  # classes of how much a latent has moved lately
 FIRST_BLOCK = 8  # symbols of each channel before the first update; blocks double from there
 
@@ -20,22 +21,23 @@ FIRST_BLOCK = 8  # symbols of each channel before the first update; blocks doubl
 class Adaptive:
     """Codes frames of symbols [*shape] in order; the state starts afresh with each object, that is with each group.
 
-    alphabet: least and greatest symbol, or None for any 32-bit numbers. Channels are the first axis of the latents,
-    where they have several.
+    alphabet: least and greatest symbol, or None for any 32-bit numbers. Channels are the first axis of the latents, where
+    they have several. Raises FormatError where bytes lead out of the alphabet.
     """
 
     def __init__(self, alphabet: tuple[int, int] | None):
         low, high = alphabet or (-REACH, REACH)
-        self.low, self.escape = low, alphabet is None
+        self.low, self.high, self.escape = low, high, alphabet is None
         self.size = high - low + 1 + self.escape
+        self.reach = REACH if alphabet is None else high - low
         self.direct = self.shared = None  # counts [channels, size] and [size]
-        self.moved = np.zeros((ACTIVITIES, 2 * REACH + 2), np.int64)  # counts of differences, the last one escapes
+        self.moved = np.zeros((ACTIVITIES, 2 * self.reach + 1 + self.escape), np.int64)  # counts of differences
         self.costs = None  # [2, channels]: recent sixteenths of bits, direct and by difference
         self.before = self.activity = None  # [channels, latents of each]: the last frame's symbols, and their unrest
         # Differences are first thought small, the more so the quieter the latent.
-        distance = np.abs(np.arange(-REACH, REACH + 1))
+        distance = np.abs(np.arange(-self.reach, self.reach + 1))
         for activity in range(ACTIVITIES):
-            self.moved[activity, :-1] = (64 * GAIN) >> np.minimum(distance * 4 >> min(activity, 6), 40)
+            self.moved[activity, : len(distance)] = (64 * GAIN) >> np.minimum(distance * 4 >> min(activity, 6), 40)
 
     def code_frame(self, symbols: np.ndarray | None, coder, shape: tuple[int, ...]) -> np.ndarray:
         """Codes int32 symbols [*shape], or decodes them where `symbols` is None; gives them back."""
@@ -55,7 +57,7 @@ class Adaptive:
 
     def _start(self, channels: int) -> None:
         self.direct = np.zeros((channels, self.size), np.int64)
-        self.shared = np.ones(self.size, np.int64)
+        self.shared = np.full(self.size, GAIN // 2)
         self.costs = np.zeros((2, channels), np.int64)
         # Until measured a difference is thought cheaper, as most of a game's picture stands still.
         self.costs[0] = 1
@@ -83,11 +85,11 @@ class Adaptive:
             if len(moving):
                 here = None if wanted is None else wrapped(wanted[moving].astype(np.int64) - before[moving]).ravel()
                 found = coder.code(here, moved, classes[moving].ravel()).reshape(-1, length)
-                result[moving] = wrapped(found.astype(np.int64) + before[moving])
+                result[moving] = self._checked(wrapped(found.astype(np.int64) + before[moving]))
             difference = wrapped(result.astype(np.int64) - before).astype(np.int64)
-            self.costs[0] += cost(direct, indices, self._entry(result)).sum(axis=1)
-            entry = np.where(np.abs(difference) <= REACH, difference + REACH, 2 * REACH + 1)
-            self.costs[1] += cost(moved, classes, entry).sum(axis=1)
+            self.costs[0] += cost(direct, indices, result).sum(axis=1)
+            self.costs[1] += cost(moved, classes, difference).sum(axis=1)
+            entry = entries(moved, classes, difference)[0]
             self.moved += GAIN * histograms(classes, entry, self.moved.shape)
             unrest = np.minimum(np.abs(difference), 255) * 16
             self.activity[:, start:stop] += (unrest - self.activity[:, start:stop]) >> 2
@@ -95,16 +97,15 @@ class Adaptive:
             if start == 0:
                 self.activity = np.full((channels, 0), 16, np.int64)
             self.activity = np.concatenate((self.activity, np.full((channels, length), 16, np.int64)), axis=1)
-        counts = histograms(indices, self._entry(result), self.direct.shape)
+        counts = histograms(indices, entries(direct, indices, result)[0], self.direct.shape)
         self.direct += GAIN * counts
         self.shared += GAIN * counts.sum(axis=0)
         return result
 
-    def _entry(self, symbols: np.ndarray) -> np.ndarray:
-        """Each symbol's entry in the histograms: the last one for what they do not cover."""
-        local = symbols.astype(np.int64) - self.low
-        covered = (local >= 0) & (local < self.size - self.escape)
-        return np.where(covered, local, self.size - 1)
+    def _checked(self, symbols: np.ndarray) -> np.ndarray:
+        if not self.escape and not (self.low <= symbols.min() and symbols.max() <= self.high):
+            raise FormatError(f"the coded symbols are damaged: a difference leads out of {self.low} to {self.high}")
+        return symbols
 
     def _direct_tables(self) -> Tables:
         counts = self.direct + self.shared * SHARED_WEIGHT // self.shared.sum()
@@ -112,7 +113,7 @@ class Adaptive:
         return tables_of(counts, self.low, self.escape)
 
     def _moved_tables(self) -> Tables:
-        return tables_of(self.moved, -REACH, True)
+        return tables_of(self.moved, -self.reach, self.escape)
 
     def _forget(self) -> None:
         for counts in (self.direct, self.moved, self.costs):
@@ -141,9 +142,18 @@ def wrapped(values: np.ndarray) -> np.ndarray:
     return values.astype(np.int32)
 
 
-def cost(tables: Tables, indices: np.ndarray, entries: np.ndarray) -> np.ndarray:
-    """Sixteenths of bits of entries under tables, from whole numbers alone: the logarithm's mantissa is taken as linear."""
-    frequencies = tables.frequencies[tables.starts[:-1][indices] + entries].astype(np.int64)
+def entries(tables: Tables, indices: np.ndarray, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each symbol's entry in its table, the last one for what the table does not cover, and how far beyond it is."""
+    local, covers = symbols.astype(np.int64) - tables.lows[indices], tables.covers[indices].astype(np.int64)
+    outside = (local < 0) | (local >= covers)
+    return np.where(outside, covers, local), np.where(outside, escape_excess(local, covers), -1)
+
+
+def cost(tables: Tables, indices: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+    """Sixteenths of bits of symbols under tables, from whole numbers alone: the logarithm's mantissa is taken as linear."""
+    entry, beyond = entries(tables, indices, symbols)
+    frequencies = tables.frequencies[tables.starts[:-1][indices] + entry].astype(np.int64)
     exponent = np.frexp(frequencies.astype(np.float64))[1] - 1  # exact: how many bits follow the leading one
     mantissa = (frequencies << (PRECISION - exponent)) - (1 << PRECISION)
-    return 16 * (PRECISION - exponent) - (mantissa >> (PRECISION - 4))
+    escapes = np.where(beyond >= 0, 32 * escape_class(np.maximum(beyond, 0)) + 16, 0)
+    return 16 * (PRECISION - exponent) - (mantissa >> (PRECISION - 4)) + escapes

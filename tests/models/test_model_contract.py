@@ -105,7 +105,7 @@ def test_a_few_steps_of_adam_learn(name):
     spread = (source - source.mean(dim=0)).square().mean().item()
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2 if name.startswith("conv") else 1e-3)
     best = math.inf
-    for _ in range(200):
+    for _ in range(110):
         made = model(source)
         loss = (made.frames - source).square().mean()
         best = min(best, loss.item())
@@ -146,6 +146,20 @@ def test_conv_models_take_any_geometry(name, width, height):
         assert model.synthesise(latents, geometry=geometry).shape == (2, 3, height, width)
         padded = model.synthesise(latents).shape
         assert padded[2] >= height and padded[3] >= width
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_model_for_coding_computes_the_same(name):
+    model = small(name).train()
+    with torch.no_grad():
+        for seed in range(3):  # so that the normalisations have statistics
+            model(frames(8, seed=seed) * 0.5)
+    model.eval()
+    quick = model.for_coding()
+    with torch.inference_mode():
+        latents = model.analyse(frames(2))
+        assert torch.allclose(quick.analyse(frames(2)), latents, atol=1e-4)
+        assert torch.allclose(quick.synthesise(latents), model.synthesise(latents), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
