@@ -17,6 +17,7 @@ from lvc.checkpoints import Checkpoint
 from lvc.container.layout import Group, Header, Packet
 from lvc.entropy import priors
 from lvc.entropy.coder import SymbolReader, SymbolWriter
+from lvc.entropy.tables import Tables
 from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
 from lvc.models.temporal import CRF_LEVELS, Temporal
@@ -161,6 +162,18 @@ class Codec:
                 number += 1
         return Latents(symbols, parameters)
 
+    def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
+        """Bits that each frame of a group costs by the tables it is coded with, float64 [frames]; decodes the group."""
+        coding, bits = self._coding(), []
+        for packet in packets:
+            head = 4 * self.quantiser.parameter_count * packet.frame_count
+            reader = MeasuringReader(packet.payload[head:])
+            for _ in range(packet.frame_count):
+                before = reader.bits
+                coding.code_frame(None, reader, self.latent_shape)
+                bits.append(reader.bits - before + 8 * head / packet.frame_count)
+        return np.array(bits)
+
     def packet_runs(self, count: int) -> Iterator[int]:
         """How many frames each packet of a group of `count` holds: with prediction the keyframe, then all the others
         in one stream, because a stream of its own costs a frame 3 bytes of 50."""
@@ -176,6 +189,23 @@ class Codec:
         if self.predicts:
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
         return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
+
+
+class MeasuringReader(SymbolReader):
+    """A SymbolReader that also adds up what the symbols cost: `bits` so far."""
+
+    def __init__(self, payload: bytes):
+        super().__init__(payload)
+        self.bits = 0.0
+
+    def code(self, symbols: None, tables: Tables, indices: np.ndarray) -> np.ndarray:
+        found = super().code(symbols, tables, indices)
+        self.bits += tables.bits(found, indices)
+        return found
+
+    def code_bits(self, symbols: None, width: int, count: int) -> np.ndarray:
+        self.bits += width * count
+        return super().code_bits(symbols, width, count)
 
 
 def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: str | torch.device = "cpu") -> Codec:

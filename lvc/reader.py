@@ -243,13 +243,28 @@ class Reader:
         return types
 
     @property
+    def mean_frame_bytes(self) -> np.ndarray:
+        """Payload bytes of each frame, float64 [N], without decoding: frames that share a packet share its bytes evenly."""
+        return np.concatenate([np.zeros(0), *(evenly(group.packets) for group in self.container.groups())])
+
+    @property
     def frame_bytes(self) -> np.ndarray:
-        """Payload bytes of each frame, float64 [N]; a packet of several frames is shared among them evenly."""
-        shares = []
-        for group in range(len(self.container.index)):
-            for packet in self.container.group(group).packets:
-                shares += [len(packet.payload) / packet.frame_count] * packet.frame_count
-        return np.array(shares)
+        """Payload bytes of each frame, float64 [N]: frames that share a packet share its bytes by what their symbols cost.
+
+        Decodes all groups that have such packets.
+        """
+        sizes = []
+        for group in self.container.groups():
+            shares = evenly(group.packets)
+            if len(group.packets) < group.frame_count:
+                bits, start = self.codec.frame_bits(group.packets), 0
+                for packet in group.packets:
+                    stop = start + packet.frame_count
+                    cost = bits[start:stop] + 1e-9  # frames that cost nothing share evenly
+                    shares[start:stop] = len(packet.payload) * cost / cost.sum()
+                    start = stop
+            sizes.append(shares)
+        return np.concatenate([np.zeros(0), *sizes])
 
     def close(self) -> None:
         self.container.close()
@@ -262,3 +277,8 @@ class Reader:
 
     def __repr__(self) -> str:
         return f"Reader({len(self)} frames of {self.geometry}, model {self.header.model['name']})"
+
+
+def evenly(packets) -> np.ndarray:
+    """Payload bytes of each frame, where the frames of a packet share them evenly."""
+    return np.concatenate([np.full(packet.frame_count, len(packet.payload) / packet.frame_count) for packet in packets])

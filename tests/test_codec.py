@@ -88,6 +88,17 @@ def test_prediction_makes_a_group_smaller_than_its_frames_alone(checkpoints):
     assert together < alone / 4, "fifteen of sixteen equal frames cost next to nothing"
 
 
+@pytest.mark.parametrize("name", ["temporal", "conv4"])
+def test_what_frames_are_said_to_cost_adds_up_to_the_bytes(checkpoints, name):
+    codec = Codec(checkpoints[name], geometry=SMALL)
+    packets, _ = codec.encode(codec.analyse(moving_square(12)))
+    bits = codec.frame_bits(packets)
+    real = sum(len(packet.payload) for packet in packets)
+    assert len(bits) == 12 and (bits >= 0).all()
+    # Half a percent, and up to a byte for the end of each stream.
+    assert abs(bits.sum() / 8 - real) <= 0.005 * real + len(packets)
+
+
 @pytest.mark.parametrize("geometry", [Geometry(41, 33), Geometry(8, 8), Geometry(7, 50)], ids=str)
 def test_temporal_takes_any_size(checkpoints, geometry):
     codec = Codec(checkpoints["temporal"], geometry=geometry)

@@ -110,7 +110,7 @@ class _Window:
         self._reader, self._playback, self._display = reader, playback, display
         self._name, self._folder = name, screenshots
         self._title = f"{name} - lvc"
-        self._sizes = reader.frame_bytes
+        self._sizes = reader.mean_frame_bytes
         self._kinds = reader.frame_types
         self._cache = FrameCache(reader)
         self._message, self._message_until = "", 0.0

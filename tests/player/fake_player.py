@@ -19,7 +19,7 @@ class PlainReader:
     time_base = Fraction(1, 3)
     pts = tuple(range(FRAMES))
     frame_types = ("key", *["predicted"] * 63) * 4 + ("key", *["predicted"] * 43)
-    frame_bytes = np.full(FRAMES, 60.0)
+    mean_frame_bytes = np.full(FRAMES, 60.0)
     metadata = SimpleNamespace(end_stream_seconds=100.0)
 
     def __len__(self) -> int:
