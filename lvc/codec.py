@@ -60,7 +60,7 @@ class Codec:
         device: str | torch.device = "cpu",
     ):
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
-        self.model = checkpoint.model.to(self.device).eval()
+        self.model = checkpoint.model.to(self.device).eval().for_coding()
         self.many_rates = isinstance(self.model, Temporal)
         self.crf = self._checked_crf(crf)
         self.quantiser = build_quantiser(**(quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
@@ -69,8 +69,6 @@ class Codec:
         self.predicts = self.entropy_spec["name"] == PREDICTION
         self._check()
         self.latent_shape = tuple(self.model.latent_shape(geometry))
-        if self.predicts:
-            self.model.prior.prepare()
 
     def _check(self) -> None:
         if not self.predicts:

@@ -373,6 +373,11 @@ class Temporal(nn.Module):
         model.prior = self.prior.exact(config)
         return model
 
+    def for_coding(self) -> "Temporal":
+        """Ready to code; raises ModelError where a layer of the prior could leave the range in which it is exact."""
+        self.prior.prepare()
+        return self.to(memory_format=torch.channels_last)
+
     def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, int, int]:
         geometry = geometry or self.geometry
         return self.config.channels, -(-geometry.height // STRIDE), -(-geometry.width // STRIDE)

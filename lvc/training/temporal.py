@@ -304,7 +304,7 @@ def train_temporal(
         checkpoints.save(last, Checkpoint(replace(blank, training=facts()), run.average), overwrite=True, state=run.state())
         yield record({"loss": float(np.mean(losses))} if losses else {}, validation=figures, best=True)
     exact = run.average.exact()
-    exact.prior.prepare()
+    exact.for_coding()  # raises before anything is written that could not code
     copies, residuals = prediction_tables()
     metadata = replace(blank, config=as_json(asdict(exact.config)), training=facts())
     checkpoints.save(output, Checkpoint(metadata, exact, {"copies": copies, "residuals": residuals}), overwrite=True, half=True)

@@ -1,0 +1,221 @@
+"""Files of real bytes read back: by number, slice, time and in any order, in this process and in others."""
+
+import io
+import multiprocessing
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+import lvc
+from lvc import checkpoints
+from lvc.checkpoints import Checkpoint, Metadata
+from lvc.frames import FrameBatch, Geometry
+from lvc.models.config import build
+from lvc.prediction import prediction_tables
+
+SMALL = Geometry(width=40, height=32)
+MILLISECOND = Fraction(1, 1000)
+COUNT = 23
+KEYINT = 8
+PTS = tuple(100 + 333 * number + (number % 3) for number in range(COUNT))
+
+
+def save_small(path, family, options, tables, quantiser, entropy):
+    torch.manual_seed(4)
+    model = build(family, geometry=SMALL, **options)
+    model = model.exact() if family == "temporal" else model
+    config = {name: value for name, value in vars(model.config).items() if name not in ("width", "height")}
+    metadata = Metadata(name=path.stem, model=family, config=config, geometry=SMALL, quantiser={"name": quantiser}, entropy={"name": entropy})
+    checkpoints.save(path, Checkpoint(metadata, model, tables))
+    return path
+
+
+@pytest.fixture(scope="module", params=["temporal", "conv4"])
+def coded(request, tmp_path_factory):
+    """(file, weights) of one of each kind: predicted frames, and frames each coded alone."""
+    folder = tmp_path_factory.mktemp("reader")
+    if request.param == "temporal":
+        options = {"features": 16, "detail": 8, "trunk": 16, "context": 8}
+        tables = dict(zip(("copies", "residuals"), prediction_tables()))
+        weights = save_small(folder / "small.safetensors", "temporal", options, tables, "round", "prediction")
+    else:
+        weights = save_small(folder / "small.safetensors", "conv4", {}, {}, "scale", "raw")
+    frames = np.random.default_rng(5).integers(0, 256, (COUNT, 3, SMALL.height, SMALL.width), np.uint8)
+    path = folder / "game.lvc"
+    with lvc.Writer(path, geometry=SMALL, time_base=MILLISECOND, frame_duration=333, model=weights, keyint=KEYINT) as writer:
+        writer.write(FrameBatch(frames[:10], PTS[:10], MILLISECOND))
+        writer.write(FrameBatch(frames[10:], PTS[10:], MILLISECOND))
+    return path, weights
+
+
+@pytest.fixture
+def reader(coded):
+    with lvc.open(coded[0], model=coded[1]) as opened:
+        yield opened
+
+
+@pytest.fixture
+def everything(reader):
+    return torch.stack(list(reader))
+
+
+def test_length_shape_and_exact_timestamps(reader, everything):
+    assert len(reader) == COUNT
+    assert everything.shape == (COUNT, 3, SMALL.height, SMALL.width) and everything.dtype == torch.uint8
+    assert reader.pts == PTS
+
+
+# Any way to ask for a frame gives the same pixels: within one level, since batches of another size may sum floats in another order.
+LEVEL = 1
+
+
+def same(one, other) -> bool:
+    return one.shape == other.shape and (one.int() - other.int()).abs().max() <= LEVEL
+
+
+@pytest.mark.parametrize("key", [slice(None), slice(3, 19), slice(None, None, 5), slice(20, 2, -3), slice(-4, None), slice(50, 60)], ids=str)
+def test_slices_are_those_of_a_list(reader, everything, key):
+    found = reader[key]
+    wanted = list(range(COUNT))[key]
+    assert same(found, everything[wanted]) if wanted else len(found) == 0
+
+
+def test_numbers_in_any_order_and_from_the_end(reader, everything):
+    order = [22, 0, 9, 9, 1, -1, 15]
+    assert same(reader.get_frames_at(order).data, everything[order])
+    assert same(reader[-3], everything[-3])
+    assert same(reader[np.int64(4)], everything[4])
+
+
+@pytest.mark.parametrize("index", [COUNT, -COUNT - 1, 10**9])
+def test_out_of_range_is_an_index_error(reader, index):
+    with pytest.raises(IndexError):
+        reader[index]
+    with pytest.raises(IndexError):
+        reader.get_frames_at([0, index])
+
+
+@pytest.mark.parametrize("key", ["first", 1.0, None, [1]])
+def test_other_keys_are_type_errors(reader, key):
+    with pytest.raises(TypeError):
+        reader[key]
+
+
+def test_by_time(reader, everything):
+    assert same(reader.get_frame_played_at(PTS[7] / 1000).data, everything[7])
+    assert same(reader.get_frame_played_at((PTS[8] - 1) / 1000).data, everything[7])
+    found = reader.get_frames_played_at([PTS[20] / 1000, PTS[2] / 1000])
+    assert same(found.data, everything[[20, 2]])
+    assert found.pts_seconds.tolist() == [PTS[20] / 1000, PTS[2] / 1000]
+    for seconds in (0.0, (PTS[-1] + 333) / 1000):
+        with pytest.raises(IndexError):
+            reader.get_frame_played_at(seconds)
+
+
+def test_frames_carry_times_and_durations(reader):
+    frame = reader.get_frame_at(3)
+    assert frame.pts_seconds == PTS[3] / 1000
+    assert frame.duration_seconds == pytest.approx((PTS[4] - PTS[3]) / 1000)
+    assert reader.get_frame_at(-1).duration_seconds == pytest.approx(0.333)
+    assert len(reader.get_frames_in_range(2, 12, 4)) == 3
+
+
+def test_metadata_needs_no_weights(coded):
+    with lvc.open(coded[0]) as opened:
+        metadata = opened.metadata
+    assert (metadata.num_frames, metadata.width, metadata.height, metadata.keyint) == (COUNT, 40, 32, KEYINT)
+    assert metadata.begin_stream_seconds == pytest.approx(0.1)
+    assert metadata.end_stream_seconds == pytest.approx((PTS[-1] + 333) / 1000)
+    assert metadata.file_bytes == coded[0].stat().st_size
+
+
+def test_missing_weights_are_named_with_their_hash(coded):
+    with lvc.open(coded[0]) as opened, pytest.raises(lvc.ModelError, match=r"small.*sha256.*--model"):
+        opened[0]
+
+
+def test_bytes_and_file_objects(coded, everything):
+    for source in (coded[0].read_bytes(), io.BytesIO(coded[0].read_bytes())):
+        with lvc.open(source, model=coded[1]) as opened:
+            assert same(opened[5], everything[5])
+
+
+def test_dimension_order(coded, everything):
+    with lvc.open(coded[0], model=coded[1], dimension_order="NHWC") as opened:
+        assert same(opened[5], everything[5].permute(1, 2, 0))
+    with pytest.raises(lvc.OptionError, match="NCHW"):
+        lvc.open(coded[0], dimension_order="CHWN")
+
+
+def read_one(reader, number, queue):
+    queue.put(reader[number].numpy())
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_another_process_reads_through_the_same_reader(coded, everything, method):
+    context = multiprocessing.get_context(method)
+    with lvc.open(coded[0], model=coded[1]) as opened:
+        if method == "spawn":
+            opened[0]  # loaded weights must not travel; after a fork torch's threads would be another matter
+        queue = context.Queue()
+        workers = [context.Process(target=read_one, args=(opened, number, queue)) for number in (4, 17)]
+        for worker in workers:
+            worker.start()
+        found = [torch.from_numpy(queue.get(timeout=60)) for _ in workers]
+        for worker in workers:
+            worker.join()
+        assert same(opened[4], everything[4])
+    assert all(any(same(one, everything[number]) for one in found) for number in (4, 17))
+
+
+def test_pickles_but_not_over_a_file_object(coded, everything):
+    with lvc.open(coded[0], model=coded[1]) as opened, pickle.loads(pickle.dumps(opened)) as copied:
+        assert same(copied[5], everything[5])
+    with pytest.raises(TypeError, match="file object"):
+        pickle.dumps(lvc.open(io.BytesIO(coded[0].read_bytes())))
+
+
+def test_frame_bytes_add_up(reader):
+    payload = sum(group.payload_bytes for group in reader.container.groups())
+    assert reader.mean_frame_bytes.sum() == pytest.approx(payload)
+    assert reader.frame_bytes.sum() == pytest.approx(payload)
+    assert len(reader.frame_bytes) == len(reader.frame_types) == COUNT
+
+
+def test_a_file_of_other_symbols_is_reported_not_shown(coded, tmp_path):
+    """A digest that does not fit stands for wrong arithmetic: the bytes are whole, the symbols are not."""
+    from dataclasses import replace
+
+    from lvc.container.reader import ContainerReader
+    from lvc.container.writer import ContainerWriter
+
+    path = tmp_path / "other.lvc"
+    with ContainerReader(coded[0]) as source, open(path, "wb") as file:
+        writer = ContainerWriter(file, source.header)
+        for group in source.groups():
+            writer.write_group(replace(group, digest=group.digest ^ 1))
+        writer.finish()
+    with lvc.open(path, model=coded[1]) as opened, pytest.raises(lvc.FormatError, match="other symbols"):
+        opened[:]
+
+
+def test_writer_refuses_what_does_not_fit(coded, tmp_path):
+    frames = np.zeros((1, 3, SMALL.height, SMALL.width), np.uint8)
+
+    def writer(**more):
+        return lvc.Writer(tmp_path / "new.lvc", geometry=SMALL, time_base=MILLISECOND, model=coded[1], **more)
+
+    for keyint in (0, 5000, 2.5):
+        with pytest.raises(lvc.OptionError, match="keyint"):
+            writer(keyint=keyint)
+    with pytest.raises(lvc.OptionError, match="40x32"), writer(overwrite=True) as opened:
+        opened.write(FrameBatch(frames[:, :, :16], (0,), MILLISECOND))
+    with pytest.raises(lvc.OptionError, match="1/30"), writer(overwrite=True) as opened:
+        opened.write(FrameBatch(frames, (0,), Fraction(1, 30)))
+    with pytest.raises(lvc.OptionError, match="increase"), writer(overwrite=True) as opened:
+        opened.write(FrameBatch(np.repeat(frames, 2, axis=0), (5, 5), MILLISECOND))
+        opened.close()
+    assert not (tmp_path / "new.lvc").exists()
