@@ -15,6 +15,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,10 +198,13 @@ def save(
     for name, tensor in (state or {}).items():
         tensors[f"training.{name}"] = tensor.detach().contiguous()
     with written_whole(Path(path), overwrite=overwrite) as part:
+        part.touch()
+        mode = stat.S_IMODE(part.stat().st_mode)
         try:
             save_file(tensors, part, metadata={"lvc": checkpoint.metadata.to_json()})
         except SafetensorError as error:  # how the library reports a full disk or a folder without permission
             raise OSError(str(error)) from error
+        os.chmod(part, mode)  # the library makes files that nobody else can read
 
 
 # Reading

@@ -18,7 +18,7 @@ from lvc.container.layout import Group, Header, Packet
 from lvc.entropy import priors
 from lvc.entropy.coder import SymbolReader, SymbolWriter
 from lvc.entropy.tables import Tables
-from lvc.errors import FormatError, OptionError
+from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.models.temporal import CRF_LEVELS, Temporal
 from lvc.prediction import PredictedLatents
@@ -69,6 +69,7 @@ class Codec:
         self.predicts = self.entropy_spec["name"] == PREDICTION
         self._check()
         self.latent_shape = tuple(self.model.latent_shape(geometry))
+        self._coding()  # an entropy model that there is not is told now, not when the first group is full
 
     def _check(self) -> None:
         if not self.predicts:
@@ -185,6 +186,8 @@ class Codec:
     def _coding(self):
         tables = self.checkpoint.tables
         if self.predicts:
+            if not {"copies", "residuals"} <= tables.keys():
+                raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
         return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
 

@@ -13,6 +13,11 @@ from lvc.video.sample import Sampling, sampled_frames
 from lvc.writer import DEFAULT_KEYINT, Writer
 
 
+def shown_name(path: Path) -> str:
+    """The file's name as text: bytes of it that are no UTF-8 as \\xff, because a header holds Unicode alone."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
+
+
 @dataclass(frozen=True)
 class Encoded:
     """What `encode` made: frames, bytes of the whole file, bytes of the same frames raw."""
@@ -43,7 +48,7 @@ def encode(
     progress is called with the number of new frames. Raises InputError, OptionError, ModelError or OutputError.
     """
     source, output = Path(source), Path(output)
-    check_output(output, overwrite=overwrite, inputs=(source,))
+    check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     info = probe(source)
     checkpoint = checkpoints.load(model, device=device)
     writer = None
@@ -61,7 +66,7 @@ def encode(
                     crf=crf,
                     keyint=keyint,
                     device=device,
-                    source={"name": source.name, "width": info.width, "height": info.height, **sampling.as_json()},
+                    source={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
                     overwrite=overwrite,
                     inputs=(source,),
                 )

@@ -13,6 +13,7 @@ import torch
 
 from lvc.codec import PREDICTION, Codec, Latents, check_group, codec_of
 from lvc.container.reader import ContainerReader
+from lvc.container.scan import Damage
 from lvc.errors import OptionError
 from lvc.frames import FrameBatch, Geometry
 
@@ -225,6 +226,11 @@ class Reader:
             source=dict(header.source),
             file_bytes=self.container.file_bytes,
         )
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """What opening the file found wrong: empty where header, trailer and index hold."""
+        return self.container.damage
 
     @property
     def pts(self) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """`Writer`: frames in, one `.lvc` file out, a group at a time."""
 
+import contextlib
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +25,7 @@ class Writer:
     """Codes frames as they come; holds one group in memory, and flushes each group when it is full.
 
     The file grows as `<path>.part` and takes its name on `close()`. After an error, or a crash, the part file
-    stays, and `lvc verify --repair` makes a whole file of its complete groups.
+    stays, and `lvc verify --repair` makes a whole file of its complete groups; so it is not written over unless `overwrite`.
 
         with lvc.Writer("run.lvc", geometry=Geometry(200, 160), time_base=Fraction(1, 30), model="conv4") as writer:
             writer.write(batch)
@@ -68,9 +69,16 @@ class Writer:
         self._waiting: list[np.ndarray] = []
         self._waiting_pts: list[int] = []
         self.frames_written = 0
-        self._output = written_whole(Path(path), overwrite=overwrite, inputs=inputs, keep_part=True)
-        self._file = open(self._output.__enter__(), "wb")  # noqa: SIM115, closed by close()
-        self._container = ContainerWriter(self._file, self.header)
+        self._file = None
+        # Before the first group is complete there is nothing to recover.
+        self._output = written_whole(Path(path), overwrite=overwrite, inputs=inputs, recoverable=lambda: self.frames_written > 0)
+        part = self._output.__enter__()
+        try:
+            self._file = open(part, "wb" if overwrite else "xb")  # noqa: SIM115, closed by close()
+            self._container = ContainerWriter(self._file, self.header)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
 
     def write(self, batch: FrameBatch) -> None:
         """Adds frames of the writer's geometry and time base; timestamps must go up."""
@@ -96,9 +104,13 @@ class Writer:
         """Codes what is waiting, writes the index and gives the file its name."""
         if self._output is None:
             return
-        self._flush()
-        self._container.finish()
-        self._file.close()
+        try:
+            self._flush()
+            self._container.finish()
+            self._file.close()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         output, self._output = self._output, None
         output.__exit__(None, None, None)
 
@@ -109,6 +121,8 @@ class Writer:
         if kind is None:
             self.close()
         elif self._output is not None:
-            self._file.close()
             output, self._output = self._output, None
+            with contextlib.suppress(OSError):  # of a full disk, which `error` tells already
+                if self._file is not None:
+                    self._file.close()
             output.__exit__(kind, error, trace)

@@ -3,10 +3,9 @@
 import argparse
 import os
 import sys
-from fractions import Fraction
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, progress, say
+from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, printable, progress, rate_of, say
 from lvc.dataset.build import DatasetDone, Progress, VideoDone, VideoFailed, build_dataset, find_videos
 from lvc.dataset.manifest import FILE_NAME, SPLITS, Manifest
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
@@ -22,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the data set; built again, it keeps what is done")
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--every", type=int, metavar="N", help="take every N-th frame (default 10)")
-    rate.add_argument("--fps", type=Fraction, metavar="RATE", help="take RATE frames a second by their timestamps, as in 3 or 30000/1001")
+    rate.add_argument("--fps", metavar="RATE", help="take RATE frames a second by their timestamps, as in 3 or 30000/1001")
     parser.add_argument("--size", type=str, default=str(DEFAULT_GEOMETRY), metavar="WIDTHxHEIGHT", help="size of the frames (default %(default)s)")
     parser.add_argument("--split", metavar="TRAIN:VALIDATION:TEST", help="split the recordings by number, drawn from --seed (default 8:1:1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of --split (default %(default)s)")
@@ -55,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
                     bar.update()
                 case VideoFailed(_, reason):
                     failures.append(reason)
-                    bar.write(f"lvc build-dataset: left out: {reason}", file=sys.stderr)
+                    bar.write(printable(f"lvc build-dataset: left out: {reason}"), file=sys.stderr)
                     bar.update()
                 case DatasetDone(manifest):
                     bar.close()
@@ -65,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
 
 def sampling_of(options: argparse.Namespace) -> Sampling:
     every = options.every if options.every is not None or options.fps is not None else 10
-    return Sampling(every=every, fps=options.fps, geometry=Geometry.parse(options.size))
+    fps = rate_of(options.fps) if options.fps is not None else None
+    return Sampling(every=every, fps=fps, geometry=Geometry.parse(options.size))
 
 
 def split_of(options: argparse.Namespace) -> RatioSplit | NamedSplit | RecipeSplit:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lvc.cli.options import add_model, add_overwrite, add_quiet, progress, say
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, progress, say
 from lvc.errors import OptionError
 
 SUMMARY = "decode a .lvc file into mp4, mkv, npy or a folder of png"
@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     with ContainerReader(Path(source)) as container:
         total = len(container.index) if options.keyframes_only else container.frame_count
+    damage = []
     with progress(quiet=options.quiet, total=total, unit="frame", description=Path(source).name) as bar:
         frames = decode(
             source,
@@ -41,6 +42,9 @@ def run(options: argparse.Namespace) -> int:
             keyframes_only=options.keyframes_only,
             overwrite=options.overwrite,
             progress=bar.update,
+            on_damage=damage.append,
         )
+    for one in damage:
+        say(f"lvc decode: {one}", quiet=False)
     say(f"{options.output}: {frames} frames", quiet=options.quiet)
-    return 0
+    return PARTLY_DONE if damage else 0

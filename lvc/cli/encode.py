@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 from lvc import checkpoints
 from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say
 from lvc.errors import LvcError, OptionError, OutputError
-from lvc.output import check_output
+from lvc.output import check_output, part_of
 
 SUMMARY = "code recordings into .lvc files"
 
@@ -35,12 +36,14 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("a recording to encode was expected: lvc encode game.mp4 -o game.lvc")
     if options.report and len(inputs) > 1:
         raise OptionError("--report takes one recording at a time")
+    outputs = [output_of(source, options, several=len(inputs) > 1) for source in inputs]
+    check_names(inputs, outputs)
     if options.report:
-        check_report(options.report, inputs, overwrite=options.overwrite)
+        check_report(options, inputs)
     failures = 0
-    for source in inputs:
+    for source, output in zip(inputs, outputs):
         try:
-            encode_one(source, output_of(source, options, several=len(inputs) > 1), options)
+            encode_one(source, output, options)
         except LvcError as error:
             if len(inputs) == 1:
                 raise
@@ -52,13 +55,29 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def check_report(path: Path, inputs: list[Path], *, overwrite: bool) -> None:
+def check_names(inputs: list[Path], outputs: list[Path]) -> None:
+    """Refuses outputs that are no .lvc files, and two recordings that would become one file."""
+    sources = {}
+    for source, output in zip(inputs, outputs):
+        if output.suffix.lower() != ".lvc":
+            raise OptionError(f"{output}: a name ending in .lvc was expected")
+        if output in sources:
+            raise OptionError(f"{output}: both {sources[output]} and {source} would become this file; encode them apart")
+        sources[output] = source
+
+
+def check_report(options: argparse.Namespace, inputs: list[Path]) -> None:
     """Refuses a report that could not be written before the long work, not after it."""
     from lvc.cli.report import WRITERS
 
+    path = options.report
     if path.suffix.lower() not in WRITERS:
         raise OptionError(f"{path}: a report ends in {', '.join(WRITERS)}")
-    check_output(path, overwrite=overwrite, inputs=tuple(inputs))
+    if options.never_overwrite and path.exists():
+        say(f"{path}: exists already, left as it is", quiet=options.quiet)
+        options.report = None
+        return
+    check_output(path, overwrite=options.overwrite, inputs=tuple(inputs))
 
 
 def output_of(source: Path, options: argparse.Namespace, *, several: bool) -> Path:
@@ -72,7 +91,6 @@ def output_of(source: Path, options: argparse.Namespace, *, several: bool) -> Pa
 
 
 def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
-    from lvc.encode import encode
     from lvc.video.demux import probe
 
     if options.never_overwrite and output.exists():
@@ -80,20 +98,17 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
         return
     sampling = sampling_of(options)
     info = probe(source)
-    with progress(quiet=options.quiet, total=sampling.expected_frames(info), unit="frame", description=source.name) as bar:
-        made = encode(
-            source,
-            output,
-            sampling=sampling,
-            model=options.model,
-            quantiser={"name": options.quantiser} if options.quantiser else None,
-            entropy={"name": options.entropy} if options.entropy else None,
-            crf=options.crf,
-            keyint=keyint_of(options.keyint, sampling, info),
-            device=options.device,
-            overwrite=options.overwrite,
-            progress=bar.update,
-        )
+    before = part_of(output).exists()
+    try:
+        made = with_progress(source, output, sampling, info, options)
+    except (LvcError, KeyboardInterrupt) as error:
+        part = part_of(output)
+        if before or not part.exists():
+            raise
+        left = f"what was coded can be recovered: lvc verify --repair {part}"
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(left) from error
+        raise LvcError(f"{error}; {left}") from error
     ratio = made.raw_bytes / made.file_bytes
     if options.json:
         print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model}))
@@ -107,6 +122,25 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
         say(headline(report.totals()), quiet=options.quiet)
 
 
+def with_progress(source: Path, output: Path, sampling, info, options: argparse.Namespace):
+    from lvc.encode import encode
+
+    with progress(quiet=options.quiet, total=sampling.expected_frames(info), unit="frame", description=source.name) as bar:
+        return encode(
+            source,
+            output,
+            sampling=sampling,
+            model=options.model,
+            quantiser={"name": options.quantiser} if options.quantiser is not None else None,
+            entropy={"name": options.entropy} if options.entropy is not None else None,
+            crf=options.crf,
+            keyint=keyint_of(options.keyint, sampling, info),
+            device=options.device,
+            overwrite=options.overwrite,
+            progress=bar.update,
+        )
+
+
 def keyint_of(text: str, sampling, info) -> int:
     """Reads a keyframe interval in frames ("64"), or in seconds ("20s") of sampled frames."""
     try:
@@ -114,6 +148,8 @@ def keyint_of(text: str, sampling, info) -> int:
             return int(text)
         seconds = float(text[:-1])
     except ValueError:
-        raise OptionError(f"--keyint is a number of frames, or of seconds as in 20s, not {text!r}") from None
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise OptionError(f"--keyint is a number of frames, or of seconds as in 20s, not {text!r}")
     period = float(sampling.nominal_ticks(info) * info.time_base)
     return max(1, round(seconds / period))

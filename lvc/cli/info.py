@@ -2,11 +2,11 @@
 
 import argparse
 import json
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
-from lvc.errors import InputError
+from lvc.cli.options import PARTLY_DONE, printable, say
+from lvc.errors import FormatError, LvcError
 
 SUMMARY = "show header, model, frames, keyframes and bytes by part"
 
@@ -17,27 +17,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    whole = failed = 0
     for path in options.inputs:
-        facts = facts_of(path)
+        try:
+            facts = facts_of(path)
+        except LvcError as error:
+            if len(options.inputs) == 1:
+                raise
+            failed += 1
+            say(f"lvc info: {error}", quiet=False)
+            continue
+        whole += not facts["damage"]
         print(json.dumps(facts) if options.json else as_text(facts))
-    return 0
+    if whole == len(options.inputs):
+        return 0
+    return 1 if failed == len(options.inputs) else PARTLY_DONE
 
 
 def facts_of(path: Path) -> dict:
     from lvc.container.reader import ContainerReader
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     with ContainerReader(path) as container:
         header, index = container.header, container.index
         frames = container.frame_count
-        payload = sum(container.group(number).payload_bytes for number in range(len(index)))
+        payload, last_pts, damage = 0, 0, [str(one) for one in container.damage]
+        for number, entry in enumerate(index):
+            last_pts = entry.first_pts
+            try:
+                group = container.group(number)
+                payload, last_pts = payload + group.payload_bytes, group.pts[-1]
+            except FormatError as error:
+                damage.append(str(error).removeprefix(f"{path}: "))
         records = int(sum(index.byte_sizes)) if len(index) else 0
-        header_bytes = int(index.offsets[0]) if len(index) else container.file_bytes
-        seconds = 0.0
-        if frames:
-            last = container.pts_of(frames - 1) + header.frame_duration
-            seconds = float((last - container.pts_of(0)) * header.time_base)
+        ticks = last_pts + header.frame_duration - index[0].first_pts if frames else 0
         return {
             "file": str(path),
             "file_bytes": container.file_bytes,
@@ -49,20 +61,20 @@ def facts_of(path: Path) -> dict:
             "width": header.width,
             "height": header.height,
             "frames": frames,
-            "duration_seconds": seconds,
+            "duration_seconds": float(ticks * header.time_base),
             "time_base": str(Fraction(header.time_base)),
             "keyint": header.keyint,
             "keyframes": [entry.first_frame for entry in index],
             "bytes": {
-                "header": header_bytes,
+                "header": container.header_bytes,
                 "payload": payload,
                 "group_overhead": records - payload,
-                "index": container.file_bytes - header_bytes - records,
+                "index": container.file_bytes - container.header_bytes - records,
             },
             "bytes_per_frame": container.file_bytes / frames if frames else None,
             "ratio_to_raw": frames * header.width * header.height * 3 / container.file_bytes,
             "source": dict(header.source),
-            "damage": [asdict(one) for one in container.damage],
+            "damage": damage,
         }
 
 
@@ -83,4 +95,4 @@ def as_text(facts: dict) -> str:
         f"  encoder    {facts['encoder']}",
     ]
     lines += [f"  damage     {one}" for one in facts["damage"]]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

@@ -2,8 +2,11 @@
 
 import argparse
 import importlib
+import io
+import os
 import sys
 
+from lvc.cli.options import printable
 from lvc.errors import LvcError
 
 # name on the command line: module of lvc.cli that has SUMMARY, add_arguments(parser) and run(options) -> exit code
@@ -20,12 +23,21 @@ COMMANDS = {
 }
 
 FAILED = 1
+USAGE = 2
 INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line, as all other errors are told, instead of after all options."""
+
+    def error(self, message: str):
+        print(printable(f"{self.prog}: {message} (see {self.prog} --help)"), file=sys.stderr)
+        raise SystemExit(USAGE)
 
 
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     """Only the chosen command's module is imported with its options, so that `lvc info` does not wait for torch."""
-    parser = argparse.ArgumentParser(prog="lvc", description="A learned compressor for gameplay.")
+    parser = Parser(prog="lvc", description="A learned compressor for gameplay.")
     parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, module_name in COMMANDS.items():
@@ -51,16 +63,44 @@ def version() -> str:
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    options = build_parser(chosen).parse_args(arguments)
+    command = f"lvc {chosen}" if chosen else "lvc"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be text in anybody's encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return options.run(options)
+        options = build_parser(chosen).parse_args(arguments)
+        code = options.run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where its errors can be told
+        return code
     except LvcError as error:
-        print(f"lvc {options.command}: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print(f"lvc {options.command}: interrupted", file=sys.stderr)
+        return complain(f"{command}: {error}")
+    except KeyboardInterrupt as interruption:
+        hint = f"; {interruption}" if str(interruption) else ""
+        complain(f"{command}: interrupted{hint}")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (head, say) has gone: nothing to tell anybody.
-        sys.stderr.close()
+        # The reader of our output (head, say) has gone: nothing to tell anybody, not at exit either.
+        drop_output()
         return FAILED
+    except OSError as error:
+        # Of a file the library names itself; what is left is stdout, and memory or places that the system refuses.
+        drop_output()
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return complain(f"{command}: {place}{error.strerror or error}")
+
+
+def complain(text: str) -> int:
+    print(printable(text), file=sys.stderr)
+    return FAILED
+
+
+def drop_output() -> None:
+    """Lets what stdout still holds go nowhere, so that Python does not try, and fail, to write it at exit."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (AttributeError, OSError):  # none, or one in memory
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -1,6 +1,7 @@
 """Options that several commands share, so that a habit learnt in one works in all."""
 
 import argparse
+import re
 import sys
 from fractions import Fraction
 
@@ -22,15 +23,32 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, errors only")
 
 
+class ProgressBar(tqdm):
+    """A bar that an error takes away, so that the error's line stands alone."""
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None:
+            self.leave = False
+        return super().__exit__(kind, error, trace)
+
+
 def progress(iterable=None, *, quiet: bool, total: int | None = None, unit: str = "it", description: str | None = None) -> tqdm:
     """A progress bar on stderr; silent with `quiet`."""
-    return tqdm(iterable, total=total, unit=unit, desc=description, file=sys.stderr, disable=quiet, dynamic_ncols=True)
+    description = None if description is None else printable(description)
+    return ProgressBar(iterable, total=total, unit=unit, desc=description, file=sys.stderr, disable=quiet, dynamic_ncols=True)
 
 
 def say(text: str, *, quiet: bool) -> None:
-    """Tells a person something, on stderr, so that stdout stays data."""
+    """Tells a person something, in one line on stderr, so that stdout stays data."""
     if not quiet:
-        print(text, file=sys.stderr)
+        print(printable(text), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The text in one line: names of files may hold line ends, and codes that a terminal obeys."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -52,8 +70,15 @@ def sampling_of(options: argparse.Namespace):
         return Sampling(every=10 if options.every is None else options.every, geometry=geometry)
     if options.every is not None:
         raise OptionError("--every and --fps are two ways to choose frames: give one")
+    return Sampling(every=None, fps=rate_of(options.fps), geometry=geometry)
+
+
+def rate_of(text: str) -> Fraction:
+    """Reads frames a second: "3", "2.5" or "30000/1001"."""
+    # Fraction alone would also take "1e999999999", and fill the memory with it.
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3}|/[0-9]{1,6})?", text, re.ASCII):
+        raise OptionError(f"--fps is a number of frames a second, as in 3, 2.5 or 30000/1001, not {text!r}")
     try:
-        rate = Fraction(options.fps)
-    except (ValueError, ZeroDivisionError):
-        raise OptionError(f"--fps is a number as 3 or 30000/1001, not {options.fps!r}") from None
-    return Sampling(every=None, fps=rate, geometry=geometry)
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise OptionError(f"--fps is a number of frames a second, as in 3, 2.5 or 30000/1001, not {text!r}") from None

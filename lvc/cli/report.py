@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 
-from lvc.cli.options import add_model, add_overwrite, add_quiet, progress, say
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, progress, say
 from lvc.errors import OptionError
 from lvc.output import check_output, written_whole
 
@@ -41,7 +41,10 @@ def run(options: argparse.Namespace) -> int:
     if options.output and not outputs and not options.json:
         return 0
 
-    report = measure(options.file, options.source, model=options.model, device=options.device, worst=options.worst, quiet=options.quiet)
+    damage = []
+    report = measure(
+        options.file, options.source, model=options.model, device=options.device, worst=options.worst, quiet=options.quiet, on_damage=damage.append
+    )
     write_reports(report, outputs, inputs=(options.file, options.source), overwrite=options.overwrite, quiet=options.quiet)
     if options.json:
         report.write_json(sys.stdout)
@@ -49,11 +52,13 @@ def run(options: argparse.Namespace) -> int:
         print(headline(report.totals()))
     else:
         say(headline(report.totals()), quiet=options.quiet)
-    return 0
+    for one in damage:
+        say(f"lvc report: {options.file}: {one}", quiet=False)
+    return PARTLY_DONE if damage else 0
 
 
-def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst: int = 12, quiet: bool = False):
-    """The Report of a file against its recording, with a progress bar."""
+def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst: int = 12, quiet: bool = False, on_damage=None):
+    """The Report of a file against its recording, with a progress bar; on_damage is told what of the file is missing."""
     import cv2
 
     import lvc
@@ -62,6 +67,8 @@ def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst:
 
     cv2.setNumThreads(1)  # on pictures this small OpenCV's threads cost more than they give
     with closing(lvc.open(file, model=model, device=device)) as reader:
+        for damage in reader.damage if on_damage else ():
+            on_damage(damage)
         comparison = Comparison(reader, sampled_frames(source, sampling_of(reader)))
         builder = ReportBuilder(len(reader), worst=worst)
         for compared in progress(comparison, quiet=quiet, total=len(reader), unit="frame", description="report"):

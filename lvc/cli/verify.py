@@ -1,10 +1,9 @@
 """`lvc verify`: checks whole files as `flac -t` does, and recovers what holds of damaged ones."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, progress, say
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, printable, progress, say
 from lvc.container.recover import Repaired, VerifyReport, repair, verify
 from lvc.errors import LvcError
 
@@ -43,13 +42,13 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
             bar.leave = False
             report = verify(path, check_symbols=_symbol_check(options), progress=_shown_on(bar))
     except LvcError as error:
-        print(f"lvc verify: {error}", file=sys.stderr)
+        say(f"lvc verify: {error}", quiet=False)
         return FAILED
     if report.ok:
         if not options.quiet:
-            print(f"{path}: ok, {report.frames} frames in {_counted(report.groups, 'group')}, {report.file_bytes} bytes")
+            print(f"{printable(str(path))}: ok, {report.frames} frames in {_counted(report.groups, 'group')}, {report.file_bytes} bytes")
         return 0
-    print(f"{path}: damaged, {_what_is_left(report)}; {_first_damage(report)}")
+    print(f"{printable(str(path))}: damaged, {_what_is_left(report)}; {_first_damage(report)}")
     return _repair_one(path, options) if options.repair else FAILED
 
 
@@ -78,7 +77,7 @@ def _repair_one(path: Path, options: argparse.Namespace) -> int:
             bar.leave = False
             repaired = repair(path, output, overwrite=options.overwrite, progress=_shown_on(bar))
     except LvcError as error:
-        print(f"lvc verify: {error}", file=sys.stderr)
+        say(f"lvc verify: {error}", quiet=False)
         return FAILED
     say(f"{output}: written, {repaired.frames} frames in {_counted(repaired.groups, 'group')}", quiet=options.quiet)
     return 0 if _nothing_lost(repaired) else PARTLY_DONE

@@ -35,6 +35,7 @@ class Reader:
             source=source,
             file_bytes=1000,
         )
+        self.damage = ()
         self.closed = False
 
     def __len__(self):
