@@ -200,8 +200,11 @@ def save(
     with written_whole(Path(path), overwrite=overwrite) as part:
         part.touch()
         mode = stat.S_IMODE(part.stat().st_mode)
+        part.touch()
+        permissions = part.stat().st_mode  # of any new file; the library would let only its user read it
         try:
             save_file(tensors, part, metadata={"lvc": checkpoint.metadata.to_json()})
+            part.chmod(permissions)
         except SafetensorError as error:  # how the library reports a full disk or a folder without permission
             raise OSError(str(error)) from error
         os.chmod(part, mode)  # the library makes files that nobody else can read

@@ -115,6 +115,11 @@ def test_a_loaded_model_can_be_trained_and_leaves_the_file_alone(saved):
     assert saved.read_bytes() == before
 
 
+def test_others_may_read_what_is_saved_as_any_new_file(saved, tmp_path):
+    (tmp_path / "plain").touch()
+    assert saved.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_saving_twice_gives_the_same_bytes(tmp_path):
     for name in "ab":
         checkpoints.save(tmp_path / f"{name}.safetensors", made())

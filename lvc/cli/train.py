@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
     parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae or temporal")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
-    parser.add_argument("--recipe", help="a named set of all options below; those given replace the recipe's")
+    parser.add_argument("--recipe", help="a named set of model and options; those given replace the recipe's")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")
     parser.add_argument("--resume", action="store_true", help="go on from MODEL.last.safetensors, on the same curve")
     parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans or round (default naive)")
@@ -100,39 +100,45 @@ def run(options: argparse.Namespace) -> int:
 
 def choices(options: argparse.Namespace):
     """The recipe, or the defaults, with what was given on the command line in its place."""
-    from lvc.training.recipes import Recipe, recipe_of
+    from lvc.models.config import option_names
+    from lvc.training.recipes import recipe_of
 
-    if options.recipe:
-        recipe = recipe_of(options.recipe)
-    else:
-        recipe = recipe_of(TEMPORAL) if options.model == TEMPORAL else Recipe(model=options.model)
-    if (options.model or recipe.model) is None:
+    if not (options.recipe or options.model):
         raise OptionError("a model to train was expected: --model NAME or --recipe NAME")
+    recipe = recipe_of(options.recipe) if options.recipe else family_defaults(options.model)
+    model = recipe.model
+    if options.model not in (None, model):
+        raise OptionError(f"recipe {options.recipe} is for {model}, and --model {options.model} was asked for")
     given = {name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None}
-    model = options.model or recipe.model
     if model == TEMPORAL:
         known = {field.name for field in dataclasses.fields(recipe.training)}
         foreign = [name for name in given if name not in known] + [name for name in ("quantiser", "entropy") if getattr(options, name)]
         if foreign:
             raise OptionError(f"the temporal model has no training option {foreign[0].replace('_', '-')}: it rounds and predicts, at all rates; it has {', '.join(sorted(known))}")
-    model_options = {**(recipe.options if model == recipe.model else {}), **dict(setting_of(text, "--option") for text in options.option)}
+    model_options = {**recipe.options, **dict(setting_of(text, "--option") for text in options.option)}
     quantiser = quantiser_of(options.quantiser) if options.quantiser else recipe.quantiser
-    if quantiser["name"] == "round" and "latents" in names_of_options(model):
+    if quantiser["name"] == "round" and "latents" in option_names(model):
         model_options.setdefault("latents", "rounded")
     entropy = {"name": options.entropy} if options.entropy else recipe.entropy
     if options.quantiser and not options.entropy:
         entropy = {"name": {"none": "raw", "kmeans": "adaptive"}.get(quantiser["name"], "factorised")}
     return dataclasses.replace(
-        recipe, model=model, options=model_options, quantiser=quantiser, entropy=entropy, training=dataclasses.replace(recipe.training, **given)
+        recipe, options=model_options, quantiser=quantiser, entropy=entropy, training=dataclasses.replace(recipe.training, **given)
     )
 
 
-def names_of_options(model: str) -> tuple[str, ...]:
-    from lvc.models.config import MODELS, option_names
+def family_defaults(model: str):
+    """The recipe of a family's name for a first try: fewer epochs than its own where it has epochs."""
+    from lvc.models.config import MODELS
+    from lvc.training.loop import TrainingOptions
+    from lvc.training.recipes import RECIPES, Recipe
 
     if model not in MODELS:
         raise OptionError(f"there is no model {model!r}; choose from {', '.join(MODELS)}")
-    return option_names(model)
+    recipe = RECIPES.get(model) or Recipe(model)
+    if isinstance(recipe.training, TrainingOptions):
+        recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=TrainingOptions().epochs))
+    return recipe
 
 
 def quantiser_of(text: str) -> dict:

@@ -91,7 +91,7 @@ class TemporalRun:
         self.options, self.device = options, device
         self.model = model.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.autocast = fast_bfloat16(device)
+        self.autocast = fast_bfloat16(model, device)
         self.position = Position()
         self.stage, self.optimiser = None, None
 
