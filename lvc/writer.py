@@ -70,8 +70,10 @@ class Writer:
         self._waiting_pts: list[int] = []
         self.frames_written = 0
         self._file = None
-        # Before the first group is complete there is nothing to recover.
-        self._output = written_whole(Path(path), overwrite=overwrite, inputs=inputs, recoverable=lambda: self.frames_written > 0)
+        # Before the first group is complete there is nothing to recover; a part that we did not open is somebody else's.
+        self._output = written_whole(
+            Path(path), overwrite=overwrite, inputs=inputs, recoverable=lambda: self._file is None or self.frames_written > 0
+        )
         part = self._output.__enter__()
         try:
             self._file = open(part, "wb" if overwrite else "xb")  # noqa: SIM115, closed by close()

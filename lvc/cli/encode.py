@@ -5,7 +5,6 @@ import json
 import math
 from pathlib import Path
 
-from lvc import checkpoints
 from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say
 from lvc.errors import LvcError, OptionError, OutputError
 from lvc.output import check_output, part_of
@@ -17,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="*", metavar="VIDEO", help="recordings that FFmpeg reads")
     parser.add_argument("-i", "--input", action="append", default=[], metavar="VIDEO", help="the same, as an option")
     parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several recordings a folder (default: beside each, with .lvc)")
-    parser.add_argument("--model", default=checkpoints.DEFAULT, help="a shipped model's name (see `lvc models`) or a weights file (default: %(default)s)")
+    parser.add_argument("--model", help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one for all games)")
     parser.add_argument("--crf", type=int, help="quality of models of many rates, 0 (best) to 63")
     parser.add_argument("--quantiser", help="none, naive, scale, kmeans (default: what the weights were trained with)")
     parser.add_argument("--entropy", help="raw, adaptive, factorised (default: what the weights were trained with)")
@@ -36,6 +35,10 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("a recording to encode was expected: lvc encode game.mp4 -o game.lvc")
     if options.report and len(inputs) > 1:
         raise OptionError("--report takes one recording at a time")
+    if options.model is None:
+        from lvc import checkpoints  # not above: `lvc --help` does not wait for torch
+
+        options.model = checkpoints.DEFAULT
     outputs = [output_of(source, options, several=len(inputs) > 1) for source in inputs]
     check_names(inputs, outputs)
     if options.report:

@@ -71,8 +71,10 @@ def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst:
             on_damage(damage)
         comparison = Comparison(reader, sampled_frames(source, sampling_of(reader)))
         builder = ReportBuilder(len(reader), worst=worst)
-        for compared in progress(comparison, quiet=quiet, total=len(reader), unit="frame", description="report"):
-            builder.add(compared)
+        with progress(quiet=quiet, total=len(reader), unit="frame", description="report") as bar:
+            for compared in comparison:
+                builder.add(compared)
+                bar.update()
         return builder.finish(comparison, reader, path=file, source=source)
 
 
