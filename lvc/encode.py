@@ -20,13 +20,17 @@ def shown_name(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What `encode` made: frames, bytes of the whole file, bytes of the same frames raw."""
+    """What `encode` made: frames, bytes of the whole file, bytes of the same frames raw.
+
+    sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording.
+    """
 
     path: Path
     frames: int
     file_bytes: int
     raw_bytes: int
     model: str
+    sample_psnr: float | None
 
 
 def encode(
@@ -83,4 +87,4 @@ def encode(
     writer.close()
     frames = writer.frames_written
     geometry = writer.geometry
-    return Encoded(output, frames, output.stat().st_size, frames * geometry.width * geometry.height * 3, checkpoint.name)
+    return Encoded(output, frames, output.stat().st_size, frames * geometry.width * geometry.height * 3, checkpoint.name, writer.sample_psnr)

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from lvc import checkpoints
-from lvc.codec import Codec
+from lvc.codec import Codec, Latents
 from lvc.container.layout import Group, Header
 from lvc.container.writer import ContainerWriter
 from lvc.errors import OptionError
@@ -18,6 +18,7 @@ from lvc.output import written_whole
 
 VERSION = "0.1.0"
 DEFAULT_KEYINT = 64
+SAMPLE_FRAMES = 4  # decoded again from the first group, to tell whether the model suits the recording
 MAX_KEYINT = 4096  # bounds what one group costs in memory: 4096 frames of 200x160 latents are 130 MB
 
 
@@ -69,6 +70,8 @@ class Writer:
         self._waiting: list[np.ndarray] = []
         self._waiting_pts: list[int] = []
         self.frames_written = 0
+        # Mean dB of a few frames of the first group, when it is written; None before, and where one came back identical.
+        self.sample_psnr: float | None = None
         self._file = None
         # Before the first group is complete there is nothing to recover; a part that we did not open is somebody else's.
         self._output = written_whole(
@@ -97,10 +100,20 @@ class Writer:
     def _flush(self) -> None:
         if not self._waiting:
             return
-        packets, digest = self.codec.encode(self.codec.analyse(np.stack(self._waiting)))
+        frames = np.stack(self._waiting)
+        latents = self.codec.analyse(frames)
+        packets, digest = self.codec.encode(latents)
+        if self.frames_written == 0:
+            self.sample_psnr = self._sample_psnr(frames, latents)
         self._container.write_group(Group(first_frame=self.frames_written, pts=tuple(self._waiting_pts), packets=packets, digest=digest))
         self.frames_written += len(self._waiting)
         self._waiting, self._waiting_pts = [], []
+
+    def _sample_psnr(self, frames: np.ndarray, latents: Latents) -> float | None:
+        chosen = np.unique(np.linspace(0, len(frames) - 1, SAMPLE_FRAMES).astype(int))
+        decoded = self.codec.synthesise(Latents(latents.symbols[chosen], latents.parameters[chosen]))
+        error = np.square(decoded.astype(np.int32) - frames[chosen]).mean(axis=(1, 2, 3))
+        return float((10 * np.log10(255**2 / error)).mean()) if error.all() else None
 
     def close(self) -> None:
         """Codes what is waiting, writes the index and gives the file its name."""

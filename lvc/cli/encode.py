@@ -12,6 +12,9 @@ from lvc.output import check_output, part_of
 SUMMARY = "code recordings into .lvc files"
 
 
+UNLIKE_PSNR = 30.0  # dB below which a game's picture is visibly another one
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="*", metavar="VIDEO", help="recordings that FFmpeg reads")
     parser.add_argument("-i", "--input", action="append", default=[], metavar="VIDEO", help="the same, as an option")
@@ -116,6 +119,12 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model}))
     say(f"{made.path}: {made.frames} frames in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), model {made.model}", quiet=options.quiet)
+    if made.sample_psnr is not None and made.sample_psnr < UNLIKE_PSNR:
+        say(
+            f"lvc encode: warning: {source}: its first frames come back at {made.sample_psnr:.1f} dB: unlike what {made.model} was trained on, or too coarse; "
+            "lvc report shows it, lvc train makes a model of your own",
+            quiet=options.quiet,
+        )
     if options.report:
         from lvc.cli.report import headline, measure, write_reports
 
