@@ -20,7 +20,7 @@ from lvc.entropy.coder import SymbolReader, SymbolWriter
 from lvc.entropy.tables import Tables
 from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.models.temporal import CRF_LEVELS, Temporal
+from lvc.models.temporal import CRF_LEVELS, Temporal, held
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
@@ -93,14 +93,15 @@ class Codec:
 
     @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
-        """Quantised latents of frames uint8 [T, 3, H, W]."""
+        """Quantised latents of frames uint8 [T, 3, H, W], with prediction those of one group: a latent keeps near to the one before."""
         parts = []
         for start in range(0, len(frames), BATCH):
             batch = torch.from_numpy(np.ascontiguousarray(frames[start : start + BATCH])).to(self.device)
             batch = (batch.float() / 255).contiguous(memory_format=torch.channels_last)
-            parts.append(self.quantiser.quantise(self.model.analyse(batch, **self._rate(len(batch)))))
-        symbols = np.concatenate([part.symbols.cpu().numpy() for part in parts])
-        parameters = np.concatenate([part.parameters.cpu().numpy() for part in parts])
+            parts.append(self.model.analyse(batch, **self._rate(len(batch))))
+        latents = torch.cat(parts)
+        quantised = self.quantiser.quantise(held(latents, len(latents)) if self.predicts else latents)
+        symbols, parameters = quantised.symbols.cpu().numpy(), quantised.parameters.cpu().numpy()
         if self.predicts:
             symbols = symbols.clip(-SYMBOL_LIMIT, SYMBOL_LIMIT)
         return Latents(symbols, parameters)

@@ -91,7 +91,9 @@ def test_prediction_makes_a_group_smaller_than_its_frames_alone(checkpoints):
 @pytest.mark.parametrize("name", ["temporal", "conv4"])
 def test_what_frames_are_said_to_cost_adds_up_to_the_bytes(checkpoints, name):
     codec = Codec(checkpoints[name], geometry=SMALL)
-    packets, _ = codec.encode(codec.analyse(moving_square(12)))
+    # Noise: of a stream that ends in nothing but the first symbols of its tables the writer leaves the end out.
+    frames = np.random.default_rng(6).integers(0, 256, (12, 3, SMALL.height, SMALL.width), np.uint8)
+    packets, _ = codec.encode(codec.analyse(frames))
     bits = codec.frame_bits(packets)
     real = sum(len(packet.payload) for packet in packets)
     assert len(bits) == 12 and (bits >= 0).all()

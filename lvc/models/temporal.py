@@ -21,6 +21,7 @@ CRF_KNOTS = 5  # gains are learned at five qualities and interpolated between
 ACTIVATION_SCALE = 16  # an activation of 1.0 is the integer 16
 ACTIVATION_LIMIT = 255
 LATENT_LIMIT = 127  # what the prior sees of a latent; the latent itself may be larger
+HOLD = 0.7  # of a symbol
 EXACT_LIMIT = 2**24  # whole numbers up to here are exact in float32
 
 # What the prior says of each latent, and the tables that stand for it.
@@ -319,6 +320,20 @@ def at_quality(knots: Tensor, crf: Tensor) -> Tensor:
     below = place.floor().clamp(0, CRF_KNOTS - 2).long()
     share = (place - below)[:, None]
     return knots[below] * (1 - share) + knots[below + 1] * share
+
+
+def held(latents: Tensor, length: int) -> Tensor:
+    """Whole-number latents [clips * length, C, h, w] of clips of consecutive frames, each rounded near the one before.
+
+    A latent that is nearer than HOLD to the symbol before keeps it. Plain rounding lets quiet latents, which lie between two
+    symbols, flip from frame to frame: two thirds of all changes, and nearly half of the bytes, for 0.1 to 0.6 dB.
+    """
+    clips = latents.view(-1, length, *latents.shape[1:])
+    symbols = torch.round(clips)
+    for number in range(1, length):
+        before = symbols[:, number - 1]
+        symbols[:, number] = torch.where((clips[:, number] - before).abs() < HOLD, before, symbols[:, number])
+    return symbols.view_as(latents)
 
 
 class Residual(nn.Module):

@@ -18,7 +18,7 @@ from torch import Tensor
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.errors import InputError, ModelError, OptionError
-from lvc.models.temporal import AFTER_KEY, CRF_LEVELS, KEY, PREDICTED, Temporal, round_through
+from lvc.models.temporal import AFTER_KEY, CRF_LEVELS, KEY, PREDICTED, Temporal, held, round_through
 from lvc.output import check_output
 from lvc.prediction import prediction_tables
 from lvc.training.data import ClipSampler, Frames, spread
@@ -146,7 +146,7 @@ class TemporalRun:
 
     def prior_loss(self, frames: Tensor, crf: Tensor, length: int) -> tuple[Tensor, dict]:
         with torch.no_grad():
-            symbols = torch.round(self.model.analyse(frames, crf).float())
+            symbols = held(self.model.analyse(frames, crf).float(), length)
         near, far, relation = clip_references(symbols, length)
         bits = self.model.prior.rate(symbols, near, far, relation, crf).float()
         # Each quality counts by its share of bits, not by their number.
@@ -205,7 +205,7 @@ def validate_temporal(model: Temporal, source: Frames, *, clips: int, device: to
     for start in starts[spread(len(starts), clips)]:
         frames = to_input(source.frames(range(start, start + VALIDATION_LENGTH)), device)
         crf = torch.full((len(frames),), float(VALIDATION_CRF), device=device)
-        symbols = torch.round(model.analyse(frames, crf))
+        symbols = held(model.analyse(frames, crf), VALIDATION_LENGTH)
         error = ((model.decode(symbols, crf).clamp(0, 1) - frames) ** 2).mean(dim=(1, 2, 3))
         decibels += (10 * torch.log10(1 / error.clamp_min(1e-10))).tolist()
         near, far, relation = clip_references(symbols, VALIDATION_LENGTH)

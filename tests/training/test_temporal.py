@@ -82,7 +82,7 @@ def test_a_resumed_run_gives_the_same_curve_through_both_stages(tmp_path):
         assert first + rest == whole
 
 
-@pytest.mark.parametrize("crf", [0, 24, 50])
+@pytest.mark.parametrize("crf", [0, 12, 24])
 def test_the_estimated_rate_is_within_two_percent_of_the_bytes(tmp_path, crf):
     trained(tmp_path, steps=40)
     tensors = checkpoints.load(tmp_path / "small.safetensors")
