@@ -171,6 +171,7 @@ def follow(records, write_curves, options: argparse.Namespace) -> str | None:
     last = first
     with progress(quiet=options.quiet, unit="step", description=options.output.name) as bar:
         bar.initial = bar.n = max(last.step - 1, 0)
+        bar.smoothing = 0  # the time left by the whole run: steps are uneven on a busy machine
         for last in itertools.chain([first], records):
             # With a limit by the clock the steps to come are a guess, and so is the time left.
             bar.total = max(last.step, round(last.step / max(last.share, 1e-9)))
