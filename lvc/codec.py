@@ -130,10 +130,8 @@ class Codec:
         coding = self._coding()
         packets, start = [], 0
         for count in self.packet_runs(len(latents)):
-            run = range(start, start + count)
             writer = SymbolWriter()
-            for number in run:
-                coding.code_frame(latents.symbols[number], writer, self.latent_shape)
+            self._code(coding, latents.symbols[start : start + count], count, writer)
             parameters = latents.parameters[start : start + count].astype("<f4").tobytes()
             packets.append(Packet(frame_count=count, payload=parameters + writer.finish()))
             start += count
@@ -156,11 +154,18 @@ class Codec:
                 raise FormatError(f"a packet of {len(packet.payload)} bytes is too short for {packet.frame_count} frames of {self.quantiser.name} parameters")
             values = np.frombuffer(packet.payload[:head], "<f4").reshape(packet.frame_count, width)
             reader = SymbolReader(packet.payload[head:])
-            for place in range(min(packet.frame_count, stop - number)):
-                symbols[number] = coding.code_frame(None, reader, self.latent_shape)
-                parameters[number] = values[place]
-                number += 1
+            count = min(packet.frame_count, stop - number)
+            symbols[number : number + count] = self._code(coding, None, count, reader)
+            parameters[number : number + count] = values[:count]
+            number += count
         return Latents(symbols, parameters)
+
+    def _code(self, coding, symbols: np.ndarray | None, count: int, coder) -> np.ndarray:
+        """The symbols [count, *latent_shape] of the next frames, coded, or decoded where there are none."""
+        if self.predicts:
+            return coding.code_frames(symbols, count, coder, self.latent_shape)
+        frames = [None] * count if symbols is None else symbols
+        return np.stack([coding.code_frame(frame, coder, self.latent_shape) for frame in frames])
 
     def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
         """Bits that each frame of a group costs by the tables it is coded with, float64 [frames]; decodes the group."""
@@ -170,7 +175,7 @@ class Codec:
             reader = MeasuringReader(packet.payload[head:])
             for _ in range(packet.frame_count):
                 before = reader.bits
-                coding.code_frame(None, reader, self.latent_shape)
+                self._code(coding, None, 1, reader)
                 bits.append(reader.bits - before + 8 * head / packet.frame_count)
         return np.array(bits)
 
@@ -202,6 +207,11 @@ class MeasuringReader(SymbolReader):
 
     def code(self, symbols: None, tables: Tables, indices: np.ndarray) -> np.ndarray:
         found = super().code(symbols, tables, indices)
+        self.bits += tables.bits(found, indices)
+        return found
+
+    def code_by_size(self, symbols: None, tables: Tables, indices: np.ndarray) -> np.ndarray:
+        found = super().code_by_size(symbols, tables, indices)
         self.bits += tables.bits(found, indices)
         return found
 

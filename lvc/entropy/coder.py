@@ -15,6 +15,7 @@ from lvc.errors import FormatError
 
 CHUNK_BITS = 16  # uniform bits go in pieces of at most this many
 _ESCAPE_MODEL = categorical(ESCAPE_CLASSES)
+_BY_SIZE = stream.model.Categorical(perfect=False)  # its frequencies come with each symbol
 
 
 class SymbolWriter:
@@ -29,6 +30,30 @@ class SymbolWriter:
         Raises ValueError for a symbol that its table neither covers nor escapes.
         """
         symbols, indices = np.asarray(symbols), np.asarray(indices)
+        coded, escaped, excess = self._local(symbols, tables, indices)
+        for index, places in _by_table(indices):
+            if tables.sizes[index] > 1:
+                self._encoder.encode(np.ascontiguousarray(coded[places]), tables.model(index))
+        if len(escaped):
+            self._escape(excess)
+        return symbols.astype(np.int32)
+
+    def code_by_size(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> np.ndarray:
+        """As `code`, but in order of their tables' sizes, and in the symbols' own order within a size.
+
+        Faster where many tables are in use at once: a call for each size instead of one for each table.
+        """
+        symbols, indices = np.asarray(symbols), np.asarray(indices)
+        coded, escaped, excess = self._local(symbols, tables, indices)
+        for size, places in _by_table(tables.size_ranks[indices]):
+            frequencies, rows = tables.of_size(size)
+            self._encoder.encode(np.ascontiguousarray(coded[places]), _BY_SIZE, frequencies[rows[indices[places]]])
+        if len(escaped):
+            self._escape(excess)
+        return symbols.astype(np.int32)
+
+    def _local(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places of the symbols in their tables, which of them are escapes, and how far those lie outside."""
         if symbols.ndim != 1 or symbols.shape != indices.shape or symbols.dtype.kind not in "iu":
             raise ValueError(f"symbols {symbols.dtype} {list(symbols.shape)} with indices {list(indices.shape)}")
         local = symbols.astype(np.int64) - tables.lows[indices]
@@ -36,16 +61,12 @@ class SymbolWriter:
         outside = (local < 0) | (local >= covers)
         coded = local.astype(np.int32)
         escaped = np.flatnonzero(outside)
-        if len(escaped):
-            if not tables.escapes[indices[escaped]].all() or symbols.max() >= 2**31 or symbols.min() < -(2**31):
-                raise ValueError("a symbol is outside its table, which has no escape, or outside 32 bits")
-            coded[escaped] = covers[escaped]
-        for index, places in _by_table(indices):
-            if tables.sizes[index] > 1:
-                self._encoder.encode(np.ascontiguousarray(coded[places]), tables.model(index))
-        if len(escaped):
-            self._escape(escape_excess(local[escaped], covers[escaped].astype(np.int64)))
-        return symbols.astype(np.int32)
+        if not len(escaped):
+            return coded, escaped, escaped
+        if not tables.escapes[indices[escaped]].all() or symbols.max() >= 2**31 or symbols.min() < -(2**31):
+            raise ValueError("a symbol is outside its table, which has no escape, or outside 32 bits")
+        coded[escaped] = covers[escaped]
+        return coded, escaped, escape_excess(local[escaped], covers[escaped].astype(np.int64))
 
     def code_bits(self, symbols: np.ndarray, width: int, count: int) -> np.ndarray:
         """Codes `count` whole numbers, 0 … 2**width - 1 with width up to 32, at `width` bits each; gives int64 [count]."""
@@ -101,6 +122,10 @@ class SymbolReader:
         for index, places in _by_table(indices):
             if tables.sizes[index] > 1:
                 local[places] = self._decode(tables.model(index), len(indices) if isinstance(places, slice) else len(places))
+        return self._symbols(local, tables, indices)
+
+    def _symbols(self, local: np.ndarray, tables: Tables, indices: np.ndarray) -> np.ndarray:
+        """The symbols at these places of their tables, with the escaped ones read."""
         covers = tables.covers[indices]
         escaped = np.flatnonzero(local == covers)
         if len(escaped):
@@ -109,6 +134,15 @@ class SymbolReader:
         if len(escaped) and (np.abs(result[escaped] + 0.5) > 2**31).any():
             raise FormatError("the coded symbols are damaged: an escaped symbol is outside 32 bits")
         return result.astype(np.int32)
+
+    def code_by_size(self, symbols: None, tables: Tables, indices: np.ndarray) -> np.ndarray:
+        """Gives int32 symbols [N]; see the writer's."""
+        indices = np.asarray(indices)
+        local = np.zeros(len(indices), np.int64)
+        for size, places in _by_table(tables.size_ranks[indices]):
+            frequencies, rows = tables.of_size(size)
+            local[places] = self._decode(_BY_SIZE, frequencies[rows[indices[places]]])
+        return self._symbols(local, tables, indices)
 
     def code_bits(self, symbols: None, width: int, count: int) -> np.ndarray:
         """Gives int64 [count] numbers of `width` bits."""
@@ -127,7 +161,7 @@ class SymbolReader:
             rest[places] = self._uniform(bits, count if isinstance(places, slice) else len(places))
         return rest + (np.int64(1) << classes.astype(np.int64)) - 1
 
-    def _decode(self, model, count: int) -> np.ndarray:
+    def _decode(self, model, count: int | np.ndarray) -> np.ndarray:
         try:
             return self._decoder.decode(model, count)
         except BaseException as error:

@@ -5,6 +5,7 @@ Its frequencies are whole numbers from 1 that sum to 2**24, the precision of the
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from constriction import stream
@@ -53,6 +54,7 @@ class Tables:
         if places is not None and not (len(self.places) and 0 <= self.places.min() and self.places.max() < count):
             raise ModelError(f"the places of frequency tables must name tables 0 to {count - 1}")
         self._models: dict[int, stream.model.Categorical] = {}
+        self._of_size: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -61,7 +63,7 @@ class Tables:
         return f"Tables({len(self)} tables of {self.sizes.min()} to {self.sizes.max()} entries)"
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_models": {}}
+        return {**self.__dict__, "_models": {}, "_of_size": {}}
 
     def model(self, index: int) -> stream.model.Categorical:
         """The range coder's model of table `index`, of at least two entries; built once."""
@@ -69,6 +71,23 @@ class Tables:
         if model is None:
             model = self._models[index] = categorical(self.frequencies[self.starts[index] : self.starts[index + 1]])
         return model
+
+    @cached_property
+    def size_ranks(self) -> np.ndarray:
+        """Which of the set's sizes, in ascending order, each table has: int64 [K]."""
+        return np.unique(self.sizes, return_inverse=True)[1]
+
+    def of_size(self, rank: int) -> tuple[np.ndarray, np.ndarray]:
+        """The tables of one size as float64 [n, size], for `categorical`, and the row of each table of the set in it."""
+        if rank not in self._of_size:
+            members = np.flatnonzero(self.size_ranks == rank)
+            if self.sizes[members[0]] < 2:
+                raise ModelError("tables that are used by their size must have at least two entries")
+            rows = np.zeros(len(self), np.int64)
+            rows[members] = np.arange(len(members))
+            entries = self.starts[members][:, None] + np.arange(self.sizes[members[0]])
+            self._of_size[rank] = (self.frequencies[entries] - 1).astype(np.float64), rows
+        return self._of_size[rank]
 
     def bits(self, symbols: np.ndarray, indices: np.ndarray) -> float:
         """The ideal code length in bits of `symbols` under the tables named by `indices`, escapes included."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
+from lvc.models.coding import CodingPrior
 
 STRIDE = 8
 CRF_LEVELS = 64
@@ -130,6 +131,9 @@ class ExactConv(nn.Module):
     def prepare(self) -> None:
         """Checks that no sum can leave the range where float32 is exact, and lays the integers out for the convolution."""
         worst = self.weight.double().abs().sum(dim=(1, 2, 3)) * self.input_limit + self.bias.double().abs()
+        factor = torch.exp2(-self.shift.double())
+        # Rescaled and with the half that rounds, in the units that it then has.
+        worst = torch.maximum(worst, (worst * factor + 0.5) / factor.clamp_max(0.5))
         if worst.max().item() >= EXACT_LIMIT:
             raise ModelError(f"a sum of an integer layer can reach {worst.max().item():.0f}; it must stay below {EXACT_LIMIT}")
         weight = self.weight.float().contiguous(memory_format=torch.channels_last)
@@ -206,6 +210,7 @@ class IntegerPrior(nn.Module):
             # Interpolated and rounded once, where the model was trained.
             self.register_buffer("offsets", torch.zeros(RELATIONS, CRF_LEVELS, trunk, dtype=torch.int32))
             self.register_buffer("position", torch.zeros(trunk, *config.map_size, dtype=torch.int16) if config.maps else None)
+            self.coding: CodingPrior | None = None
             return
         self.relation = nn.Parameter(torch.zeros(RELATIONS, trunk))
         self.quality = nn.Parameter(torch.zeros(CRF_KNOTS, trunk))
@@ -233,6 +238,7 @@ class IntegerPrior(nn.Module):
         for module in self.modules():
             if isinstance(module, ExactConv):
                 module.prepare()
+        self.coding = CodingPrior(self, activation_limit=ACTIVATION_LIMIT, latent_limit=LATENT_LIMIT)
 
     def offset(self, relation: Tensor, crf: Tensor) -> Tensor:
         """Whole numbers [T, trunk] that relation [T] and quality [T] add to the first features."""

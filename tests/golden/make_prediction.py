@@ -1,0 +1,108 @@
+"""Makes the golden files of the entropy model `prediction`: python make_prediction.py FOLDER
+
+prediction-v1.lvc must decode with prediction-v1.safetensors.gz to the symbols of prediction-v1.json for ever; so these are
+made anew only with another version of the format, under another name.
+"""
+
+import gzip
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lvc import checkpoints
+from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codec import Codec, Latents, symbols_digest
+from lvc.container.layout import Group, Header
+from lvc.container.writer import ContainerWriter
+from lvc.entropy.tables import from_counts
+from lvc.frames import Geometry
+from lvc.models.config import build
+from lvc.models.temporal import COPY_LEVELS, MEAN_FRACTIONS, SCALE_LEVELS
+from lvc.prediction import prediction_tables
+
+NAME = "prediction-v1"
+GEOMETRY = Geometry(width=52, height=36)
+FRAMES = (9, 1, 4)  # of each group
+SIZES = {"channels": 6, "groups": (2, 1, 3), "features": 4, "detail": 2, "trunk": 12, "context": 6, "maps": True}
+
+
+def random_model(*, seed: int, geometry: Geometry, **sizes):
+    """A temporal model whose prior, in integers, reaches far: every activation and table comes up."""
+    torch.manual_seed(seed)
+    model = build("temporal", geometry=geometry, **sizes)
+    with torch.no_grad():
+        for parameter in (model.prior.relation, model.prior.quality, model.prior.position):
+            if parameter is not None:
+                parameter.normal_(0, 1)
+        for head in model.prior.last:
+            head.weight.mul_(4)
+    return model.exact().eval()
+
+
+def random_symbols(count: int, shape, *, seed: int) -> np.ndarray:
+    """Latents that mostly stay, with a few that the prior cannot see and a few beyond every table."""
+    generator = np.random.default_rng(seed)
+    symbols = np.rint(generator.laplace(0, 3, (count, *shape))).astype(np.int32)
+    for number in range(1, count):
+        stays = generator.random(shape) < 0.9
+        symbols[number][stays] = symbols[number - 1][stays]
+    symbols[count // 2].flat[::41] = 150
+    symbols[-1].flat[::97] = -70_000
+    return symbols
+
+
+def small_tables() -> dict:
+    copies, _ = prediction_tables()
+    counts = 1 + np.abs(np.random.default_rng(3).normal(0, 40, (SCALE_LEVELS * MEAN_FRACTIONS, 8))).astype(np.int64)
+    assert len(copies) == COPY_LEVELS
+    return {"copies": copies, "residuals": from_counts(counts, -3, escape=True)}
+
+
+def main(folder: Path) -> None:
+    model = random_model(seed=5, geometry=GEOMETRY, **SIZES)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if not name.startswith("prior."):
+                parameter.zero_()  # no pixel matters here, and zeros take no room
+    metadata = Metadata(
+        name="golden", model="temporal", config=checkpoints.dataclasses.asdict(model.config), geometry=GEOMETRY, quantiser={"name": "round"}, entropy={"name": "prediction"}
+    )
+    weights = folder / f"{NAME}.safetensors"
+    checkpoints.save(weights, Checkpoint(metadata, model, small_tables()), half=True)
+    (folder / f"{NAME}.safetensors.gz").write_bytes(gzip.compress(weights.read_bytes(), mtime=0))
+    checkpoint = checkpoints.load(weights)
+    weights.unlink()
+    codec = Codec(checkpoint, geometry=GEOMETRY, crf=24)
+    header = Header(
+        width=GEOMETRY.width,
+        height=GEOMETRY.height,
+        time_base=Fraction(1, 1000),
+        frame_duration=333,
+        keyint=FRAMES[0],
+        model={"name": checkpoint.name, "sha256": checkpoint.sha256},
+        quantiser=codec.quantiser_spec,
+        entropy=codec.entropy_spec,
+        source={},
+        encoder="",
+        extra={"crf": 24},
+    )
+    first, digests = 0, []
+    with open(folder / f"{NAME}.lvc", "wb") as file:
+        writer = ContainerWriter(file, header)
+        for number, count in enumerate(FRAMES):
+            symbols = random_symbols(count, codec.latent_shape, seed=number)
+            packets, digest = codec.encode(Latents(symbols, np.zeros((count, 0), np.float32)))
+            assert digest == symbols_digest(symbols)
+            writer.write_group(Group(first_frame=first, pts=tuple(333 * (first + place) for place in range(count)), packets=packets, digest=digest))
+            first += count
+            digests.append(digest)
+        writer.finish()
+    (folder / f"{NAME}.json").write_text(json.dumps({"frames": FRAMES, "symbols_crc32": digests}) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,167 @@
+"""The same bytes and symbols on every machine: threads, instruction sets, batches, devices, and a file from the past."""
+
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import lvc
+from lvc import checkpoints, prediction
+from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codec import Codec, Latents, symbols_digest
+from lvc.errors import ModelError
+from lvc.frames import Geometry
+from lvc.models.coding import CodingPrior
+from lvc.models.temporal import ACTIVATION_LIMIT, LATENT_LIMIT, PREDICTED
+from lvc.prediction import prediction_tables
+
+GOLDEN = Path(__file__).parent / "golden"
+sys.path.insert(0, str(GOLDEN))
+from make_prediction import NAME, random_model, random_symbols
+
+MODELS = {
+    # name: geometry, frames, sizes of the networks
+    "small": (Geometry(72, 40), 7, {"channels": 6, "groups": (2, 1, 3), "features": 4, "detail": 2, "trunk": 24, "context": 12, "maps": True}),
+    "real": (Geometry(200, 160), 3, {"features": 16, "detail": 8, "maps": True}),
+}
+MACHINES = [
+    {"THREADS": "1"},
+    {"THREADS": "2"},
+    {"THREADS": "3"},
+    {"ATEN_CPU_CAPABILITY": "default"},
+    {"ATEN_CPU_CAPABILITY": "avx2"},
+    {"ATEN_CPU_CAPABILITY": "avx512"},
+    {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+    {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+    {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "THREADS": "2"},
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Weights and symbols of each model, for this process and others."""
+    folder = tmp_path_factory.mktemp("exactness")
+    for name, (geometry, count, sizes) in MODELS.items():
+        model = random_model(seed=1, geometry=geometry, **sizes)
+        config = checkpoints.dataclasses.asdict(model.config)
+        metadata = Metadata(name=name, model="temporal", config=config, geometry=geometry, quantiser={"name": "round"}, entropy={"name": "prediction"})
+        checkpoint = Checkpoint(metadata, model, dict(zip(("copies", "residuals"), prediction_tables())))
+        checkpoints.save(folder / f"{name}.safetensors", checkpoint)
+        np.save(folder / f"{name}.npy", random_symbols(count, model.latent_shape(geometry), seed=2))
+    return folder
+
+
+def coded(folder: Path, name: str, device: str = "cpu") -> list[str]:
+    """Digests of the payloads that one model's symbols give, and of the symbols that these give."""
+    checkpoint = checkpoints.load(folder / f"{name}.safetensors", device=device)
+    codec = Codec(checkpoint, geometry=MODELS[name][0], crf=20, device=device)
+    symbols = np.load(folder / f"{name}.npy")
+    packets, _ = codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32)))
+    decoded = codec.decode(packets).symbols
+    return [hashlib.sha256(b"".join(packet.payload for packet in packets)).hexdigest(), hashlib.sha256(decoded.tobytes()).hexdigest()]
+
+
+@pytest.fixture(scope="module")
+def expected(folder):
+    found = {name: coded(folder, name) for name in MODELS}
+    for name, (_, symbols) in found.items():
+        assert symbols == hashlib.sha256(np.load(folder / f"{name}.npy").tobytes()).hexdigest()
+    return found
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: " ".join(f"{key}={value}" for key, value in machine.items()))
+def test_other_processors_and_threads_give_the_same_bytes_and_symbols(folder, expected, machine):
+    machine = dict(machine)
+    threads = machine.pop("THREADS", "1")
+    environment = {**os.environ, **machine, "OMP_NUM_THREADS": threads}
+    command = [sys.executable, __file__, str(folder)]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert json.loads(answer.stdout) == expected
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_how_many_frames_are_coded_at_once_does_not_matter(folder, expected, name, at_once, monkeypatch):
+    monkeypatch.setattr(prediction, "ENCODED_AT_ONCE", at_once)
+    assert coded(folder, name) == expected[name]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("tf32", [False, True])
+def test_a_gpu_gives_the_same_bytes_and_symbols(folder, expected, name, tf32):
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    try:
+        assert coded(folder, name, "cuda") == expected[name]
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+@pytest.mark.parametrize("rows, columns", [(20, 25), (5, 4), (1, 3), (1, 1)])
+@pytest.mark.parametrize("eight_bits", [None, False])
+def test_the_prior_laid_out_for_coding_says_what_the_layers_say(rows, columns, eight_bits):
+    prior = random_model(seed=4, geometry=Geometry(200, 160), channels=6, groups=(2, 1, 3), trunk=24, context=12, maps=True).prior
+    prior.prepare()
+    quick = CodingPrior(prior, activation_limit=ACTIVATION_LIMIT, latent_limit=LATENT_LIMIT, eight_bits=eight_bits)
+    generator = torch.Generator().manual_seed(7)
+    near, far, now = torch.randint(-LATENT_LIMIT, LATENT_LIMIT + 1, (3, 2, 6, rows, columns), generator=generator).float()
+    relation = torch.full((2,), PREDICTED)
+    features = prior.trunk(near, far, relation, torch.full((2,), 30))
+    assert 10 < len(features.unique()), "saturated everywhere, the trunk would show nothing"
+    last = lambda x: x.permute(0, 2, 3, 1).to(torch.int8).numpy()
+    start = quick.start(last(near), last(far), relation.numpy(), 30)
+    places = quick.places(rows, columns)
+    for index in range(prior.passes):
+        first, stop = prior.span(index)
+        mask = prior.known_mask(index, rows, columns, "cpu").bool()
+        known = torch.where(mask, now, near)
+        said = prior.head(index, features, known, near)
+        difference = torch.nn.functional.pad(known - near, (1, 1, 1, 1)).permute(0, 2, 3, 1).flatten(1, 2)
+        found = torch.from_numpy(quick.say(index, start, difference.contiguous(), places))
+        at = torch.from_numpy(places.flat[index % 2])
+        mean = said.mean - near[:, first:stop] * 16
+        for one, other in zip(found, (said.copy, mean, said.scale)):
+            assert torch.equal(one, other.flatten(2)[:, :, at].to(torch.int32))
+
+
+def test_a_prior_whose_sums_could_leave_the_exact_range_is_refused_on_load(folder, tmp_path):
+    checkpoint = checkpoints.load(folder / "real.safetensors")
+    prior = checkpoint.model.prior
+    # Each entry is a legal 8-bit weight; together they could reach 255 * 127 * 96 * 9 > 2**24.
+    prior.blocks[1].weight.fill_(127)
+    checkpoints.save(tmp_path / "bad.safetensors", checkpoint)
+    with pytest.raises(ModelError, match="stay below 16777216"):
+        Codec(checkpoints.load(tmp_path / "bad.safetensors"), geometry=MODELS["real"][0])
+    # Within the range as a sum, and out of it where the half is added that rounds.
+    prior.blocks[1].weight.fill_(0)
+    prior.blocks[1].bias.fill_(2**24 - 2)
+    prior.blocks[1].shift.fill_(4)
+    checkpoints.save(tmp_path / "worse.safetensors", checkpoint)
+    with pytest.raises(ModelError, match="stay below 16777216"):
+        Codec(checkpoints.load(tmp_path / "worse.safetensors"), geometry=MODELS["real"][0])
+
+
+def test_the_golden_file_decodes_to_the_symbols_that_were_coded(tmp_path):
+    weights = tmp_path / "golden.safetensors"
+    weights.write_bytes(gzip.decompress((GOLDEN / f"{NAME}.safetensors.gz").read_bytes()))
+    expected = json.loads((GOLDEN / f"{NAME}.json").read_text())
+    with lvc.open(GOLDEN / f"{NAME}.lvc", model=weights) as reader:
+        found = [reader.latents(group).symbols for group in range(len(expected["frames"]))]
+        assert [len(symbols) for symbols in found] == expected["frames"]
+        assert [symbols_digest(symbols) for symbols in found] == expected["symbols_crc32"]
+        # And they code to the same bytes.
+        for group, symbols in enumerate(found):
+            assert reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32)))[0] == reader.container.group(group).packets
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    print(json.dumps({name: coded(Path(sys.argv[1]), name) for name in MODELS}))
