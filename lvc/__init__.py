@@ -17,8 +17,8 @@ _PUBLIC = {
     "open": ("lvc.reader", "Reader"),
     "Reader": ("lvc.reader", "Reader"),
     "Writer": ("lvc.writer", "Writer"),
-    "encode": ("lvc.encode", "encode"),
-    "decode": ("lvc.decode", "decode"),
+    "encode": ("lvc.encoding", "encode"),
+    "decode": ("lvc.decoding", "decode"),
     "Sampling": ("lvc.video.sample", "Sampling"),
     "FrameStore": ("lvc.dataset.read", "FrameStore"),
 }

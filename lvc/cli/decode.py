@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from lvc.container.reader import ContainerReader
-    from lvc.decode import decode
+    from lvc.decoding import decode
 
     source = options.input or options.input_option
     if not source:

@@ -135,7 +135,7 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
 
 
 def with_progress(source: Path, output: Path, sampling, info, options: argparse.Namespace):
-    from lvc.encode import encode
+    from lvc.encoding import encode
 
     with progress(quiet=options.quiet, total=sampling.expected_frames(info), unit="frame", description=source.name) as bar:
         return encode(
