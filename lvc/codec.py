@@ -26,8 +26,9 @@ from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
 
 PREDICTION = "prediction"  # the entropy model that a temporal model brings along
-DEFAULT_CRF = 24
+DEFAULT_CRF = 32
 BATCH = 16  # frames that pass through the networks at once: bounds the memory
+NARROW = (np.int8, np.int16, np.int32)  # whole groups are kept in the first that fits
 SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hold them
 
 
@@ -139,26 +140,10 @@ class Codec:
 
     def decode(self, packets: tuple[Packet, ...], *, stop: int | None = None) -> Latents:
         """Latents of the first `stop` frames of a group (all by default); raises FormatError for impossible payloads."""
-        total = sum(packet.frame_count for packet in packets)
-        stop = total if stop is None else stop
-        coding = self._coding()
-        symbols = np.empty((stop, *self.latent_shape), np.int32)
-        width = self.quantiser.parameter_count
-        parameters = np.empty((stop, width), np.float32)
-        number = 0
-        for packet in packets:
-            if number >= stop:
-                break
-            head = 4 * width * packet.frame_count
-            if len(packet.payload) < head:
-                raise FormatError(f"a packet of {len(packet.payload)} bytes is too short for {packet.frame_count} frames of {self.quantiser.name} parameters")
-            values = np.frombuffer(packet.payload[:head], "<f4").reshape(packet.frame_count, width)
-            reader = SymbolReader(packet.payload[head:])
-            count = min(packet.frame_count, stop - number)
-            symbols[number : number + count] = self._code(coding, None, count, reader)
-            parameters[number : number + count] = values[:count]
-            number += count
-        return Latents(symbols, parameters)
+        decoder = GroupDecoder(self, packets)
+        stop = decoder.frame_count if stop is None else stop
+        decoder.advance(stop)
+        return decoder.latents(slice(stop))
 
     def _code(self, coding, symbols: np.ndarray | None, count: int, coder) -> np.ndarray:
         """The symbols [count, *latent_shape] of the next frames, coded, or decoded where there are none."""
@@ -196,6 +181,67 @@ class Codec:
                 raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
         return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
+
+
+class GroupDecoder:
+    """Decodes the frames of a group of packets, and goes on from where it is when more of them are asked for.
+
+    frame_count: frames in the group. decoded: how many of them are there. nbytes: memory that it holds on to, about.
+    Raises FormatError for impossible payloads; after an error it is of no further use.
+    """
+
+    def __init__(self, codec: Codec, packets: tuple[Packet, ...]):
+        self._codec, self._coding = codec, codec._coding()
+        self._packets = list(reversed(packets))  # those still to come
+        self._reader, self._values = None, np.empty((0, 0))  # of the packet that is being read: coded symbols, parameters to come
+        self.frame_count = sum(packet.frame_count for packet in packets)
+        self.decoded = 0
+        self._symbols = np.empty((0, *codec.latent_shape), np.int32)
+        self._parameters = np.empty((0, codec.quantiser.parameter_count), np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        return self._symbols.nbytes + self._parameters.nbytes + sum(len(packet.payload) for packet in self._packets)
+
+    def advance(self, stop: int) -> None:
+        """Decodes until `stop` frames are there."""
+        if stop <= self.decoded:
+            return
+        self._make_room(stop)
+        while self.decoded < stop:
+            if not len(self._values):
+                self._open_packet()
+            count = min(len(self._values), stop - self.decoded)
+            new = slice(self.decoded, self.decoded + count)
+            self._symbols[new] = self._codec._code(self._coding, None, count, self._reader)
+            self._parameters[new], self._values = self._values[:count], self._values[count:]
+            self.decoded += count
+        if self.decoded == self.frame_count:
+            self._reader = self._coding = None
+            least, most = int(self._symbols.min()), int(self._symbols.max())
+            self._symbols = self._symbols.astype(next(kind for kind in NARROW if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max))
+
+    def latents(self, places) -> Latents:
+        """Latents of the frames at these places of the group: a slice, or whole numbers below `decoded`."""
+        return Latents(self._symbols[places].astype(np.int32), self._parameters[places])
+
+    def _make_room(self, stop: int) -> None:
+        # By doubling, so that frame after frame costs no more than all at once, and memory follows what was asked for.
+        room = min(max(stop, 2 * len(self._symbols)), self.frame_count)
+        if stop > len(self._symbols):
+            for name in ("_symbols", "_parameters"):
+                kept = getattr(self, name)
+                grown = np.empty((room, *kept.shape[1:]), kept.dtype)
+                grown[: self.decoded] = kept[: self.decoded]
+                setattr(self, name, grown)
+
+    def _open_packet(self) -> None:
+        packet, quantiser = self._packets.pop(), self._codec.quantiser
+        head = 4 * quantiser.parameter_count * packet.frame_count
+        if len(packet.payload) < head:
+            raise FormatError(f"a packet of {len(packet.payload)} bytes is too short for {packet.frame_count} frames of {quantiser.name} parameters")
+        self._values = np.frombuffer(packet.payload[:head], "<f4").reshape(packet.frame_count, quantiser.parameter_count)
+        self._reader = SymbolReader(packet.payload[head:])
 
 
 class MeasuringReader(SymbolReader):
@@ -242,12 +288,17 @@ def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: 
 def check_group(codec: Codec, group: Group) -> Latents:
     """The latents of a whole group; raises FormatError where they are not those that were coded."""
     latents = codec.decode(group.packets)
-    if symbols_digest(latents.symbols) != group.digest:
+    check_symbols(group, latents.symbols)
+    return latents
+
+
+def check_symbols(group: Group, symbols: np.ndarray) -> None:
+    """Raises FormatError where the decoded symbols of a whole group are not those that were coded."""
+    if symbols_digest(symbols) != group.digest:
         last = group.first_frame + group.frame_count - 1
         raise FormatError(
             f"frames {group.first_frame} to {last} decode to other symbols than were coded: another model, or a fault of this machine's arithmetic"
         )
-    return latents
 
 
 def default_entropy(checkpoint: Checkpoint, quantiser: dict) -> dict:
