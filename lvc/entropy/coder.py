@@ -44,10 +44,11 @@ class SymbolWriter:
         Faster where many tables are in use at once: a call for each size instead of one for each table.
         """
         symbols, indices = np.asarray(symbols), np.asarray(indices)
+        if not len(symbols):
+            return symbols.astype(np.int32)
         coded, escaped, excess = self._local(symbols, tables, indices)
         for size, places in _by_table(tables.size_ranks[indices]):
-            frequencies, rows = tables.of_size(size)
-            self._encoder.encode(np.ascontiguousarray(coded[places]), _BY_SIZE, frequencies[rows[indices[places]]])
+            self._encoder.encode(np.ascontiguousarray(coded[places]), _BY_SIZE, tables.of_size(size, indices[places]))
         if len(escaped):
             self._escape(excess)
         return symbols.astype(np.int32)
@@ -138,10 +139,13 @@ class SymbolReader:
     def code_by_size(self, symbols: None, tables: Tables, indices: np.ndarray) -> np.ndarray:
         """Gives int32 symbols [N]; see the writer's."""
         indices = np.asarray(indices)
+        if not len(indices):
+            return np.zeros(0, np.int32)
+        if tables.plain:
+            return self._decode(_BY_SIZE, tables.of_size(0, indices))
         local = np.zeros(len(indices), np.int64)
         for size, places in _by_table(tables.size_ranks[indices]):
-            frequencies, rows = tables.of_size(size)
-            local[places] = self._decode(_BY_SIZE, frequencies[rows[indices[places]]])
+            local[places] = self._decode(_BY_SIZE, tables.of_size(size, indices[places]))
         return self._symbols(local, tables, indices)
 
     def code_bits(self, symbols: None, width: int, count: int) -> np.ndarray:

@@ -77,8 +77,13 @@ class Tables:
         """Which of the set's sizes, in ascending order, each table has: int64 [K]."""
         return np.unique(self.sizes, return_inverse=True)[1]
 
-    def of_size(self, rank: int) -> tuple[np.ndarray, np.ndarray]:
-        """The tables of one size as float64 [n, size], for `categorical`, and the row of each table of the set in it."""
+    @cached_property
+    def plain(self) -> bool:
+        """Whether all tables have one size, start at 0 and have no escape: then a symbol is its place in its table."""
+        return not self.escapes.any() and not self.lows.any() and int(self.sizes.min()) == int(self.sizes.max())
+
+    def of_size(self, rank: int, indices: np.ndarray) -> np.ndarray:
+        """The tables that indices [N] name, all of this rank of size, as float64 [N, size] for `categorical`."""
         if rank not in self._of_size:
             members = np.flatnonzero(self.size_ranks == rank)
             if self.sizes[members[0]] < 2:
@@ -87,7 +92,8 @@ class Tables:
             rows[members] = np.arange(len(members))
             entries = self.starts[members][:, None] + np.arange(self.sizes[members[0]])
             self._of_size[rank] = (self.frequencies[entries] - 1).astype(np.float64), rows
-        return self._of_size[rank]
+        frequencies, rows = self._of_size[rank]
+        return frequencies.take(rows.take(indices), axis=0)
 
     def bits(self, symbols: np.ndarray, indices: np.ndarray) -> float:
         """The ideal code length in bits of `symbols` under the tables named by `indices`, escapes included."""

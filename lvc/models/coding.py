@@ -156,20 +156,18 @@ class Product:
         if not eight_bits:
             self.weight = weight.float() * self.factor
             return
-        # What does not fit 8 bits is added from the few entries concerned.
         self.weight = weight.clamp(-127, 127).to(torch.int8)
+        # What does not fit 8 bits: a second product takes less time than to pick the columns concerned.
         rest = weight - self.weight
-        beyond = torch.nonzero((rest != 0).any(dim=1)).flatten()
-        self.beyond = (beyond, rest[beyond].to(torch.int8)) if len(beyond) else None
+        self.rest = rest.to(torch.int8) if rest.any() else None
 
     def scaled(self, rows: Tensor) -> Tensor:
         """The sum with its constant and factor, not yet floored."""
         if not self.eight_bits:
             return torch.addmm(self.constant, rows, self.weight)
         total = torch._int_mm(rows, self.weight)
-        if self.beyond is not None:
-            places, rest = self.beyond
-            total += torch._int_mm(rows.index_select(1, places), rest)
+        if self.rest is not None:
+            total += torch._int_mm(rows, self.rest)
         return total.float().mul_(self.factor).add_(self.constant)
 
     def __call__(self, rows: Tensor) -> Tensor:
