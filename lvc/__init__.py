@@ -20,6 +20,7 @@ _PUBLIC = {
     "encode": ("lvc.encoding", "encode"),
     "decode": ("lvc.decoding", "decode"),
     "Sampling": ("lvc.video.sample", "Sampling"),
+    "FrameDataset": ("lvc.frame_dataset", "FrameDataset"),
     "FrameStore": ("lvc.dataset.read", "FrameStore"),
 }
 
@@ -27,6 +28,7 @@ __all__ = [
     "DisplayError",
     "FormatError",
     "FrameBatch",
+    "FrameDataset",
     "FrameStore",
     "Geometry",
     "InputError",

@@ -1,8 +1,10 @@
 """`lvc.open`: frames of a `.lvc` file by number, slice or time, in the manner of torchcodec's decoder."""
 
+import io
+import json
 import operator
 import os
-from bisect import bisect_right
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,13 +13,15 @@ from typing import Self
 import numpy as np
 import torch
 
-from lvc.codec import PREDICTION, Codec, Latents, check_group, codec_of
+from lvc.codec import PREDICTION, Codec, GroupDecoder, Latents, check_symbols, codec_of
 from lvc.container.reader import ContainerReader
 from lvc.container.scan import Damage
-from lvc.errors import OptionError
+from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import FrameBatch, Geometry
+from lvc.recency import RecentlyUsed
 
 DIMENSION_ORDERS = ("NCHW", "NHWC")
+AT_ONCE = 64  # frames whose latents are in memory at once on their way to pixels
 
 
 @dataclass(frozen=True)
@@ -61,77 +65,202 @@ class Metadata:
     file_bytes: int
 
 
+@dataclass(frozen=True)
+class IntegerLatents:
+    """The integer latents of some frames as they are stored, with what `synthesise` needs to make pixels of them.
+
+    symbols: int32 [N, *latent_shape]; for quantiser "none" the bits of float32. parameters: the quantiser's, float32 [N, P],
+    where P may be 0. pts_seconds: float64 [N]. geometry: of the frames. crf: quality level that they were coded at, or None.
+    model, model_sha256: the weights they belong to. quantiser: its spec.
+    """
+
+    symbols: torch.Tensor
+    parameters: torch.Tensor
+    pts_seconds: torch.Tensor
+    geometry: Geometry
+    crf: int | None
+    model: str
+    model_sha256: str
+    quantiser: dict
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+
 class Reader:
     """Decodes frames of one file; each call decodes each keyframe group that it touches once.
 
     source: a path, bytes, or a seekable binary file object. model: a weights file, where the file's own is not found.
     device: where synthesis runs and tensors live. dimension_order: "NCHW" or "NHWC" of the tensors that are returned.
+    cache_bytes: memory for the latents of groups that were used last, beside the last one, which is always kept: frames of
+    kept groups cost synthesis alone, and a group that was decoded in part is decoded on from there.
+    codecs: a dict that several readers are given, so that those of the same weights and settings load them once.
     Raises FormatError for damaged bytes, ModelError for missing or other weights, IndexError out of range.
-    Pickles (when opened from a path or bytes) and is reopened in each process that it reaches.
+    Pickles (when opened from a path or bytes), without what it has decoded, and is reopened in each process that it reaches,
+    by fork or spawn. Threads may share it, one decodes at a time.
     """
 
-    def __init__(self, source, *, model: str | os.PathLike | None = None, device: str = "cpu", dimension_order: str = "NCHW"):
+    def __init__(
+        self,
+        source,
+        *,
+        model: str | os.PathLike | None = None,
+        device: str = "cpu",
+        dimension_order: str = "NCHW",
+        cache_bytes: int = 0,
+        codecs: dict | None = None,
+    ):
         if dimension_order not in DIMENSION_ORDERS:
             raise OptionError(f"dimension_order is one of {', '.join(DIMENSION_ORDERS)}, not {dimension_order!r}")
-        self._source, self._model, self._device, self._order = source, model, device, dimension_order
+        if isinstance(cache_bytes, bool) or not isinstance(cache_bytes, int) or cache_bytes < 0:
+            raise OptionError(f"cache_bytes is a whole number of bytes from 0, not {cache_bytes!r}")
+        self._source = bytes(source) if isinstance(source, bytearray | memoryview) else source
+        self._model, self._device, self._order, self._cache_bytes = model, device, dimension_order, cache_bytes
+        self._codecs = {} if codecs is None else codecs
         self._open()
 
     def _open(self) -> None:
-        self.container = ContainerReader(self._source)
-        self.header = self.container.header
+        self._container = ContainerReader(self._source)
+        self.header = self._container.header
         self.geometry = Geometry(self.header.width, self.header.height)
         self.time_base = self.header.time_base
-        self._codec = None
         self._process = os.getpid()
-        self._latents: tuple[int, Latents] | None = None  # of the group that was read last
+        self._lock = threading.RLock()
+        self._decoders = RecentlyUsed(self._cache_bytes)  # of groups
+
+    @property
+    def container(self) -> ContainerReader:
+        """The file's groups and index; opened again where a fork has brought the reader to another process."""
+        if self._process != os.getpid():
+            if shares_position(self._source):
+                raise InputError("a Reader over an open file cannot be used after a fork, which shares the file's position; open it by its path")
+            if torch.device(self._device).type != "cpu":
+                self._codecs = {}  # what lies on a device is of no use in a forked process
+            self._open()
+        return self._container
 
     def __getstate__(self) -> dict:
         if not isinstance(self._source, str | os.PathLike | bytes):
             raise TypeError("a Reader over a file object cannot be pickled; open it from a path or bytes")
-        return {"source": self._source, "model": self._model, "device": self._device, "order": self._order}
+        names = ("_source", "_model", "_device", "_order", "_cache_bytes")
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict) -> None:
-        self._source, self._model, self._device, self._order = state["source"], state["model"], state["device"], state["order"]
+        vars(self).update(state)
+        self._codecs = {}
         self._open()
 
     @property
     def codec(self) -> Codec:
         """The model that made the file, loaded when the first frame is asked for."""
-        if self._codec is None:
-            self._codec = codec_of(self.header, model=self._model, device=self._device)
-        return self._codec
+        self.container  # noqa: B018  looks after forks
+        key = self.codec_key
+        with self._lock:
+            if key not in self._codecs:
+                self._codecs[key] = codec_of(self.header, model=self._model, device=self._device)
+        return self._codecs[key]
 
-    # Frames as arrays with exact timestamps
+    @property
+    def codec_key(self) -> tuple:
+        """What latents mean: weights, quantiser, entropy model, quality level and geometry, alike for files that share a codec."""
+        header = self.header
+        specs = json.dumps([header.quantiser, header.entropy, header.extra.get("crf")], sort_keys=True)
+        return header.model["name"], header.model["sha256"], specs, self.geometry
+
+    # Latents
 
     def latents(self, group: int, *, stop: int | None = None) -> Latents:
         """Latents of a keyframe group (of its first `stop` frames); a whole group is checked against its digest."""
-        if self._process != os.getpid():
-            self._open()  # after a fork: the file position must not be shared with the parent
-        count = self.container.frames_in_group(group)
-        stop = count if stop is None else stop
-        if self._latents is not None and self._latents[0] == group and len(self._latents[1]) >= stop:
-            return self._latents[1]
-        found = self.container.group(group)
-        latents = check_group(self.codec, found) if stop == count else self.codec.decode(found.packets, stop=stop)
-        self._latents = group, latents
-        return latents
+        stop = self.container.frames_in_group(group) if stop is None else stop
+        with self._lock:
+            return self._decoder(group, stop).latents(slice(stop))
 
-    def frames_at(self, indices) -> FrameBatch:
-        """Frames by number, in any order, as numpy with exact timestamps; each group is decoded once."""
-        numbers = [self._number(index) for index in indices]
-        height, width = self.geometry.height, self.geometry.width
-        data = np.empty((len(numbers), height, width, 3), np.uint8)
+    def _decoder(self, group: int, stop: int) -> GroupDecoder:
+        """The decoder of a group, with at least `stop` frames decoded."""
+        container = self.container
+        decoder = self._decoders.get(group)
+        if decoder is None:
+            decoder = GroupDecoder(self.codec, container.group(group).packets)
+        if decoder.decoded < stop:
+            self._decoders.drop(group)  # comes back unless there is an error
+            decoder.advance(stop)
+            if stop == decoder.frame_count:
+                check_symbols(container.group(group), decoder.latents(slice(None)).symbols)
+        self._decoders.put(group, decoder, decoder.nbytes)
+        return decoder
+
+    def _latents_of(self, numbers: list[int]) -> Latents:
+        """Latents of frames by number, in any order; each group is decoded once, as far as it is needed."""
+        container, codec = self.container, self.codec
+        symbols = np.empty((len(numbers), *codec.latent_shape), np.int32)
+        parameters = np.empty((len(numbers), codec.quantiser.parameter_count), np.float32)
         by_group: dict[int, list[int]] = {}
         for place, number in enumerate(numbers):
-            by_group.setdefault(self.container.group_of_frame(number), []).append(place)
+            by_group.setdefault(container.group_of_frame(number), []).append(place)
         for group, places in by_group.items():
-            first = self.container.first_frame_of_group(group)
+            first = container.first_frame_of_group(group)
             inside = [numbers[place] - first for place in places]
-            latents = self.latents(group, stop=max(inside) + 1)
-            wanted = sorted(set(inside))
-            frames = self.codec.synthesise(Latents(latents.symbols[wanted], latents.parameters[wanted])).transpose(0, 2, 3, 1)
-            for place, number in zip(places, inside):
-                data[place] = frames[bisect_right(wanted, number) - 1]
+            with self._lock:
+                found = self._decoder(group, max(inside) + 1).latents(inside)
+            symbols[places], parameters[places] = found.symbols, found.parameters
+        return Latents(symbols, parameters)
+
+    def latents_at(self, indices) -> IntegerLatents:
+        """The integer latents of frames by number, in any order, on the CPU; no pixels are made."""
+        numbers = [self._number(index) for index in indices]
+        latents = self._latents_of(numbers)
+        times = [float(self.container.pts_of(number) * self.time_base) for number in numbers]
+        return IntegerLatents(
+            symbols=torch.from_numpy(latents.symbols),
+            parameters=torch.from_numpy(latents.parameters),
+            pts_seconds=torch.tensor(times, dtype=torch.float64),
+            geometry=self.geometry,
+            crf=self.header.extra.get("crf"),
+            model=self.header.model["name"],
+            model_sha256=self.header.model["sha256"],
+            quantiser=dict(self.header.quantiser),
+        )
+
+    def synthesise(self, latents: IntegerLatents | torch.Tensor, *, parameters: torch.Tensor | None = None) -> torch.Tensor:
+        """Frames uint8 [N, 3, H, W] (or [N, H, W, 3]) of integer latents: of `latents_at`, or whole numbers [N, *latent_shape]
+        that another model made, with float [N, P] parameters where the file's quantiser has them.
+
+        Raises ModelError for latents of other weights, OptionError for those of another shape, type, crf, size or quantiser.
+        """
+        if isinstance(latents, IntegerLatents):
+            if latents.model_sha256 != self.header.model["sha256"]:
+                raise ModelError(
+                    f"these latents are of the weights {latents.model!r} with sha256 {latents.model_sha256[:16]}, "
+                    f"and this file's are {self.header.model['name']!r} with {self.header.model['sha256'][:16]}"
+                )
+            theirs = latents.crf, latents.geometry, latents.quantiser
+            ours = self.header.extra.get("crf"), self.geometry, self.header.quantiser
+            if theirs != ours:
+                raise OptionError(f"latents for crf {ours[0]}, {ours[1]} and quantiser {ours[2]} were expected, not {theirs[0]}, {theirs[1]} and {theirs[2]}")
+            latents, parameters = latents.symbols, latents.parameters
+        shape, width = self.codec.latent_shape, self.codec.quantiser.parameter_count
+        if latents.is_floating_point() or latents.is_complex() or latents.shape[1:] != shape:
+            raise OptionError(f"latents of whole numbers [N, {', '.join(map(str, shape))}] were expected, not {latents.dtype} {list(latents.shape)}")
+        parameters = torch.zeros(len(latents), 0) if parameters is None else parameters
+        if parameters.shape != (len(latents), width):
+            raise OptionError(f"quantiser {self.codec.quantiser.name} needs parameters [{len(latents)}, {width}], not {list(parameters.shape)}")
+        return self._tensor(self.codec.synthesise(Latents(latents.cpu().int().numpy(), parameters.cpu().float().numpy())))
+
+    # Frames as arrays with exact timestamps
+
+    def frames_at(self, indices) -> FrameBatch:
+        """Frames by number, in any order, as numpy with exact timestamps; each group is decoded once, each frame made once."""
+        numbers = [self._number(index) for index in indices]
+        data = np.empty((len(numbers), self.geometry.height, self.geometry.width, 3), np.uint8)
+        places: dict[int, list[int]] = {}
+        for place, number in enumerate(numbers):
+            places.setdefault(number, []).append(place)
+        wanted = sorted(places)
+        for start in range(0, len(wanted), AT_ONCE):
+            run = wanted[start : start + AT_ONCE]
+            frames = self.codec.synthesise(self._latents_of(run)).transpose(0, 2, 3, 1)
+            for number, frame in zip(run, frames):
+                data[places[number]] = frame
         pts = tuple(self.container.pts_of(number) for number in numbers)
         return FrameBatch(data.transpose(0, 3, 1, 2), pts, self.time_base)
 
@@ -161,16 +290,16 @@ class Reader:
 
     def __getitem__(self, key) -> torch.Tensor:
         if isinstance(key, slice):
-            return self._tensor(self.frames_at(range(*key.indices(len(self)))))
+            return self._tensor(self.frames_at(range(*key.indices(len(self)))).data)
         try:
             number = operator.index(key)
         except TypeError:
             raise TypeError(f"frames are chosen by a whole number or a slice, not {type(key).__name__}") from None
-        return self._tensor(self.frames_at([number]))[0]
+        return self._tensor(self.frames_at([number]).data)[0]
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         for batch in self.batches():
-            yield from self._tensor(batch)
+            yield from self._tensor(batch.data)
 
     def get_frame_at(self, index: int) -> Frame:
         frames = self.get_frames_at([index])
@@ -181,7 +310,7 @@ class Reader:
         batch = self.frames_at(numbers)
         durations = [float(self.duration_ticks(number) * self.time_base) for number in numbers]
         times = [float(time) for time in batch.pts_seconds]
-        return Frames(self._tensor(batch), torch.tensor(times, dtype=torch.float64), torch.tensor(durations, dtype=torch.float64))
+        return Frames(self._tensor(batch.data), torch.tensor(times, dtype=torch.float64), torch.tensor(durations, dtype=torch.float64))
 
     def get_frames_in_range(self, start: int, stop: int, step: int = 1) -> Frames:
         return self.get_frames_at(range(start, stop, step))
@@ -198,8 +327,8 @@ class Reader:
             return self.container.pts_of(number + 1) - self.container.pts_of(number)
         return self.header.frame_duration
 
-    def _tensor(self, batch: FrameBatch) -> torch.Tensor:
-        data = torch.from_numpy(batch.data)
+    def _tensor(self, frames: np.ndarray) -> torch.Tensor:
+        data = torch.from_numpy(frames)
         data = data.permute(0, 2, 3, 1) if self._order == "NHWC" else data
         return data.contiguous().to(self._device)
 
@@ -283,6 +412,15 @@ class Reader:
 
     def __repr__(self) -> str:
         return f"Reader({len(self)} frames of {self.geometry}, model {self.header.model['name']})"
+
+
+def shares_position(source) -> bool:
+    """Whether it is an open file of the system's: those are shared by a process and its forks, position and all."""
+    try:
+        source.fileno()
+    except (AttributeError, io.UnsupportedOperation):
+        return False
+    return True
 
 
 def evenly(packets) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The rooms import one way: read from the imports themselves, so that drift is seen the day it happens."""
 
 import ast
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -23,11 +24,13 @@ ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
     "output": {"errors"},
+    "recency": set(),
     **MIDDLE,
     "checkpoints": GROUND | {"models", "entropy", "quantize"},
     "prediction": GROUND | {"models", "entropy"},
     "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction"},
-    "reader": GROUND | {"container", "codec", "checkpoints"},
+    "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
+    "frame_dataset": GROUND | {"reader", "codec", "recency"},
     "writer": GROUND | {"container", "codec", "checkpoints"},
     "encoding": GROUND | {"video", "writer", "checkpoints"},
     "decoding": GROUND | {"video", "reader"},
@@ -81,10 +84,22 @@ def test_only_the_command_line_prints():
         assert not names & {"print", "exit", "input"}, path
 
 
-def test_reading_needs_neither_ffmpeg_nor_a_display():
+def test_reading_needs_neither_ffmpeg_nor_a_display(tmp_path):
+    golden = PACKAGE.parent / "tests" / "golden"
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(gzip.decompress((golden / "prediction-v1.safetensors.gz").read_bytes()))
     # A None in sys.modules makes any import of that name fail.
-    code = "import sys; sys.modules['av'] = sys.modules['cv2'] = None; import lvc; lvc.open; lvc.Reader; lvc.Writer"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = """
+import sys
+sys.modules["av"] = sys.modules["cv2"] = None
+import lvc
+path, weights = sys.argv[1:]
+with lvc.open(path, model=weights) as reader:
+    assert reader[-1].shape == (3, reader.metadata.height, reader.metadata.width)
+    assert len(lvc.FrameDataset(path, model=weights)[0]["frames"]) == 1
+assert lvc.Writer
+"""
+    subprocess.run([sys.executable, "-c", code, str(golden / "prediction-v1.lvc"), str(weights)], check=True)
 
 
 def test_public_names_stay_what_they_are_when_their_modules_are_loaded():

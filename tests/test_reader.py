@@ -3,6 +3,8 @@
 import io
 import multiprocessing
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 import lvc
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codec import Codec
 from lvc.frames import FrameBatch, Geometry
 from lvc.models.config import build
 from lvc.prediction import prediction_tables
@@ -187,8 +190,6 @@ def test_frame_bytes_add_up(reader):
 
 def test_a_file_of_other_symbols_is_reported_not_shown(coded, tmp_path):
     """A digest that does not fit stands for wrong arithmetic: the bytes are whole, the symbols are not."""
-    from dataclasses import replace
-
     from lvc.container.reader import ContainerReader
     from lvc.container.writer import ContainerWriter
 
@@ -219,3 +220,142 @@ def test_writer_refuses_what_does_not_fit(coded, tmp_path):
         opened.write(FrameBatch(np.repeat(frames, 2, axis=0), (5, 5), MILLISECOND))
         opened.close()
     assert not (tmp_path / "new.lvc").exists()
+
+
+# What is kept between calls
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Counts of frames whose latents were decoded, one entry for each run of them."""
+    runs = []
+    code = Codec._code
+
+    def counted(self, coding, symbols, count, coder):
+        runs.append(count)
+        return code(self, coding, symbols, count, coder)
+
+    monkeypatch.setattr(Codec, "_code", counted)
+    return runs
+
+
+def test_a_call_decodes_each_group_once_and_no_further_than_needed(coded, decoded, everything):
+    with lvc.open(coded[0], model=coded[1]) as opened:
+        decoded.clear()
+        order = [20, 1, 9, 19, 3, 9]
+        assert same(opened.get_frames_at(order).data, everything[order])
+    assert sum(decoded) == 4 + 2 + 5
+
+
+def test_later_calls_go_on_from_where_the_group_was_left(coded, decoded, everything):
+    with lvc.open(coded[0], model=coded[1]) as opened:
+        decoded.clear()
+        for number in (2, 0, 5, 4, 7, 6):
+            assert same(opened[number], everything[number])
+    assert sum(decoded) == KEYINT
+
+
+def test_groups_stay_in_the_cache_up_to_its_limit(coded, decoded, everything):
+    def cost(cache_bytes):
+        with lvc.open(coded[0], model=coded[1], cache_bytes=cache_bytes) as opened:
+            decoded.clear()
+            for number in (7, 15, 22, 7, 15, 22, 15, 7):
+                assert same(opened[number], everything[number])
+        return sum(decoded)
+
+    with lvc.open(coded[0], model=coded[1]) as opened:
+        opened[7]
+        (group,) = opened._decoders
+    assert cost(1 << 30) == COUNT
+    assert cost(0) == 8 * KEYINT - 2 * (3 * KEYINT - COUNT)
+    assert cost(int(2.5 * group.nbytes)) == 2 * COUNT + KEYINT  # with two of three kept, only the second last is a hit
+
+
+def test_cache_bytes_is_a_number_of_bytes(coded):
+    for wrong in (-1, 1.5, True, "1M"):
+        with pytest.raises(lvc.OptionError, match="cache_bytes"):
+            lvc.open(coded[0], cache_bytes=wrong)
+
+
+def test_damage_is_told_every_time_and_leaves_other_groups_alone(coded, everything):
+    data = bytearray(coded[0].read_bytes())
+    with lvc.open(coded[0]) as opened:
+        entry = opened.container.index[1]
+    data[entry.offset + entry.byte_size // 2] ^= 1
+    with lvc.open(data, model=coded[1], cache_bytes=1 << 20) as opened:
+        for _ in range(2):
+            with pytest.raises(lvc.FormatError, match="frames 8-15"):
+                opened[9]
+            assert same(opened[7], everything[7])
+
+
+# Latents
+
+
+def test_integer_latents_make_the_frames(coded, reader, everything):
+    order = [17, 2, 2, -1]
+    latents = reader.latents_at(order)
+    assert latents.symbols.dtype == torch.int32 and latents.symbols.shape == (4, *reader.codec.latent_shape)
+    assert latents.parameters.shape == (4, reader.codec.quantiser.parameter_count) and latents.parameters.dtype == torch.float32
+    assert latents.pts_seconds.tolist() == [PTS[number] / 1000 for number in order]
+    assert (latents.geometry, latents.model, latents.crf) == (SMALL, "small", reader.metadata.crf)
+    assert same(reader.synthesise(latents), everything[order])
+    assert same(reader.synthesise(latents.symbols.long(), parameters=latents.parameters), everything[order])
+    copied = pickle.loads(pickle.dumps(latents))
+    with lvc.open(coded[0], model=coded[1], dimension_order="NHWC") as opened:
+        assert same(opened.synthesise(copied), everything[order].permute(0, 2, 3, 1))
+    assert len(reader.latents_at([])) == len(reader.synthesise(reader.latents_at([]))) == 0
+
+
+def test_latents_of_something_else_are_refused(reader):
+    latents = reader.latents_at([0, 1])
+    with pytest.raises(lvc.ModelError, match="other.*sha256"):
+        reader.synthesise(replace(latents, model="other", model_sha256="0" * 64))
+    for wrong in (replace(latents, crf=63), replace(latents, geometry=Geometry(8, 8))):
+        with pytest.raises(lvc.OptionError, match="crf"):
+            reader.synthesise(wrong)
+    for symbols in (latents.symbols.float(), latents.symbols[:, :1], latents.symbols[0]):
+        with pytest.raises(lvc.OptionError, match="whole numbers"):
+            reader.synthesise(symbols, parameters=latents.parameters)
+    with pytest.raises(lvc.OptionError, match="parameters"):
+        reader.synthesise(latents.symbols, parameters=torch.zeros(2, 7))
+
+
+# Other processes
+
+
+def read_error(reader, queue):
+    try:
+        reader.get_frame_played_at(1.0)
+    except lvc.InputError as error:
+        queue.put(str(error))
+
+
+def test_an_open_file_is_not_shared_with_a_fork_but_bytes_are(coded, everything):
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    with open(coded[0], "rb") as file, lvc.open(file, model=coded[1]) as opened:
+        worker = context.Process(target=read_error, args=(opened, queue))
+        worker.start()
+        assert "by its path" in queue.get(timeout=60)
+        worker.join()
+        assert same(opened[4], everything[4])
+    with lvc.open(io.BytesIO(coded[0].read_bytes()), model=coded[1]) as opened:
+        worker = context.Process(target=read_one, args=(opened, 4, queue))
+        worker.start()
+        assert same(torch.from_numpy(queue.get(timeout=60)), everything[4])
+        worker.join()
+
+
+def test_threads_may_share_a_reader(coded, everything):
+    with lvc.open(coded[0], model=coded[1]) as opened, ThreadPoolExecutor(4) as threads:
+        numbers = [number for _ in range(3) for number in range(COUNT)]
+        for number, frame in zip(numbers, threads.map(opened.__getitem__, numbers)):
+            assert same(frame, everything[number])
+
+
+def test_readers_that_share_codecs_load_weights_once(coded, everything):
+    codecs = {}
+    with lvc.open(coded[0], model=coded[1], codecs=codecs) as one, lvc.open(coded[0], model=coded[1], codecs=codecs) as other:
+        assert same(one[3], everything[3]) and same(other[3], everything[3])
+        assert one.codec is other.codec and len(codecs) == 1
