@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lvc.cli.main import main
+from lvc.codec import DEFAULT_CRF
 from lvc.container.reader import ContainerReader
 
 SAMPLING = ("--every", "2", "--size", "48x32")
@@ -65,7 +66,7 @@ def test_a_model_that_predicts(lvc, game, temporal_model, crf):
     rate = () if crf is None else ("--crf", crf)
     assert lvc("encode", "-i", game, "-o", "game.lvc", *model, *SAMPLING, "--keyint", 16, *rate, "-q").code == 0
     found = facts(lvc, "game.lvc")
-    assert (found["entropy"]["name"], found["keyframes"], found["crf"]) == ("prediction", [0, 16], crf or 24)
+    assert (found["entropy"]["name"], found["keyframes"], found["crf"]) == ("prediction", [0, 16], DEFAULT_CRF if crf is None else crf)
     assert lvc("verify", "--symbols", "game.lvc", *model, "-q").code == 0
     assert lvc("decode", "-i", "game.lvc", "-o", "all.npy", *model, "-q").code == 0
     assert lvc("decode", "game.lvc", "-o", "keys.npy", *model, "--keyframes-only", "-q").code == 0
