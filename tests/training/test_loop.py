@@ -7,8 +7,7 @@ import torch
 
 from lvc import checkpoints
 from lvc.errors import InputError, ModelError, OptionError, OutputError
-from lvc.frames import Geometry
-from lvc.training.loop import TrainingOptions, last_path, learning_rate_at, new_model, seeded
+from lvc.training.loop import TrainingOptions, last_path, learning_rate_at, seeded
 
 
 def curve(records):
