@@ -107,19 +107,23 @@ class Codec:
             symbols = symbols.clip(-SYMBOL_LIMIT, SYMBOL_LIMIT)
         return Latents(symbols, parameters)
 
-    @torch.inference_mode()
     def synthesise(self, latents: Latents) -> np.ndarray:
         """Frames uint8 [T, 3, H, W], in [T, H, W, 3] memory."""
-        height, width = self.geometry.height, self.geometry.width
-        frames = np.empty((len(latents), height, width, 3), np.uint8)
-        for start in range(0, len(latents), BATCH):
-            symbols = torch.from_numpy(latents.symbols[start : start + BATCH]).to(self.device)
-            parameters = torch.from_numpy(latents.parameters[start : start + BATCH]).to(self.device)
-            values = self.quantiser.dequantise(symbols, parameters)
-            pixels = self.model.synthesise(values, geometry=self.geometry, **self._rate(len(values)))
-            pixels = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
-            frames[start : start + BATCH] = pixels.permute(0, 2, 3, 1).cpu().numpy()
-        return frames.transpose(0, 3, 1, 2)
+        return self.pictures(latents).cpu().numpy().transpose(0, 3, 1, 2)
+
+    def pictures(self, latents: Latents) -> torch.Tensor:
+        """Frames uint8 [T, H, W, 3], on the codec's device."""
+        # Made outside of inference mode, whose tensors could not be written to by those who get them.
+        frames = torch.empty((len(latents), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self.device)
+        with torch.inference_mode():
+            for start in range(0, len(latents), BATCH):
+                symbols = torch.from_numpy(latents.symbols[start : start + BATCH]).to(self.device)
+                parameters = torch.from_numpy(latents.parameters[start : start + BATCH]).to(self.device)
+                values = self.quantiser.dequantise(symbols, parameters)
+                pixels = self.model.synthesise(values, geometry=self.geometry, **self._rate(len(values)))
+                pixels = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
+                frames[start : start + BATCH] = pixels.permute(0, 2, 3, 1)
+        return frames
 
     def _rate(self, count: int) -> dict:
         return {"crf": torch.full((count,), float(self.crf), device=self.device)} if self.many_rates else {}

@@ -134,7 +134,7 @@ class Reader:
         if self._process != os.getpid():
             if shares_position(self._source):
                 raise InputError("a Reader over an open file cannot be used after a fork, which shares the file's position; open it by its path")
-            if torch.device(self._device).type != "cpu":
+            if not str(self._device).startswith("cpu"):
                 self._codecs = {}  # what lies on a device is of no use in a forked process
             self._open()
         return self._container
@@ -209,7 +209,7 @@ class Reader:
         """The integer latents of frames by number, in any order, on the CPU; no pixels are made."""
         numbers = [self._number(index) for index in indices]
         latents = self._latents_of(numbers)
-        times = [float(self.container.pts_of(number) * self.time_base) for number in numbers]
+        times = [self.pts_seconds(number) for number in numbers]
         return IntegerLatents(
             symbols=torch.from_numpy(latents.symbols),
             parameters=torch.from_numpy(latents.parameters),
@@ -244,33 +244,41 @@ class Reader:
         parameters = torch.zeros(len(latents), 0) if parameters is None else parameters
         if parameters.shape != (len(latents), width):
             raise OptionError(f"quantiser {self.codec.quantiser.name} needs parameters [{len(latents)}, {width}], not {list(parameters.shape)}")
-        return self._tensor(self.codec.synthesise(Latents(latents.cpu().int().numpy(), parameters.cpu().float().numpy())))
+        return self._ordered(self.codec.pictures(Latents(latents.cpu().int().numpy(), parameters.cpu().float().numpy())))
 
     # Frames as arrays with exact timestamps
 
     def frames_at(self, indices) -> FrameBatch:
         """Frames by number, in any order, as numpy with exact timestamps; each group is decoded once, each frame made once."""
         numbers = [self._number(index) for index in indices]
-        data = np.empty((len(numbers), self.geometry.height, self.geometry.width, 3), np.uint8)
+        data = self._pictures(numbers).cpu().numpy()
+        pts = tuple(self.container.pts_of(number) for number in numbers)
+        return FrameBatch(data.transpose(0, 3, 1, 2), pts, self.time_base)
+
+    def _pictures(self, numbers: list[int]) -> torch.Tensor:
+        """Frames by number as uint8 [N, H, W, 3] on the device."""
+        data = torch.empty((len(numbers), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self.codec.device)
         places: dict[int, list[int]] = {}
         for place, number in enumerate(numbers):
             places.setdefault(number, []).append(place)
         wanted = sorted(places)
         for start in range(0, len(wanted), AT_ONCE):
             run = wanted[start : start + AT_ONCE]
-            frames = self.codec.synthesise(self._latents_of(run)).transpose(0, 2, 3, 1)
-            for number, frame in zip(run, frames):
+            for number, frame in zip(run, self.codec.pictures(self._latents_of(run))):
                 data[places[number]] = frame
-        pts = tuple(self.container.pts_of(number) for number in numbers)
-        return FrameBatch(data.transpose(0, 3, 1, 2), pts, self.time_base)
+        return data
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[FrameBatch]:
         """Frames start to stop-1 in order, at most a group at a time."""
-        stop = len(self) if stop is None else stop
+        for run in self._runs(start, len(self) if stop is None else stop):
+            yield self.frames_at(run)
+
+    def _runs(self, start: int, stop: int) -> Iterator[range]:
+        """Frames start to stop-1 by group; raises FormatError where a group is lost."""
         while start < stop:
             group = self.container.group_of_frame(start)
             end = min(stop, self.container.first_frame_of_group(group) + self.container.frames_in_group(group))
-            yield self.frames_at(range(start, end))
+            yield range(start, end)
             start = end
 
     def frames(self, start: int, stop: int) -> FrameBatch:
@@ -290,16 +298,16 @@ class Reader:
 
     def __getitem__(self, key) -> torch.Tensor:
         if isinstance(key, slice):
-            return self._tensor(self.frames_at(range(*key.indices(len(self)))).data)
+            return self._ordered(self._pictures(list(range(*key.indices(len(self))))))
         try:
             number = operator.index(key)
         except TypeError:
             raise TypeError(f"frames are chosen by a whole number or a slice, not {type(key).__name__}") from None
-        return self._tensor(self.frames_at([number]).data)[0]
+        return self._ordered(self._pictures([self._number(number)]))[0]
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        for batch in self.batches():
-            yield from self._tensor(batch.data)
+        for run in self._runs(0, len(self)):
+            yield from self._ordered(self._pictures(list(run)))
 
     def get_frame_at(self, index: int) -> Frame:
         frames = self.get_frames_at([index])
@@ -307,10 +315,9 @@ class Reader:
 
     def get_frames_at(self, indices) -> Frames:
         numbers = [self._number(index) for index in indices]
-        batch = self.frames_at(numbers)
         durations = [float(self.duration_ticks(number) * self.time_base) for number in numbers]
-        times = [float(time) for time in batch.pts_seconds]
-        return Frames(self._tensor(batch.data), torch.tensor(times, dtype=torch.float64), torch.tensor(durations, dtype=torch.float64))
+        times = [self.pts_seconds(number) for number in numbers]
+        return Frames(self._ordered(self._pictures(numbers)), torch.tensor(times, dtype=torch.float64), torch.tensor(durations, dtype=torch.float64))
 
     def get_frames_in_range(self, start: int, stop: int, step: int = 1) -> Frames:
         return self.get_frames_at(range(start, stop, step))
@@ -322,15 +329,18 @@ class Reader:
         return self.get_frames_at([self.container.frame_at_seconds(second) for second in seconds])
 
     def duration_ticks(self, number: int) -> int:
-        """How long a frame stays on screen: until the next one, and the last one for the nominal duration."""
-        if number + 1 < len(self):
-            return self.container.pts_of(number + 1) - self.container.pts_of(number)
+        """How long a frame stays on screen: until the next one; the last one, and one before lost frames, for the nominal duration."""
+        container, index = self.container, self.container.index
+        group = container.group_of_frame(number)
+        pts, inside = container.group(group).pts, number - container.first_frame_of_group(group)
+        if inside + 1 < len(pts):
+            return pts[inside + 1] - pts[inside]
+        if group + 1 < len(index) and index.first_frames[group + 1] == number + 1:
+            return int(index.first_pts[group + 1]) - pts[inside]
         return self.header.frame_duration
 
-    def _tensor(self, frames: np.ndarray) -> torch.Tensor:
-        data = torch.from_numpy(frames)
-        data = data.permute(0, 2, 3, 1) if self._order == "NHWC" else data
-        return data.contiguous().to(self._device)
+    def _ordered(self, pictures: torch.Tensor) -> torch.Tensor:
+        return pictures if self._order == "NHWC" else pictures.permute(0, 3, 1, 2).contiguous()
 
     # What is known without decoding
 
