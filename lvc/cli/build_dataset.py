@@ -5,13 +5,12 @@ import os
 import sys
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, printable, progress, rate_of, say
+from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, printable, progress, sampling_of, say
 from lvc.dataset.build import DatasetDone, Progress, VideoDone, VideoFailed, build_dataset, find_videos
 from lvc.dataset.manifest import FILE_NAME, SPLITS, Manifest
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
 from lvc.errors import OptionError
-from lvc.frames import Geometry
-from lvc.video.sample import DEFAULT_GEOMETRY, Sampling
+from lvc.video.sample import DEFAULT_GEOMETRY
 
 SUMMARY = "sample frames of recordings into a data set to train on"
 
@@ -60,12 +59,6 @@ def run(options: argparse.Namespace) -> int:
                     bar.close()
                     say(f"{options.output}: {counted(manifest)}", quiet=options.quiet)
     return PARTLY_DONE if failures else 0
-
-
-def sampling_of(options: argparse.Namespace) -> Sampling:
-    every = options.every if options.every is not None or options.fps is not None else 10
-    fps = rate_of(options.fps) if options.fps is not None else None
-    return Sampling(every=every, fps=fps, geometry=Geometry.parse(options.size))
 
 
 def split_of(options: argparse.Namespace) -> RatioSplit | NamedSplit | RecipeSplit:
