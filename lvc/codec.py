@@ -20,13 +20,16 @@ from lvc.entropy.coder import SymbolReader, SymbolWriter
 from lvc.entropy.tables import Tables
 from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.models.temporal import CRF_LEVELS, Temporal, held
+from lvc.models.temporal import CRF_LEVELS, Temporal, held_group, steadied
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
+from lvc.rate_distortion import choose
 
 PREDICTION = "prediction"  # the entropy model that a temporal model brings along
 DEFAULT_CRF = 32
+EFFORTS = range(2)
+DEFAULT_EFFORT = 1
 BATCH = 16  # frames that pass through the networks at once: bounds the memory
 NARROW = (np.int8, np.int16, np.int32)  # whole groups are kept in the first that fits
 SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hold them
@@ -47,7 +50,7 @@ class Codec:
     """A model, a quantiser and an entropy model at one frame geometry.
 
     quantiser and entropy: specs (JSON objects with a name), by default those the weights were trained with.
-    crf: 0 (best) to 63 for models of many rates, else None. Raises OptionError for what cannot go together.
+    crf: 0 (best) to 63 for models of many rates, else None. effort: 0 or 1, how hard their encoder looks for cheap symbols. Raises OptionError for what cannot go together.
     """
 
     def __init__(
@@ -58,12 +61,16 @@ class Codec:
         quantiser: dict | None = None,
         entropy: dict | None = None,
         crf: int | None = None,
+        effort: int = DEFAULT_EFFORT,
         device: str | torch.device = "cpu",
     ):
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
         self.model = checkpoint.model.to(self.device).eval().for_coding()
         self.many_rates = isinstance(self.model, Temporal)
         self.crf = self._checked_crf(crf)
+        if effort not in EFFORTS:
+            raise OptionError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort!r}")
+        self.effort = effort
         self.quantiser = build_quantiser(**(quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
         self.quantiser_spec = self.quantiser.spec()
         self.entropy_spec = entropy or default_entropy(checkpoint, self.quantiser_spec)
@@ -95,17 +102,35 @@ class Codec:
     @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
         """Quantised latents of frames uint8 [T, 3, H, W], with prediction those of one group: a latent keeps near to the one before."""
+        scenery = self._scenery(frames) if self.predicts else None
         parts = []
         for start in range(0, len(frames), BATCH):
-            batch = torch.from_numpy(np.ascontiguousarray(frames[start : start + BATCH])).to(self.device)
-            batch = (batch.float() / 255).contiguous(memory_format=torch.channels_last)
-            parts.append(self.model.analyse(batch, **self._rate(len(batch))))
+            batch = self._input(frames[start : start + BATCH])
+            more = {} if scenery is None else {"scenery": scenery[start : start + BATCH]}
+            parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
         latents = torch.cat(parts)
-        quantised = self.quantiser.quantise(held(latents, len(latents)) if self.predicts else latents)
-        symbols, parameters = quantised.symbols.cpu().numpy(), quantised.parameters.cpu().numpy()
         if self.predicts:
-            symbols = symbols.clip(-SYMBOL_LIMIT, SYMBOL_LIMIT)
-        return Latents(symbols, parameters)
+            return Latents(self._chosen(latents), np.zeros((len(latents), 0), np.float32))
+        quantised = self.quantiser.quantise(latents)
+        return Latents(quantised.symbols.cpu().numpy(), quantised.parameters.cpu().numpy())
+
+    def _chosen(self, latents: torch.Tensor) -> np.ndarray:
+        """Symbols of one group's latents, by effort: held near those before, or weighed against their bits one by one."""
+        if self.effort == 0:
+            symbols = held_group(latents).cpu().numpy()
+        else:
+            symbols = choose(self._coding(), latents.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).cpu().numpy(), self.model.symbol_weights(self.crf).cpu().numpy())
+        return np.clip(symbols, -SYMBOL_LIMIT, SYMBOL_LIMIT).astype(np.int32)
+
+    def _input(self, frames: np.ndarray) -> torch.Tensor:
+        batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
+        return (batch.float() / 255).contiguous(memory_format=torch.channels_last)
+
+    def _scenery(self, frames: np.ndarray) -> torch.Tensor | None:
+        if not self.model.config.placed:
+            return None
+        parts = [self.model.scenery(self._input(frames[start : start + BATCH])) for start in range(0, len(frames), BATCH)]
+        return steadied(torch.cat(parts))
 
     def synthesise(self, latents: Latents) -> np.ndarray:
         """Frames uint8 [T, 3, H, W], in [T, H, W, 3] memory."""

@@ -20,7 +20,7 @@ OPTIONS = {
     "fc-multilayer": {"code": 8, "hidden": (12, 10)},
     "conv4": {},
     "vae": {},
-    "temporal": {"features": 16, "detail": 8, "trunk": 16, "context": 8, "maps": True},
+    "temporal": {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4},
 }
 
 

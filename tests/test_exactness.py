@@ -19,8 +19,8 @@ from lvc.codec import Codec, Latents, symbols_digest
 from lvc.errors import ModelError
 from lvc.frames import Geometry
 from lvc.models.coding import CodingPrior
-from lvc.models.temporal import ACTIVATION_LIMIT, LATENT_LIMIT, PREDICTED
-from lvc.prediction import prediction_tables
+from lvc.models.temporal import ACTIVATION_LIMIT, HISTORY, LATENT_LIMIT, MODE_PHASES, MODE_UNIT, MODES, PREDICTED, References
+from lvc.prediction import Chain, prediction_tables
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -28,8 +28,8 @@ from make_prediction import NAME, random_model, random_symbols
 
 MODELS = {
     # name: geometry, frames, sizes of the networks
-    "small": (Geometry(72, 40), 7, {"channels": 6, "groups": (2, 1, 3), "features": 4, "detail": 2, "trunk": 24, "context": 12, "maps": True}),
-    "real": (Geometry(200, 160), 3, {"features": 16, "detail": 8, "maps": True}),
+    "small": (Geometry(72, 40), 7, {"channels": 6, "groups": (2, 1, 3), "phases": (1, 4, 2), "features": 4, "detail": 2, "trunk": 24, "context": 12, "placed": 2}),
+    "real": (Geometry(200, 160), 3, {"channels": 24, "groups": (8, 8, 8), "phases": (1, 4, 2), "features": 16, "detail": 8, "placed": 8}),
 }
 MACHINES = [
     {"THREADS": "1"},
@@ -108,28 +108,43 @@ def test_a_gpu_gives_the_same_bytes_and_symbols(folder, expected, name, tf32):
 @pytest.mark.parametrize("rows, columns", [(20, 25), (5, 4), (1, 3), (1, 1)])
 @pytest.mark.parametrize("eight_bits", [None, False])
 def test_the_prior_laid_out_for_coding_says_what_the_layers_say(rows, columns, eight_bits):
-    prior = random_model(seed=4, geometry=Geometry(200, 160), channels=6, groups=(2, 1, 3), trunk=24, context=12, maps=True).prior
+    prior = random_model(seed=4, geometry=Geometry(200, 160), channels=6, groups=(2, 1, 3), phases=(1, 4, 2), trunk=24, context=12, placed=2).prior
     prior.prepare()
     quick = CodingPrior(prior, activation_limit=ACTIVATION_LIMIT, latent_limit=LATENT_LIMIT, eight_bits=eight_bits)
     generator = torch.Generator().manual_seed(7)
-    near, far, now = torch.randint(-LATENT_LIMIT, LATENT_LIMIT + 1, (3, 2, 6, rows, columns), generator=generator).float()
+    *recent, settled, now = torch.randint(-LATENT_LIMIT, LATENT_LIMIT + 1, (HISTORY + 2, 2, 6, rows, columns), generator=generator).float()
+    near = recent[0]
     relation = torch.full((2,), PREDICTED)
-    features = prior.trunk(near, far, relation, torch.full((2,), 30))
+    features = prior.trunk(References(tuple(recent), settled), relation, torch.full((2,), 30))
     assert 10 < len(features.unique()), "saturated everywhere, the trunk would show nothing"
-    last = lambda x: x.permute(0, 2, 3, 1).to(torch.int8).numpy()
-    start = quick.start(last(near), last(far), relation.numpy(), 30)
-    places = quick.places(rows, columns)
-    for index in range(prior.passes):
-        first, stop = prior.span(index)
-        mask = prior.known_mask(index, rows, columns, "cpu").bool()
-        known = torch.where(mask, now, near)
-        said = prior.head(index, features, known, near)
-        difference = torch.nn.functional.pad(known - near, (1, 1, 1, 1)).permute(0, 2, 3, 1).flatten(1, 2)
-        found = torch.from_numpy(quick.say(index, start, difference.contiguous(), places))
-        at = torch.from_numpy(places.flat[index % 2])
-        mean = said.mean - near[:, first:stop] * 16
-        for one, other in zip(found, (said.copy, mean, said.scale)):
-            assert torch.equal(one, other.flatten(2)[:, :, at].to(torch.int32))
+    last = lambda x: x.permute(0, 2, 3, 1).to(torch.int32).numpy()
+    found = quick.features(last(torch.cat((*recent, settled), dim=1)).astype(np.int8), relation.numpy(), 30)
+    assert np.array_equal(found, last(features).reshape(found.shape))
+
+    modes = torch.nn.functional.one_hot(torch.randint(0, MODES, (2, rows, columns), generator=generator), MODES).permute(0, 3, 1, 2) * float(MODE_UNIT)
+    around = lambda x: torch.nn.functional.unfold(x, 3, padding=1).view(2, -1, 9, rows * columns).permute(0, 3, 2, 1).flatten(2).flatten(0, 1).numpy()
+    rows_of_all = found.reshape(-1, found.shape[2])
+    for phase in range(MODE_PHASES):
+        said = torch.stack(prior.mode_head(phase, features, modes), dim=-1)
+        assert np.array_equal(quick.say_modes(phase, rows_of_all, around(modes)), said.reshape(-1, 2).numpy())
+    for index, step in enumerate(prior.schedule):
+        known = torch.where(prior.known_mask(index, rows, columns), now, near)
+        said = prior.head(index, features, known, near, modes)
+        found = quick.say(index, rows_of_all, around(torch.cat((known, known - near, modes), dim=1)))
+        mean = said.mean - near[:, step.start : step.stop] * 16
+        for one, other in zip(found.transpose(1, 0, 2), (said.copy, mean, said.scale)):
+            assert np.array_equal(one, other.permute(0, 2, 3, 1).reshape(one.shape).numpy())
+
+
+def test_the_symbols_of_these_tests_come_in_every_mode():
+    symbols = random_symbols(7, (6, 5, 9), seed=2).reshape(7, 6, -1).transpose(0, 2, 1)
+    chain, seen = None, set()
+    for frame in symbols:
+        if chain is not None:
+            same, back = (frame == chain.near).all(axis=1), (frame == chain.settled).all(axis=1)
+            seen |= set(np.where(same, "same", np.where(back, "back", "new")))
+        chain = Chain.after(chain, frame)
+    assert seen == {"same", "back", "new"}
 
 
 def test_a_prior_whose_sums_could_leave_the_exact_range_is_refused_on_load(folder, tmp_path):

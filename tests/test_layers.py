@@ -19,7 +19,7 @@ MIDDLE = {
     "container": GROUND,
     "models": GROUND,
 }
-WALK = {"checkpoints", "codec", "prediction", "reader", "writer", "encoding", "decoding"}
+WALK = {"checkpoints", "codec", "prediction", "rate_distortion", "reader", "writer", "encoding", "decoding"}
 ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
@@ -28,7 +28,8 @@ ALLOWED = {
     **MIDDLE,
     "checkpoints": GROUND | {"models", "entropy", "quantize"},
     "prediction": GROUND | {"models", "entropy"},
-    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction"},
+    "rate_distortion": GROUND | {"models", "prediction"},
+    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "rate_distortion"},
     "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
     "frame_dataset": GROUND | {"reader", "codec", "recency"},
     "writer": GROUND | {"container", "codec", "checkpoints"},

@@ -44,7 +44,7 @@ ROWS = (
     Row("conv4", ("--recipe", "conv4")),
     Row("conv5", ("--recipe", "conv5")),
     Row("conv4-round", ("--recipe", "pacman-conv4"), ("round",)),
-    Row("vae", ("--recipe", "vae"), ("none", "scale", "kmeans")),
+    Row("vae", ("--recipe", "vae")),
     Row("fc-vanilla-1000", ("--recipe", "fc-vanilla", "--option", "code=1000")),
     Row("fc-vanilla-500", ("--recipe", "fc-vanilla", "--option", "code=500")),
     Row("fc-multilayer-1000", ("--recipe", "fc-multilayer", "--option", "code=1000")),

@@ -6,7 +6,9 @@ that any order of summation gives the same bits (Balle et al., "Integer networks
 models", ICLR 2019; time in the prior as in Mentzer et al., "VCT", NeurIPS 2022).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +25,8 @@ ACTIVATION_SCALE = 16  # an activation of 1.0 is the integer 16
 ACTIVATION_LIMIT = 255
 LATENT_LIMIT = 127  # what the prior sees of a latent; the latent itself may be larger
 HOLD = 0.7  # of a symbol
+BEST_WEIGHT, LEAST_WEIGHT = 1500.0, 8.0  # bits a frame that one unit of squared error (of 255 levels) is worth, at crf 0 and 63
+SAME_LIMIT, BACK_LIMIT = 1.6, 1.2  # squared symbols of added error that saving a position's bits is worth
 EXACT_LIMIT = 2**24  # whole numbers up to here are exact in float32
 
 # What the prior says of each latent, and the tables that stand for it.
@@ -30,33 +34,46 @@ COPY_LEVELS, COPY_STEP = 64, 1 / 3  # log-odds of "the same as in the reference"
 SCALE_LEVELS, SCALE_STEP, SCALE_LOWEST = 36, 1 / 4, -3.0  # log2 of the logistic's scale
 MEAN_FRACTIONS = 4  # the mean is known to a quarter of a symbol
 
-# How a frame relates to the frames it is predicted from.
-KEY, AFTER_KEY, PREDICTED = 0, 1, 2
-RELATIONS = 3
+# How a frame relates to the frames before it.
+KEY, PREDICTED = 0, 1
+RELATIONS = 2
+HISTORY = 4  # frames before that the prior sees: sprites that take turns in being drawn come back
+MODE_PHASES = 2
+DILATIONS = 1, 2, 2
+STEADY_REACH = 5  # frames on either side that decide what the scenery is
+MODES, MODE_UNIT = 3, 16  # planes of the same, back, new: MODE_UNIT or 0
+BLOCK = 3 * STRIDE * STRIDE  # pixels' components at one position
 
 
 @dataclass(frozen=True)
 class TemporalConfig:
     """width, height: what it was trained on; others are taken too. channels: latents at each position. groups: how many of
-    them each pair of passes codes. features, detail: width of the networks at strides 8 and 4. trunk, context: width of
-    the prior's. maps: learned position maps, for one game with a fixed layout. exact: the prior in integers, as shipped.
+    them are coded together, and phases: in how many passes over the positions, 1, 2 or 4 (see `phase_of`). features, detail: width of the networks at strides 8 and 4. trunk, context: width of
+    the prior's. placed: channels whose transform is learned for each position by itself, for one game with a fixed layout;
+    with them come position maps in the prior. exact: the prior in integers, as shipped.
     """
 
     width: int = 200
     height: int = 160
-    channels: int = 16
-    groups: tuple[int, ...] = (4, 4, 8)
+    channels: int = 48
+    groups: tuple[int, ...] = (4, 12, 32)
+    phases: tuple[int, ...] = (4, 2, 1)
     features: int = 128
     detail: int = 48
     trunk: int = 96
     context: int = 64
-    maps: bool = False
+    placed: int = 0
     exact: bool = False
 
     def __post_init__(self):
-        object.__setattr__(self, "groups", tuple(self.groups))  # JSON gives a list
+        object.__setattr__(self, "groups", tuple(self.groups))  # JSON gives lists
+        object.__setattr__(self, "phases", tuple(self.phases))
+        if len(self.phases) != len(self.groups) or not set(self.phases) <= {1, 2, 4}:
+            raise OptionError(f"phases {self.phases} must say 1, 2 or 4 for each of {len(self.groups)} groups")
         if sum(self.groups) != self.channels or min(self.groups) < 1:
             raise OptionError(f"groups {self.groups} must add up to the {self.channels} channels")
+        if not 0 <= self.placed < self.channels:
+            raise OptionError(f"placed must be from 0 to {self.channels - 1}, not {self.placed!r}")
 
     @property
     def map_size(self) -> tuple[int, int]:
@@ -82,9 +99,9 @@ class IntegerConv(nn.Module):
     Takes integers held in floats, `input_scale` to the unit; gives integers, ACTIVATION_SCALE to the unit, not clamped.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0):
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0, dilation: int = 1):
         super().__init__()
-        self.padding, self.input_scale, self.input_limit = kernel // 2, input_scale, input_limit
+        self.dilation, self.input_scale, self.input_limit = dilation, input_scale, input_limit
         bound = gain * (3.0 / (inputs * kernel * kernel)) ** 0.5
         self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -105,11 +122,11 @@ class IntegerConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias, factor = self.integers()
-        return floor_through(F.conv2d(x, weight, bias, padding=self.padding) * factor[:, None, None] + 0.5)
+        return floor_through(F.conv2d(x, weight, bias, padding=self.dilation * (weight.shape[2] // 2), dilation=self.dilation) * factor[:, None, None] + 0.5)
 
     def exact(self) -> "ExactConv":
         """The same layer with its integers alone, for coding."""
-        layer = ExactConv(self.weight.shape[1], self.weight.shape[0], self.weight.shape[2], input_scale=self.input_scale, input_limit=self.input_limit)
+        layer = ExactConv(self.weight.shape[1], self.weight.shape[0], self.weight.shape[2], input_limit=self.input_limit, dilation=self.dilation)
         weight, bias, factor = (part.detach() for part in self.integers())
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
@@ -120,9 +137,9 @@ class IntegerConv(nn.Module):
 class ExactConv(nn.Module):
     """An `IntegerConv` for coding: weights int8, biases int32, shifts int8 (the sum is divided by 2**shift, and floored)."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0):
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0, dilation: int = 1):
         super().__init__()
-        self.padding, self.input_limit = kernel // 2, input_limit
+        self.dilation, self.input_limit = dilation, input_limit
         self.register_buffer("weight", torch.zeros(outputs, inputs, kernel, kernel, dtype=torch.int8))
         self.register_buffer("bias", torch.zeros(outputs, dtype=torch.int32))
         self.register_buffer("shift", torch.zeros(outputs, dtype=torch.int8))
@@ -141,7 +158,7 @@ class ExactConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias, factor = self.ready
-        return torch.floor(F.conv2d(x, weight, bias, padding=self.padding).mul_(factor).add_(0.5))
+        return torch.floor(F.conv2d(x, weight, bias, padding=self.dilation * (weight.shape[2] // 2), dilation=self.dilation).mul_(factor).add_(0.5))
 
 
 def clipped(x: Tensor) -> Tensor:
@@ -159,11 +176,10 @@ class PriorOutput:
 
     def bits(self, latents: Tensor, reference: Tensor) -> Tensor:
         """Bits of each latent [T, C, h, w]: differentiable in the prior's parameters, for whole-number latents."""
-        odds = (self.copy.float() / ACTIVATION_SCALE).clamp(-(COPY_LEVELS / 2) * COPY_STEP, (COPY_LEVELS / 2 - 1) * COPY_STEP)
         same = latents == reference
         likelihood = logistic_mass(latents, self.mean.float() / ACTIVATION_SCALE, self.log2_scale())
-        flag = torch.where(same, F.softplus(-odds), F.softplus(odds))
-        return (flag - torch.where(same, torch.zeros_like(odds), torch.log(likelihood))) / 0.6931471805599453
+        other = torch.where(same, torch.zeros_like(likelihood), -torch.log2(likelihood))
+        return flag_bits(self.copy, same.float()) + other
 
     def log2_scale(self) -> Tensor:
         highest = SCALE_LOWEST + (SCALE_LEVELS - 1) * SCALE_STEP
@@ -186,10 +202,51 @@ def logistic_mass(latents: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:
     return mass.clamp_min(2.0**-20)
 
 
-class IntegerPrior(nn.Module):
-    """Predicts a frame's latents from two earlier frames' latents and from the part of it that is known already.
+class Pass(NamedTuple):
+    """One pass over latents: channels start … stop-1, in phase `phase` of `phases`."""
 
-    A frame is coded in passes: for each group of channels the even positions of a checkerboard, then the odd ones.
+    start: int
+    stop: int
+    phase: int
+    phases: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+class References(NamedTuple):
+    """What a frame is predicted from, each [T, C, h, w]: the frames before it, the latest first, and at each position the
+    last latents that stood still for a frame.
+    """
+
+    recent: tuple[Tensor, ...]
+    settled: Tensor
+
+    @property
+    def near(self) -> Tensor:
+        return self.recent[0]
+
+    def after(self, latents: Tensor) -> "References":
+        """The references of the frame that follows `latents`."""
+        still = (latents == self.near).all(dim=1, keepdim=True)
+        return References((latents, *self.recent[:-1]), torch.where(still, latents, self.settled))
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "References":
+        return References(tuple(change(part) for part in self.recent), change(self.settled))
+
+
+def settle(latents: Tensor) -> References:
+    """The references of the frame after a keyframe."""
+    return References((latents,) * HISTORY, latents)
+
+
+class IntegerPrior(nn.Module):
+    """Predicts a frame's latents from earlier ones, and from the part of it that is known already.
+
+    First the modes of all positions: the same as the frame before, back to what last stood still, or new. Then the latents
+    of new positions, group by group of channels, each in phases: some positions first, then others that see them. A keyframe
+    is all new.
     """
 
     def __init__(self, config: TemporalConfig):
@@ -199,25 +256,35 @@ class IntegerPrior(nn.Module):
         self.channels = channels
         conv = ExactConv if config.exact else IntegerConv
         latents = {"input_scale": 1, "input_limit": 2 * LATENT_LIMIT, "gain": 0.5}
-        passes = 2 * len(config.groups)
-        self.first = conv(3 * channels, trunk, 5, **latents)
-        self.blocks = nn.ModuleList(conv(trunk, trunk, 3, gain=0.7) for _ in range(3))
-        self.known = nn.ModuleList(conv(2 * channels, context, 3, **latents) for _ in range(passes))
+        # Which channels each pass codes, in which phase of how many.
+        starts = [sum(config.groups[:group]) for group in range(len(config.groups))]
+        self.schedule = [
+            Pass(start, start + size, phase, phases) for start, size, phases in zip(starts, config.groups, config.phases) for phase in range(phases)
+        ]
+        passes = len(self.schedule)
+        self.first = conv((HISTORY + 1) * channels, trunk, 3, **latents | {"input_limit": LATENT_LIMIT})
+        self.blocks = nn.ModuleList(conv(trunk, trunk, 3, gain=0.7, dilation=dilation) for dilation in DILATIONS)
+        self.mode_known = conv(MODES, context, 3)
+        self.mode_around = nn.ModuleList(conv(trunk, context, 1) for _ in range(MODE_PHASES))
+        self.mode_last = nn.ModuleList(conv(context, 2, 1, gain=0.5) for _ in range(MODE_PHASES))
+        self.known = nn.ModuleList(conv(2 * channels + MODES, context, 3, **latents) for _ in range(passes))
         self.around = nn.ModuleList(conv(trunk, context, 1) for _ in range(passes))
         self.middle = nn.ModuleList(conv(context, context, 1) for _ in range(passes))
-        self.last = nn.ModuleList(conv(context, 3 * config.groups[p // 2], 1, gain=0.5) for p in range(passes))
+        self.last = nn.ModuleList(conv(context, 3 * step.size, 1, gain=0.5) for step in self.schedule)
         if config.exact:
             # Interpolated and rounded once, where the model was trained.
             self.register_buffer("offsets", torch.zeros(RELATIONS, CRF_LEVELS, trunk, dtype=torch.int32))
-            self.register_buffer("position", torch.zeros(trunk, *config.map_size, dtype=torch.int16) if config.maps else None)
+            self.register_buffer("position", torch.zeros(trunk, *config.map_size, dtype=torch.int16) if config.placed else None)
             self.coding: CodingPrior | None = None
             return
         self.relation = nn.Parameter(torch.zeros(RELATIONS, trunk))
         self.quality = nn.Parameter(torch.zeros(CRF_KNOTS, trunk))
-        self.position = nn.Parameter(torch.zeros(trunk, *config.map_size)) if config.maps else None
+        self.position = nn.Parameter(torch.zeros(trunk, *config.map_size)) if config.placed else None
         with torch.no_grad():
-            for index, head in enumerate(self.last):
-                head.bias[: config.groups[index // 2]] = 1.0  # at first a copy is likely, and the scale one symbol
+            for head in self.mode_last:
+                head.bias[0] = 2.0  # at first most positions are likely to stay
+            for step, head in zip(self.schedule, self.last):
+                head.bias[2 * step.size :] = 1.0  # and the scale is two symbols
 
     def exact(self, config: TemporalConfig) -> "IntegerPrior":
         """This prior in integers alone, for coding; `config` is its own, with exact set."""
@@ -248,76 +315,121 @@ class IntegerPrior(nn.Module):
 
     @property
     def passes(self) -> int:
-        return 2 * len(self.groups)
+        return len(self.schedule)
 
-    def span(self, index: int) -> tuple[int, int]:
-        """First and last+1 channel that pass `index` codes."""
-        start = sum(self.groups[: index // 2])
-        return start, start + self.groups[index // 2]
+    def trunk(self, references: References, relation: Tensor, crf: Tensor, corners: Tensor | None = None) -> Tensor:
+        """Features [T, trunk, h, w] of the references, for relations [T] and qualities [T] (0..63).
 
-    def trunk(self, near: Tensor, far: Tensor, relation: Tensor, crf: Tensor) -> Tensor:
-        """Features [T, trunk, h, w] of the reference latents [T, C, h, w], for relations [T] and qualities [T] (0..63)."""
-        near, far = near.clamp(-LATENT_LIMIT, LATENT_LIMIT), far.clamp(-LATENT_LIMIT, LATENT_LIMIT)
-        features = self.first(torch.cat((near, far, near - far), dim=1)) + self.offset(relation, crf)[:, :, None, None]
+        corners: first row and column [T, 2] of each window into the position maps; none for whole frames.
+        """
+        seen = torch.cat((*references.recent, references.settled), dim=1).clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        features = self.first(seen) + self.offset(relation, crf)[:, :, None, None]
         if self.position is not None:
-            features = features + self.position_map(near.shape[2:])
+            features = features + window(self.whole_position(), features.shape[2:], corners)
         features = clipped(features)
         for block in self.blocks:
             features = clipped(features + block(features))
         return features
 
-    def position_map(self, size: torch.Size) -> Tensor:
-        exact = isinstance(self.first, ExactConv)
-        integers = self.position.float() if exact else round_through(self.position * ACTIVATION_SCALE)
-        if integers.shape[1:] != size:
-            # Another size than trained for: the nearest entries, exactly the same choice on every machine.
-            rows = torch.arange(size[0], device=integers.device) * integers.shape[1] // size[0]
-            columns = torch.arange(size[1], device=integers.device) * integers.shape[2] // size[1]
-            integers = integers[:, rows][:, :, columns]
-        return integers
+    def whole_position(self) -> Tensor:
+        return self.position.float() if isinstance(self.first, ExactConv) else round_through(self.position * ACTIVATION_SCALE)
 
-    def head(self, index: int, features: Tensor, known: Tensor, near: Tensor) -> PriorOutput:
-        """What pass `index` says of its channels at all positions; `known` holds latents so far, and `near` where unknown."""
+    def position_map(self, rows: int, columns: int) -> Tensor | None:
+        """What the position maps add for frames of this size: [rows * columns, trunk], or none."""
+        if self.position is None:
+            return None
+        return window(self.whole_position(), torch.Size((rows, columns)), None)[0].flatten(1).t().contiguous()
+
+    def mode_head(self, phase: int, features: Tensor, modes: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-odds [T, h, w] that positions are the same, and else that they are back; modes: planes known so far."""
+        x = self.mode_around[phase](features)
+        if phase:
+            x = x + self.mode_known(modes)
+        same, back = self.mode_last[phase](clipped(x)).unbind(dim=1)
+        return same, back
+
+    def head(self, index: int, features: Tensor, known: Tensor, near: Tensor, modes: Tensor) -> PriorOutput:
+        """What pass `index` says of its channels; `known` holds latents so far, and `near` where unknown; modes: planes of all."""
         near, known = near.clamp(-LATENT_LIMIT, LATENT_LIMIT), known.clamp(-LATENT_LIMIT, LATENT_LIMIT)
-        x = torch.cat((known, known - near), dim=1)
-        x = clipped(self.known[index](x) + self.around[index](features))
+        x = clipped(self.known[index](torch.cat((known, known - near, modes), dim=1)) + self.around[index](features))
         x = clipped(x + self.middle[index](x))
         copy, mean, scale = self.last[index](x).chunk(3, dim=1)
-        start, stop = self.span(index)
-        return PriorOutput(copy, mean + near[:, start:stop] * ACTIVATION_SCALE, scale)
+        step = self.schedule[index]
+        return PriorOutput(copy, mean + near[:, step.start : step.stop] * ACTIVATION_SCALE, scale)
 
-    def known_mask(self, index: int, rows: int, columns: int, device) -> Tensor:
-        """Which latents [C, h, w] are known before pass `index`: 1 or 0."""
-        start, stop = self.span(index)
-        mask = torch.zeros(self.channels, rows, columns, device=device)
-        mask[:start] = 1
-        if index % 2:
-            mask[start:stop] = even_positions(rows, columns, device)
+    def known_mask(self, index: int, rows: int, columns: int, device=None) -> Tensor:
+        """Which latents [C, h, w] of new positions are known before pass `index`: True or False."""
+        step = self.schedule[index]
+        mask = torch.zeros(self.channels, rows, columns, dtype=torch.bool, device=device)
+        mask[: step.start] = True
+        mask[step.start : step.stop] = phase_of(rows, columns, step.phases, device) < step.phase
         return mask
 
-    def rate(self, latents: Tensor, near: Tensor, far: Tensor, relation: Tensor, crf: Tensor, *, soft: bool = False, passes=None) -> Tensor:
+    def rate(self, latents: Tensor, references: References, relation: Tensor, crf: Tensor, *, soft: bool = False, passes=None, corners=None) -> Tensor:
         """Bits of each frame [T] for training: the passes side by side, each seeing what it will know when coding.
 
-        passes: indices of those to count (all by default); the sum is scaled up to all.
+        passes: indices of those of latents to count (all by default); their sum is scaled up to all. corners: see `trunk`.
         """
         passes = range(self.passes) if passes is None else passes
-        features = self.trunk(near, far, relation, crf)
+        features = self.trunk(references, relation, crf, corners)
         rows, columns = latents.shape[2:]
-        even = even_positions(rows, columns, latents.device)
+        predicted = (relation != KEY).float()[:, None, None]
+        near, settled = references.near.detach(), references.settled.detach()
+        with torch.no_grad():
+            same = (latents == near).all(dim=1).float() * predicted
+            could = (settled != near).any(dim=1).float() * (1 - same) * predicted
+            back = (latents == settled).all(dim=1).float() * could
+            new = (1 - same) * (1 - back)
+            modes = torch.stack((same, back, new), dim=1) * MODE_UNIT
         total = 0
+        phases = phase_of(rows, columns, MODE_PHASES, latents.device)
+        for phase in range(MODE_PHASES):
+            odds_same, odds_back = self.mode_head(phase, features, modes * (phases < phase))
+            bits = flag_bits(odds_same, same) * predicted + flag_bits(odds_back, back) * could
+            total = total + (bits * (phases == phase)).sum(dim=(1, 2))
         for index in passes:
-            mask = self.known_mask(index, rows, columns, latents.device)
-            output = self.head(index, features, torch.where(mask.bool(), latents, near), near)
-            start, stop = self.span(index)
+            step = self.schedule[index]
+            mask = self.known_mask(index, rows, columns, latents.device) | (new == 0)[:, None]
+            output = self.head(index, features, torch.where(mask, latents, near), near, modes)
             measure = output.soft_bits if soft else output.bits
-            bits = measure(latents[:, start:stop], near[:, start:stop])
-            total = total + (bits * (1 - even if index % 2 else even)).sum(dim=(1, 2, 3))
-        return total * (self.passes / len(passes))
+            bits = measure(latents[:, step.start : step.stop], near[:, step.start : step.stop]).sum(dim=1)
+            here = phase_of(rows, columns, step.phases, latents.device) == step.phase
+            total = total + (bits * here * new).sum(dim=(1, 2)) * (self.passes / len(passes))
+        return total
 
 
-def even_positions(rows: int, columns: int, device=None) -> Tensor:
-    """A checkerboard [h, w]: 1 where row + column is even."""
-    return ((torch.arange(rows, device=device)[:, None] + torch.arange(columns, device=device)) % 2 == 0).float()
+def flag_bits(odds: Tensor, flags: Tensor) -> Tensor:
+    """Bits of flags (1 or 0) whose log-odds of 1 the prior gives, ACTIVATION_SCALE to the unit."""
+    odds = limited_odds(odds)
+    return F.softplus(torch.where(flags > 0, -odds, odds)) / 0.6931471805599453
+
+
+def limited_odds(odds: Tensor) -> Tensor:
+    return (odds.float() / ACTIVATION_SCALE).clamp(-(COPY_LEVELS / 2) * COPY_STEP, (COPY_LEVELS / 2 - 1) * COPY_STEP)
+
+
+def window(maps: Tensor, size: torch.Size, corners: Tensor | None) -> Tensor:
+    """What maps [..., H, W] say of windows of size (h, w): [T, ..., h, w] at corners [T, 2], or of whole frames [1, ..., h, w]."""
+    if corners is not None:
+        return torch.stack([maps[..., row : row + size[0], column : column + size[1]] for row, column in corners.tolist()])
+    if maps.shape[-2:] != size:
+        # Another size than trained for: the nearest entries, exactly the same choice on every machine.
+        rows = torch.arange(size[0], device=maps.device) * maps.shape[-2] // size[0]
+        columns = torch.arange(size[1], device=maps.device) * maps.shape[-1] // size[1]
+        maps = maps[..., rows, :][..., columns]
+    return maps[None]
+
+
+def phase_of(rows: int, columns: int, phases: int, device=None) -> Tensor:
+    """In which of 1, 2 or 4 phases each position [h, w] is coded: all at once; a checkerboard's two colours; the four places
+    of each 2x2 square, its diagonals first.
+    """
+    row = torch.arange(rows, device=device)[:, None]
+    column = torch.arange(columns, device=device)
+    if phases == 1:
+        return torch.zeros(rows, columns, dtype=torch.long, device=device)
+    colour = (row + column) % 2
+    return colour if phases == 2 else 2 * colour + row % 2
 
 
 def at_quality(knots: Tensor, crf: Tensor) -> Tensor:
@@ -328,18 +440,33 @@ def at_quality(knots: Tensor, crf: Tensor) -> Tensor:
     return knots[below] * (1 - share) + knots[below + 1] * share
 
 
-def held(latents: Tensor, length: int) -> Tensor:
-    """Whole-number latents [clips * length, C, h, w] of clips of consecutive frames, each rounded near the one before.
+def held(latents: Tensor, references: References | None) -> Tensor:
+    """Whole-number latents [T, C, h, w], each rounded near those it is predicted from; plainly without references.
 
     A latent that is nearer than HOLD to the symbol before keeps it. Plain rounding lets quiet latents, which lie between two
-    symbols, flip from frame to frame: two thirds of all changes, and nearly half of the bytes, for 0.1 to 0.6 dB.
+    symbols, flip from frame to frame: two thirds of all changes, and nearly half of the bytes, for 0.1 to 0.6 dB. A position
+    keeps all of its symbols, or goes back to those that last stood still, where the error that adds is worth less than bits.
     """
-    clips = latents.view(-1, length, *latents.shape[1:])
-    symbols = torch.round(clips)
-    for number in range(1, length):
-        before = symbols[:, number - 1]
-        symbols[:, number] = torch.where((clips[:, number] - before).abs() < HOLD, before, symbols[:, number])
-    return symbols.view_as(latents)
+    rounded = torch.round(latents)
+    if references is None:
+        return rounded
+    least = (latents - rounded).square()
+
+    def added(reference: Tensor) -> Tensor:
+        return ((latents - reference).square() - least).sum(dim=1, keepdim=True)
+
+    symbols = torch.where((latents - references.near).abs() < HOLD, references.near, rounded)
+    symbols = torch.where(added(references.settled) < BACK_LIMIT, references.settled, symbols)
+    return torch.where(added(references.near) < SAME_LIMIT, references.near, symbols)
+
+
+def held_group(latents: Tensor) -> Tensor:
+    """Whole-number latents [T, C, h, w] of a group of consecutive frames, the first a keyframe."""
+    symbols, references = [], None
+    for frame in latents.split(1):
+        symbols.append(held(frame, references))
+        references = settle(symbols[-1]) if references is None else references.after(symbols[-1])
+    return torch.cat(symbols)
 
 
 class Residual(nn.Module):
@@ -350,6 +477,87 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.mix(F.leaky_relu(self.spread(x), 0.1))
+
+
+def whole_blocks(frames: Tensor) -> Tensor:
+    """Frames [T, 3, H, W] continued to multiples of 8 by their last row and column."""
+    return F.pad(frames, (0, -frames.shape[3] % STRIDE, 0, -frames.shape[2] % STRIDE), mode="replicate")
+
+
+class Blockwise(nn.Module):
+    """Linear transforms of blocks of 8x8 pixels, beside the networks.
+
+    The first `placed` channels have a transform and a mean of their own at each position. They carry the scenery, what stands
+    still: their latents are steadied over time. All other channels, and the networks, see what the scenery leaves.
+    """
+
+    def __init__(self, channels: int, placed: int, map_size: tuple[int, int]):
+        super().__init__()
+        self.placed = placed
+        directions = torch.linalg.qr(torch.randn(BLOCK, channels - placed)).Q
+        self.gather = nn.Parameter(directions.t().contiguous())
+        self.spread = nn.Parameter(directions.clone())
+        if placed:
+            self.register_buffer("mean", torch.zeros(BLOCK, *map_size))
+            self.register_buffer("maps", torch.zeros(placed, BLOCK, *map_size))
+
+    def scenery(self, blocks: Tensor) -> Tensor:
+        """Latents [T, placed, h, w] of blocks [T, BLOCK, h, w], each frame alone."""
+        size = blocks.shape[2:]
+        blocks = blocks - window(self.mean, size, None)
+        maps = window(self.maps, size, None)
+        return torch.stack([(maps[:, channel] * blocks).sum(dim=1) for channel in range(self.placed)], dim=1)
+
+    def place(self, scenery: Tensor, corners: Tensor | None) -> Tensor:
+        """Blocks of the latents of the scenery."""
+        size = scenery.shape[2:]
+        maps = window(self.maps, size, corners)
+        total = window(self.mean, size, corners).repeat(1 if corners is not None else len(scenery), 1, 1, 1)
+        for channel in range(self.placed):
+            total = torch.addcmul(total, maps[:, channel], scenery[:, channel : channel + 1])
+        return total
+
+    def synthesise(self, latents: Tensor, corners: Tensor | None) -> Tensor:
+        """Blocks [T, BLOCK, h, w] of latents [T, C, h, w]."""
+        shared = F.conv2d(latents[:, self.placed :], self.spread[:, :, None, None])
+        return shared + self.place(latents[:, : self.placed], corners) if self.placed else shared
+
+    @torch.no_grad()
+    def start_from(self, blocks: Tensor, steady: Tensor) -> None:
+        """Sets the transforms to the principal directions of training blocks [N, BLOCK, h, w], N in the hundreds or more;
+        steady: alike, of the scenery alone.
+        """
+        rest = blocks.flatten(2).permute(2, 0, 1)  # [places, N, BLOCK]
+        if self.placed:
+            still = steady.flatten(2).permute(2, 0, 1)
+            mean = still.mean(dim=1, keepdim=True)
+            still = still - mean
+            directions = principal(torch.bmm(still.transpose(1, 2), still), self.placed)  # [places, BLOCK, placed]
+            rest = rest - mean - still @ directions @ directions.transpose(1, 2)
+            self.maps.copy_(directions.permute(2, 1, 0).reshape(self.maps.shape))
+            self.mean.copy_(mean[:, 0].t().reshape(self.mean.shape))
+        rest = rest.flatten(0, 1)
+        directions = principal((rest.t() @ rest)[None], self.spread.shape[1])[0]
+        self.gather.copy_(directions.t())
+        self.spread.copy_(directions)
+
+
+def steadied(latents: Tensor, *, reach: int = STEADY_REACH) -> Tensor:
+    """The median over time of each of consecutive frames' values [T, ...]: what passes leaves no trace, what stays does.
+
+    reach: frames on either side; the first and last frame are continued.
+    """
+    wide = torch.cat((latents[:1].expand(reach, *latents.shape[1:]), latents, latents[-1:].expand(reach, *latents.shape[1:])))
+    return wide.unfold(0, 2 * reach + 1, 1).median(dim=-1).values
+
+
+def principal(products: Tensor, count: int) -> Tensor:
+    """The `count` strongest eigenvectors [B, N, count] of symmetric matrices [B, N, N], the strongest first."""
+    products = products.double()
+    size = products.shape[1]
+    # A little of everything, unequal, where a block never changes: no direction is undefined.
+    slight = torch.linspace(1.0, 2.0, size, dtype=torch.float64, device=products.device) * 1e-6 * products.diagonal(dim1=1, dim2=2).mean().clamp_min(1e-6)
+    return torch.linalg.eigh(products + torch.diag(slight)).eigenvectors[..., -count:].flip(-1).float()
 
 
 class Temporal(nn.Module):
@@ -370,17 +578,20 @@ class Temporal(nn.Module):
             nn.LeakyReLU(0.1),
             nn.Conv2d(64, width, 4, stride=2, padding=1),
             Residual(width),
-            Residual(width),
-            nn.Conv2d(width, c, 1),
+            nn.Conv2d(width, c - config.placed, 1),
         )
+        self.blockwise = Blockwise(c, config.placed, config.map_size)
         self.enter = nn.Conv2d(c, width, 3, padding=1)
-        self.position = nn.Parameter(torch.zeros(width, *config.map_size)) if config.maps else None
         self.deep = Residual(width)
         self.enlarge = nn.Conv2d(width, 4 * detail, 1)
         self.fine = Residual(detail)
-        self.pixels = nn.Conv2d(detail, 48, 3, padding=1)
-        # log of the factor from latent to symbol; about e**2 = 7 symbols to the unit in the middle
-        start = torch.linspace(3.0, 0.5, CRF_KNOTS)[:, None].repeat(1, c)
+        self.pixels = nn.Conv2d(detail, 48, 1)
+        with torch.no_grad():  # at first the linear transforms do all
+            self.analysis[-1].weight.zero_()
+            self.pixels.weight.zero_()
+            self.pixels.bias.zero_()
+        # log of the factor from latent to symbol; a latent of 1 is 255 levels in one direction of a block
+        start = torch.linspace(2.3, 0.2, CRF_KNOTS)[:, None].repeat(1, c)
         self.gain = nn.Parameter(start)
         self.inverse_gain = nn.Parameter(-start.clone())
         self.prior = IntegerPrior(config)
@@ -403,25 +614,48 @@ class Temporal(nn.Module):
         geometry = geometry or self.geometry
         return self.config.channels, -(-geometry.height // STRIDE), -(-geometry.width // STRIDE)
 
-    def analyse(self, frames: Tensor, crf: Tensor) -> Tensor:
+    def scenery(self, frames: Tensor) -> Tensor | None:
+        """Latents [T, placed, h, w] of what frames [T, 3, H, W] in 0..1 show, not yet steadied; none without placed channels."""
+        return self.blockwise.scenery(F.pixel_unshuffle(whole_blocks(frames) - 0.5, STRIDE)) if self.config.placed else None
+
+    def analyse(self, frames: Tensor, crf: Tensor, scenery: Tensor | None = None, *, corners: Tensor | None = None) -> Tensor:
         """Latents [T, C, h, w], in symbols but not yet rounded, of frames [T, 3, H, W] in 0..1 at qualities crf [T].
 
-        Frames whose sides are no multiples of 8 are continued by their last row and column.
+        Frames whose sides are no multiples of 8 are continued by their last row and column. scenery: the latents of that,
+        steadied; needed where there are placed channels. corners: see `IntegerPrior.trunk`.
         """
-        frames = F.pad(frames, (0, -frames.shape[3] % STRIDE, 0, -frames.shape[2] % STRIDE), mode="replicate")
-        return self.analysis(frames - 0.5) * torch.exp(at_quality(self.gain, crf))[:, :, None, None]
+        frames = whole_blocks(frames) - 0.5
+        blocks = F.pixel_unshuffle(frames, STRIDE)
+        if scenery is not None:
+            blocks = blocks - self.blockwise.place(scenery, corners)
+            frames = F.pixel_shuffle(blocks, STRIDE)
+        latents = self.analysis(frames) + F.conv2d(blocks, self.blockwise.gather[:, :, None, None])
+        if scenery is not None:
+            latents = torch.cat((scenery, latents), dim=1)
+        return latents * torch.exp(at_quality(self.gain, crf))[:, :, None, None]
+
+    def symbol_weights(self, crf: int) -> Tensor:
+        """Bits a squared symbol of error in each channel [C] is worth at this quality, from the linear transforms alone."""
+        unit = torch.exp(at_quality(self.inverse_gain, torch.tensor([float(crf)], device=self.inverse_gain.device)))[0]
+        worth = BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))
+        return worth * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
+
+    def start_from(self, frames: Tensor, steady: Tensor) -> None:
+        """Sets the linear transforms to the principal directions of training frames [N, 3, H, W] in 0..1, N in the hundreds
+        or more; steady: alike, the median over time around each.
+        """
+        self.blockwise.start_from(*(F.pixel_unshuffle(whole_blocks(part) - 0.5, STRIDE) for part in (frames, steady)))
 
     def synthesise(self, symbols: Tensor, crf: Tensor, *, geometry: Geometry | None = None) -> Tensor:
         """Frames float32 [T, 3, H, W] in 0..1 of symbols [T, C, h, w] at qualities crf [T]."""
         geometry = geometry or self.geometry
         return self.decode(symbols, crf)[:, :, : geometry.height, : geometry.width].float().clamp(0, 1)
 
-    def decode(self, symbols: Tensor, crf: Tensor) -> Tensor:
+    def decode(self, symbols: Tensor, crf: Tensor, *, corners: Tensor | None = None) -> Tensor:
         """Frames [T, 3, 8h, 8w], not clamped, so that training has a gradient everywhere."""
-        x = self.enter(symbols * torch.exp(at_quality(self.inverse_gain, crf))[:, :, None, None])
-        if self.position is not None:
-            x = x + (self.position if self.position.shape[1:] == x.shape[2:] else F.interpolate(self.position[None], x.shape[2:]))
-        x = self.deep(F.leaky_relu(x, 0.1))
+        latents = symbols * torch.exp(at_quality(self.inverse_gain, crf))[:, :, None, None]
+        x = self.deep(F.leaky_relu(self.enter(latents), 0.1))
         x = F.pixel_shuffle(self.enlarge(x), 2)
         x = self.fine(F.leaky_relu(x, 0.1))
-        return F.pixel_shuffle(self.pixels(F.leaky_relu(x, 0.1)), 4) + 0.5
+        pixels = F.pixel_shuffle(self.pixels(F.leaky_relu(x, 0.1)), STRIDE // 2)
+        return pixels + F.pixel_shuffle(self.blockwise.synthesise(latents, corners), STRIDE) + 0.5

@@ -33,11 +33,18 @@ RECIPES = {
     # The shipped weights.
     "pacman": Recipe(
         "temporal",
-        options={"maps": True},
+        options={"channels": 24, "groups": (6, 4, 6, 8), "phases": (1, 4, 2, 1), "placed": 6},
         quantiser={"name": "round"},
         entropy={"name": "prediction"},
         training=TemporalOptions(steps=20_000),
         description="Ms. Pac-Man at 200x160: one game, every rate",
+    ),
+    "arcade": Recipe(
+        "temporal",
+        quantiser={"name": "round"},
+        entropy={"name": "prediction"},
+        training=TemporalOptions(steps=30_000),
+        description="many arcade games at 200x160, for those it never saw too",
     ),
     "pacman-conv4": Recipe(
         "conv4",

@@ -2,7 +2,7 @@
 
 joint: analysis, synthesis and prior together on short clips, rounding passed straight through, at a random quality for
 each clip, so that one weight file serves all rates. prior: analysis and synthesis stand still, and the prior alone
-learns the rounded latents as they will be coded; where the rate of quiet latents is won.
+learns the rounded latents as they will be coded. Both see windows of the frames, drawn where something moves.
 """
 
 import copy
@@ -18,10 +18,10 @@ from torch import Tensor
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.errors import InputError, ModelError, OptionError
-from lvc.models.temporal import AFTER_KEY, CRF_LEVELS, KEY, PREDICTED, Temporal, held, round_through
+from lvc.models.temporal import BEST_WEIGHT, CRF_LEVELS, KEY, LEAST_WEIGHT, PREDICTED, STEADY_REACH, STRIDE, References, Temporal, held, held_group, settle, steadied, straight_through
 from lvc.output import check_output
 from lvc.prediction import prediction_tables
-from lvc.training.data import ClipSampler, Frames, spread
+from lvc.training.data import ClipSampler, Frames, moving_windows, spread
 from lvc.training.loop import (
     Clock,
     Position,
@@ -36,13 +36,17 @@ from lvc.training.loop import (
 from lvc.training.validation import Validation, to_input
 
 JOINT, PRIOR = "joint", "prior"
-CLIP_LENGTH = {JOINT: 3, PRIOR: 6}
-# What a bit counts in frames of each kind: in a group of 64 nearly all are predicted, but keyframes must be learned too.
-BIT_WEIGHTS = {KEY: 0.15, AFTER_KEY: 0.35, PREDICTED: 2.5}
-BEST_WEIGHT, LEAST_WEIGHT = 1500.0, 4.0  # bits a frame that one unit of squared error (of 255 levels) is worth, at crf 0 and 63
-EVEN_QUALITIES = 0.4  # exponent that keeps the best qualities' large losses from drowning the others
-PASSES_TRAINED = 2  # of the prior's passes at each joint step, drawn anew: a third of the work, the same gradient on average
+CLIP_LENGTH = {JOINT: 3, PRIOR: 8}
+LEAD = {JOINT: 8, PRIOR: 0}  # how far before a clip of the joint stage lies the frame that its references begin with
+SIDE = {JOINT: 10, PRIOR: 12}  # blocks of a window
+KEY_WEIGHT = {JOINT: 0.1, PRIOR: 0.05}  # of a keyframe's bits, which are few of a file's; a predicted frame's weigh 1
+EVEN_QUALITIES = {JOINT: 0.4, PRIOR: 0.2}  # exponent that keeps the best qualities' large losses from drowning the others
+PASSES_TRAINED = 3  # of the prior's passes over latents at each step, drawn anew: half of the work, the same gradient on average
 CLIP_NORM = 1.0
+# Learning rates of the linear transforms, less than the networks': they start from the principal directions.
+SHARED_RATE, PLACED_RATE = 0.2, 0.05
+SCENERY_BATCH = 64  # frames
+START_FRAMES = 1500  # that give the principal directions
 AVERAGE = 0.999  # of the exponential average of the weights, which is what is kept
 VALIDATION_CRF = 24
 VALIDATION_LENGTH = 8
@@ -54,7 +58,7 @@ class TemporalOptions:
     """steps of both stages together. batch: clips to a step. joint_share: of the steps, before the prior is trained alone."""
 
     steps: int = 20_000
-    batch: int = 4
+    batch: int = 8
     lr: float = 1e-3
     seed: int = 0
     joint_share: float = 0.7
@@ -74,14 +78,66 @@ def error_weight(crf: Tensor) -> Tensor:
     return BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))
 
 
-def clip_references(latents: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """References and relations of clips' latents [clips * length, C, h, w], as coding will have them: (near, far, relation)."""
-    clips = latents.view(-1, length, *latents.shape[1:])
-    zero = torch.zeros_like(clips[:, :1])
-    near = torch.cat((zero, clips[:, :-1]), dim=1)
-    far = torch.cat((zero, clips[:, :1], clips[:, :-2]), dim=1)
-    relation = torch.tensor([KEY, AFTER_KEY, *[PREDICTED] * (length - 2)], device=latents.device).repeat(len(clips))
-    return near.flatten(0, 1), far.flatten(0, 1), relation
+def references_of(clips: Tensor) -> tuple[Tensor, References]:
+    """Symbols [clips, length, C, h, w] as coding will have them of latents alike, and the references of each clip's last frame.
+
+    The first frame of a clip may lie further back: it is coded as a keyframe.
+    """
+    symbols = [held(clips[:, 0], None)]
+    references = settle(symbols[0])
+    for number in range(1, clips.shape[1]):
+        last, symbols_now = references, held(clips[:, number], references)
+        symbols.append(symbols_now)
+        references = references.after(symbols_now)
+    return torch.stack(symbols, dim=1), last
+
+
+def chains_of(symbols: Tensor) -> References:
+    """The references of every frame of clips' symbols [clips, length, C, h, w]: [clips * length, C, h, w] each."""
+    references = settle(torch.zeros_like(symbols[:, 0]))
+    chains = [references]
+    for number in range(symbols.shape[1] - 1):
+        references = references.after(symbols[:, number]) if number else settle(symbols[:, 0])
+        chains.append(references)
+    return joined(chains)
+
+
+def joined(chains: list[References]) -> References:
+    """The references of several frames of each clip, [clips, C, h, w] each, as of one batch, clip after clip."""
+    recent = tuple(torch.stack(parts, dim=1).flatten(0, 1) for parts in zip(*(chain.recent for chain in chains)))
+    return References(recent, torch.stack([chain.settled for chain in chains], dim=1).flatten(0, 1))
+
+
+def start_transforms(model: Temporal, source: Frames) -> None:
+    """Sets the model's linear transforms from START_FRAMES of the training frames, evenly spread.
+
+    Raises InputError where no recording is long enough to tell what stands still.
+    """
+    reach = STEADY_REACH if model.config.placed else 0
+    starts = np.asarray(source.clips(2 * reach + 1), np.int64)
+    if not len(starts):
+        raise InputError(f"there is no recording of {2 * reach + 1} frames to train on")
+    frames, steady = [], []
+    for start in starts[spread(len(starts), START_FRAMES)]:
+        around = source.frames(range(start, start + 2 * reach + 1))
+        frames.append(around[reach])
+        steady.append(np.median(around, axis=0).astype(np.uint8) if reach else around[0])
+    cpu = torch.device("cpu")
+    model.start_from(to_input(np.stack(frames), cpu), to_input(np.stack(steady), cpu))
+
+
+@torch.no_grad()
+def sceneries(model: Temporal, source: Frames, device: torch.device) -> Tensor | None:
+    """The steadied scenery of every frame of the source, float16 [N, placed, h, w]; none without placed channels."""
+    if not model.config.placed:
+        return None
+    follows = {start + 1 for start in source.clips(2)}
+    firsts = [number for number in range(len(source)) if number not in follows]
+    found = []
+    for first, last in zip(firsts, [*firsts[1:], len(source)]):
+        chunks = [range(start, min(start + SCENERY_BATCH, last)) for start in range(first, last, SCENERY_BATCH)]
+        found.append(steadied(torch.cat([model.scenery(to_input(source.frames(chunk), device)) for chunk in chunks])).half())
+    return torch.cat(found)
 
 
 class TemporalRun:
@@ -104,28 +160,43 @@ class TemporalRun:
         self.stage = stage
         self.model.requires_grad_(stage == JOINT)
         self.model.prior.requires_grad_(True)
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimiser = torch.optim.Adam(trained, lr=self.options.lr, betas=(0.9, 0.98), fused=True)
+        groups = {1.0: [], SHARED_RATE: [], PLACED_RATE: []}
+        placed = {id(parameter) for name, parameter in self.model.blockwise.named_parameters() if "placed" in name or name == "mean"}
+        shared = {id(parameter) for parameter in self.model.blockwise.parameters()} - placed
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:
+                groups[PLACED_RATE if id(parameter) in placed else SHARED_RATE if id(parameter) in shared else 1.0].append(parameter)
+        groups = [{"params": parameters, "share": share} for share, parameters in groups.items() if parameters]
+        self.optimiser = torch.optim.Adam(groups, lr=self.options.lr, betas=(0.9, 0.98), fused=True)
         self.since = 0
 
-    def step(self, frames: Tensor, learning_rate: float) -> dict[str, float]:
-        """One step on clips of frames [clips * length, 3, H, W] in 0..1; gives its figures."""
-        length = CLIP_LENGTH[self.stage]
+    def step(self, frames: np.ndarray, scenery: Tensor | None, learning_rate: float) -> dict[str, float]:
+        """One step on clips of frames uint8 [clips * length, 3, H, W] with their scenery; gives its figures."""
+        stage = self.stage
+        length = CLIP_LENGTH[stage] + (LEAD[stage] > 0)
         self.model.train()
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group["share"]
+        windows, corners = moving_windows(frames, length, SIDE[stage], STRIDE, np.random.default_rng([self.options.seed, self.position.step]))
+        frames, corners = to_input(windows, self.device), torch.from_numpy(corners)
+        every = corners.repeat_interleave(length, dim=0)
+        if scenery is not None:
+            rows, columns = frames.shape[2] // STRIDE, frames.shape[3] // STRIDE
+            parts = (part[:, row : row + rows, column : column + columns] for part, (row, column) in zip(scenery, every.tolist()))
+            scenery = torch.stack([part.float() for part in parts])
         with seeded(self.options.seed, self.position.step, self.device):
-            crf = (torch.rand(len(frames) // length, device=self.device) * (CRF_LEVELS - 1)).repeat_interleave(length)
+            crf = torch.rand(len(corners), device=self.device) * (CRF_LEVELS - 1)
             passes = torch.randperm(self.model.prior.passes)[:PASSES_TRAINED].tolist()
-        if self.stage == PRIOR:
-            crf = crf.round()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            loss, figures = self.joint_loss(frames, crf, length, passes) if self.stage == JOINT else self.prior_loss(frames, crf, length)
+            if stage == JOINT:
+                loss, figures = self.joint_loss(frames, scenery, crf, length, corners, passes)
+            else:
+                loss, figures = self.prior_loss(frames, scenery, crf.round(), length, corners, passes)
         if not math.isfinite(loss.item()):
             raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {loss.item()}; try a lower learning rate")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], CLIP_NORM)
+        torch.nn.utils.clip_grad_norm_([parameter for group in self.optimiser.param_groups for parameter in group["params"]], CLIP_NORM)
         self.optimiser.step()
         self.since += 1
         kept = min(AVERAGE, self.since / (self.since + 9))
@@ -134,24 +205,43 @@ class TemporalRun:
                 averaged.lerp_(current, 1 - kept)
         return {"loss": loss.item(), **figures}
 
-    def joint_loss(self, frames: Tensor, crf: Tensor, length: int, passes: list[int]) -> tuple[Tensor, dict]:
-        symbols = round_through(self.model.analyse(frames, crf).float())
-        decoded = self.model.decode(symbols, crf).float()
-        near, far, relation = clip_references(symbols.detach(), length)
-        bits = self.model.prior.rate(symbols, near, far, relation, crf, soft=True, passes=passes).float()
-        error = ((decoded - frames) ** 2).mean(dim=(1, 2, 3)) * 255**2
-        weight = error_weight(crf)
-        loss = ((bits * bit_weights(relation) + weight * error) / weight**EVEN_QUALITIES).mean() / 50
-        return loss, {"bytes": bits[relation == PREDICTED].mean().item() / 8, "psnr": (10 * torch.log10(255**2 / error.detach())).mean().item()}
-
-    def prior_loss(self, frames: Tensor, crf: Tensor, length: int) -> tuple[Tensor, dict]:
+    def joint_loss(self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]) -> tuple[Tensor, dict]:
+        """Of each clip the error of all frames, and the bits of the first as a keyframe and of the last as a predicted one."""
+        every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
+        latents = self.model.analyse(frames, every, scenery, corners=places).float()
         with torch.no_grad():
-            symbols = held(self.model.analyse(frames, crf).float(), length)
-        near, far, relation = clip_references(symbols, length)
-        bits = self.model.prior.rate(symbols, near, far, relation, crf).float()
-        # Each quality counts by its share of bits, not by their number.
-        loss = (bits * bit_weights(relation) / error_weight(crf) ** (EVEN_QUALITIES / 2)).mean() / 50
-        return loss, {"bytes": bits[relation == PREDICTED].mean().item() / 8}
+            symbols, references = references_of(latents.view(-1, length, *latents.shape[1:]))
+        symbols = straight_through(symbols.flatten(0, 1), latents)
+        decoded = self.model.decode(symbols, every, corners=places).float()
+        error = ((decoded - frames) ** 2).mean(dim=(1, 2, 3)) * 255**2
+        coded = symbols.view(-1, length, *symbols.shape[1:])[:, [0, -1]].flatten(0, 1)
+        references = joined([references.map(torch.zeros_like), references])
+        relation = torch.tensor([KEY, PREDICTED], device=self.device).repeat(len(crf))
+        bits = self.model.prior.rate(
+            coded, references, relation, crf.repeat_interleave(2), soft=True, passes=passes, corners=corners.repeat_interleave(2, dim=0)
+        ).view(-1, 2)
+        weight, share = error_weight(crf), self.share(frames)
+        loss = weight * error.view(-1, length).mean(dim=1) * share + bits[:, 1] + KEY_WEIGHT[JOINT] * bits[:, 0]
+        loss = (loss / weight ** EVEN_QUALITIES[JOINT]).mean() / share / 50
+        return loss, {"bytes": bits[:, 1].mean().item() / 8 / share, "psnr": (10 * torch.log10(255**2 / error.detach())).mean().item()}
+
+    def prior_loss(self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]) -> tuple[Tensor, dict]:
+        every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
+        with torch.no_grad():
+            latents = self.model.analyse(frames, every, scenery, corners=places).float()
+            symbols, _ = references_of(latents.view(-1, length, *latents.shape[1:]))
+        relation = torch.tensor([KEY, *[PREDICTED] * (length - 1)], device=self.device).repeat(len(crf))
+        bits = self.model.prior.rate(symbols.flatten(0, 1), chains_of(symbols), relation, every, passes=passes, corners=places)
+        share = self.share(frames)
+        bits = bits.view(-1, length) / share
+        loss = bits[:, 1:].mean(dim=1) + KEY_WEIGHT[PRIOR] * bits[:, 0]
+        loss = (loss / error_weight(crf) ** EVEN_QUALITIES[PRIOR]).mean() / 50
+        return loss, {"bytes": bits[:, 1:].mean().item() / 8}
+
+    def share(self, frames: Tensor) -> float:
+        """How much of the frame that the model is for a window covers."""
+        rows, columns = self.model.config.map_size
+        return frames.shape[2] * frames.shape[3] / (STRIDE * STRIDE * rows * columns)
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that `restore` needs beside the average, which is the file's model."""
@@ -178,7 +268,8 @@ class TemporalRun:
             raise ModelError(f"{path}: holds no state of training to go on from; {type(error).__name__}: {error}") from error
 
     def moments(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-        parameters, state = self.optimiser.param_groups[0]["params"], {}
+        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        state = {}
         for name, tensor in tensors.items():
             if name.startswith("optimiser."):
                 _, number, part = name.split(".")
@@ -186,12 +277,6 @@ class TemporalRun:
                 kept = torch.empty_like(parameters[int(number)]).copy_(tensor) if tensor.ndim else tensor.clone()
                 state.setdefault(int(number), {})[part] = kept
         return state
-
-
-def bit_weights(relation: Tensor) -> Tensor:
-    """What each frame's bits count; the predicted frames of a clip share theirs."""
-    table = torch.tensor([BIT_WEIGHTS[kind] for kind in (KEY, AFTER_KEY, PREDICTED)], device=relation.device)
-    return table[relation]
 
 
 @torch.no_grad()
@@ -205,11 +290,12 @@ def validate_temporal(model: Temporal, source: Frames, *, clips: int, device: to
     for start in starts[spread(len(starts), clips)]:
         frames = to_input(source.frames(range(start, start + VALIDATION_LENGTH)), device)
         crf = torch.full((len(frames),), float(VALIDATION_CRF), device=device)
-        symbols = held(model.analyse(frames, crf), VALIDATION_LENGTH)
+        scenery = model.scenery(frames)
+        symbols = held_group(model.analyse(frames, crf, None if scenery is None else steadied(scenery)))
         error = ((model.decode(symbols, crf).clamp(0, 1) - frames) ** 2).mean(dim=(1, 2, 3))
         decibels += (10 * torch.log10(1 / error.clamp_min(1e-10))).tolist()
-        near, far, relation = clip_references(symbols, VALIDATION_LENGTH)
-        bits += model.prior.rate(symbols, near, far, relation, crf)[relation == PREDICTED].tolist()
+        relation = torch.tensor([KEY, *[PREDICTED] * (VALIDATION_LENGTH - 1)], device=device)
+        bits += model.prior.rate(symbols, chains_of(symbols[None]), relation, crf)[1:].tolist()
     mean = float(np.mean(decibels))
     return Validation(psnr=mean, psnr_lowest=min(decibels), distortion=10 ** (-mean / 10), bits=float(np.mean(bits)), frames=len(decibels))
 
@@ -237,7 +323,9 @@ def train_temporal(
     last = last_path(output)
     for path in (output, last):
         check_output(path, overwrite=overwrite or resume)
-    samplers = {stage: ClipSampler(training, batch=options.batch, seed=options.seed, length=length) for stage, length in CLIP_LENGTH.items()}
+    samplers = {stage: ClipSampler(training, batch=options.batch, seed=options.seed, length=length, lead=LEAD[stage]) for stage, length in CLIP_LENGTH.items()}
+    if not resume:
+        start_transforms(model, training)
     run = TemporalRun(model, options, checkpoints.device_of(device))
     position = run.position
 
@@ -247,6 +335,7 @@ def train_temporal(
     if resume:
         run.restore(last, stage_at)
         position = run.position
+    scenery = sceneries(run.average, training, run.device)
     clock = Clock(position)
     schedule = TrainingOptions(lr=options.lr)
     blank = Metadata(
@@ -277,7 +366,8 @@ def train_temporal(
         stage = stage_at(position.step, share_done())
         run.enter(stage)
         losses = []
-        for frames in samplers[stage].batches(position.epoch, start=position.batch, workers=workers):
+        chosen = samplers[stage].indices(position.epoch)[position.batch :]
+        for indices, frames in zip(chosen, samplers[stage].batches(position.epoch, start=position.batch, workers=workers)):
             share = share_done()
             if share >= 1:
                 ended = "all steps done" if position.step >= options.steps else f"the limit of {options.limit_seconds:g} seconds"
@@ -287,7 +377,7 @@ def train_temporal(
             # Each stage has a cosine of its own.
             inside = share / options.joint_share if stage == JOINT else (share - options.joint_share) / (1 - options.joint_share)
             learning_rate = learning_rate_at(schedule, run.since, inside)
-            terms = run.step(to_input(frames, run.device), learning_rate)
+            terms = run.step(frames, None if scenery is None else scenery[torch.from_numpy(indices)], learning_rate)
             position.step += 1
             position.batch += 1
             losses.append(terms["loss"])

@@ -46,7 +46,7 @@ def tiny_model(dataset, tmp_path_factory):
 def temporal_model(tmp_path_factory):
     """An exact temporal model as it comes from its random start."""
     torch.manual_seed(1)
-    model = build("temporal", geometry=SIZE, features=16, detail=8, trunk=16, context=8, maps=True).exact()
+    model = build("temporal", geometry=SIZE, features=16, detail=8, trunk=16, context=8, channels=16, groups=(4, 4, 8), phases=(1, 4, 2), placed=4).exact()
     metadata = checkpoints.Metadata(
         name="moving",
         model="temporal",

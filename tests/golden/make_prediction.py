@@ -27,7 +27,7 @@ from lvc.prediction import prediction_tables
 NAME = "prediction-v1"
 GEOMETRY = Geometry(width=52, height=36)
 FRAMES = (9, 1, 4)  # of each group
-SIZES = {"channels": 6, "groups": (2, 1, 3), "features": 4, "detail": 2, "trunk": 12, "context": 6, "maps": True}
+SIZES = {"channels": 6, "groups": (2, 1, 3), "phases": (1, 4, 2), "features": 4, "detail": 2, "trunk": 12, "context": 6, "placed": 2}
 
 
 def random_model(*, seed: int, geometry: Geometry, **sizes):
@@ -38,18 +38,22 @@ def random_model(*, seed: int, geometry: Geometry, **sizes):
         for parameter in (model.prior.relation, model.prior.quality, model.prior.position):
             if parameter is not None:
                 parameter.normal_(0, 1)
-        for head in model.prior.last:
+        for head in (*model.prior.last, *model.prior.mode_last):
             head.weight.mul_(4)
     return model.exact().eval()
 
 
 def random_symbols(count: int, shape, *, seed: int) -> np.ndarray:
-    """Latents that mostly stay, with a few that the prior cannot see and a few beyond every table."""
+    """Latents of which most positions stay, some go back and some are new, with a few that the prior cannot see and a few
+    beyond every table.
+    """
     generator = np.random.default_rng(seed)
     symbols = np.rint(generator.laplace(0, 3, (count, *shape))).astype(np.int32)
     for number in range(1, count):
-        stays = generator.random(shape) < 0.9
-        symbols[number][stays] = symbols[number - 1][stays]
+        chance = generator.random(shape[1:])
+        alone = generator.random(shape) < 0.5
+        back, stays = chance < 0.2, (chance >= 0.2) & (chance < 0.8)
+        symbols[number] = np.where(back, symbols[0], np.where(stays | alone, symbols[number - 1], symbols[number]))
     symbols[count // 2].flat[::41] = 150
     symbols[-1].flat[::97] = -70_000
     return symbols
