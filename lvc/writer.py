@@ -4,9 +4,7 @@ import contextlib
 import operator
 import os
 import shutil
-from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from lvc import checkpoints
+from lvc.background import Background
 from lvc.codec import Codec, Latents
 from lvc.container.layout import MAX_SPAN_TICKS, Group, Header
 from lvc.container.reader import ContainerReader
@@ -87,6 +86,8 @@ class Writer:
         try:
             checkpoint = self._checkpoint(header, model, device)
             self.geometry = chosen(geometry, header, "geometry", checkpoint.metadata.geometry)
+            if not isinstance(self.geometry, Geometry):
+                raise OptionError(f"geometry must be a Geometry, as lvc.Geometry(200, 160), not {self.geometry!r:.60}")
             self.codec = Codec(
                 checkpoint,
                 geometry=self.geometry,
@@ -141,6 +142,8 @@ class Writer:
         if rate is None and time_base is None:
             raise OptionError("fps, the frames a second, or time_base for frames with pts of their own was expected")
         self.time_base = chosen(time_base, old, "time_base", None if rate is None else 1 / rate)
+        if not (isinstance(self.time_base, Fraction) and self.time_base > 0):
+            raise OptionError(f"time_base must be a Fraction above 0, not {self.time_base!r:.60}")
         self._clock = None if rate is None else Clock(rate, self.time_base, every=self.every)
         if frame_duration is not None:
             return frame_duration
@@ -165,9 +168,7 @@ class Writer:
         self._timed: bool | None = None  # whether frames come with pts
         # Mean dB of a few frames of the first group, when it is written; None before, and where one came back identical.
         self.sample_psnr: float | None = None
-        self._jobs: deque[tuple[Future, int]] = deque()  # groups that are being coded or wait, and how many frames they have
-        self._failure: BaseException | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lvc-writer")
+        self._coding = Background(self._queue_frames, name="lvc-writer")
         self._file = self._container = None
         self._output = written_whole(self.path, overwrite=overwrite, inputs=inputs, recoverable=self._recoverable, extends=self._continued is not None)
         self._output.__enter__()
@@ -208,7 +209,7 @@ class Writer:
         """
         if self._output is None:
             raise OptionError(f"{self.path}: is closed; nothing more can be written")
-        self._raise_failure()
+        self._coding.check()
         if isinstance(frames, FrameBatch):
             pts = self._checked_batch(frames, pts)
             pictures = frames.data.transpose(0, 2, 3, 1)
@@ -276,35 +277,21 @@ class Writer:
     # The coding thread
 
     def _hand_over(self) -> None:
-        """Gives the waiting frames to the coding thread as a group; waits for room first."""
-        self._wait(room_for=len(self._waiting))
-        self._raise_failure()
-        group, self._waiting = self._waiting, []
-        self._jobs.append((self._pool.submit(self._code, group), len(group)))
-
-    def _wait(self, *, room_for: int | None = None) -> None:
-        """Waits until so many frames have room in the queue; by default until it is empty."""
-        room = 0 if room_for is None else max(self._queue_frames - room_for, 0)
-        while sum(count for _, count in self._jobs) > room:
-            self._jobs[0][0].result()
-            self._jobs.popleft()
+        """Gives the waiting frames to the coding thread as a group, once there is room."""
+        self._coding.submit(len(self._waiting), self._code, self._waiting)
+        self._waiting = []  # not before: what interrupts the waiting for room loses no frame
 
     def _code(self, group: list[tuple[np.ndarray, int]]) -> None:
-        if self._failure is not None:  # what follows a group that is lost would be taken for it
-            return
+        frames = np.stack([frame for frame, _ in group])
+        latents = self.codec.analyse(frames)
+        packets, digest = self.codec.encode(latents)
+        if self.frames_written == self._old_frames:
+            self.sample_psnr = self._sample_psnr(frames, latents)
+        times = tuple(time for _, time in group)
         try:
-            frames = np.stack([frame for frame, _ in group])
-            latents = self.codec.analyse(frames)
-            packets, digest = self.codec.encode(latents)
-            if self.frames_written == self._old_frames:
-                self.sample_psnr = self._sample_psnr(frames, latents)
-            times = tuple(time for _, time in group)
             self._container.write_group(Group(first_frame=self.frames_written, pts=times, packets=packets, digest=digest))
         except OSError as error:
-            self._failure = OutputError(f"{self.path}: cannot be written: {error.strerror or error}")
-            self._failure.__cause__ = error
-        except BaseException as error:  # noqa: BLE001  raised where the frames come from
-            self._failure = error
+            raise OutputError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 
     def _sample_psnr(self, frames: np.ndarray, latents: Latents) -> float | None:
         chosen = np.unique(np.linspace(0, len(frames) - 1, SAMPLE_FRAMES).astype(int))
@@ -312,16 +299,11 @@ class Writer:
         error = np.square(decoded.astype(np.int32) - frames[chosen]).mean(axis=(1, 2, 3))
         return float((10 * np.log10(255**2 / error)).mean()) if error.all() else None
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
     def _finish_coding(self) -> None:
         """Codes all frames that were written."""
         if self._waiting:
             self._hand_over()
-        self._wait()
-        self._raise_failure()
+        self._coding.finish()
 
     def close(self) -> None:
         """Codes what is waiting, writes the index and gives the file its name."""
@@ -338,7 +320,7 @@ class Writer:
             self.__exit__(type(error), error, error.__traceback__)
             raise
         output, self._output = self._output, None
-        self._pool.shutdown()
+        self._coding.stop()
         output.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
@@ -349,12 +331,9 @@ class Writer:
             self.close()
         elif self._output is not None:
             output, self._output = self._output, None
-            try:
-                if self._failure is None and self._container is not None:
-                    self._finish_coding()
-            except BaseException as failure:  # noqa: BLE001  `error` came first and is told; an interrupt ends the waiting
-                self._failure = failure
-            self._pool.shutdown()
+            with contextlib.suppress(BaseException):  # `error` came first and is told; an interrupt ends the waiting
+                self._finish_coding()
+            self._coding.stop()
             with contextlib.suppress(OSError):  # of a full disk, which `error` tells already
                 if self._file is not None:
                     self._file.close()
