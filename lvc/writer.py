@@ -29,6 +29,7 @@ DEFAULT_KEYINT = 64
 SAMPLE_FRAMES = 4  # decoded again from the first group, to tell whether the model suits the recording
 MAX_KEYINT = 4096  # bounds what one group costs in memory: 4096 frames of 200x160 latents are 130 MB
 PTS_LIMIT = 1 << 63
+SAME_RATE = 0.05  # ticks of a millisecond put 60 frames a second 2 % off
 
 
 class Writer:
@@ -145,6 +146,9 @@ class Writer:
         if not (isinstance(self.time_base, Fraction) and self.time_base > 0):
             raise OptionError(f"time_base must be a Fraction above 0, not {self.time_base!r:.60}")
         self._clock = None if rate is None else Clock(rate, self.time_base, every=self.every)
+        if old is not None and fps is not None and abs(self._clock.step * self.every / old.frame_duration - 1) > SAME_RATE:
+            theirs = 1 / (old.frame_duration * old.time_base)
+            raise OptionError(f"{self.path}: cannot be continued at another rate: it has {theirs} frames a second, and {rate / self.every} would be kept")
         if frame_duration is not None:
             return frame_duration
         return 1 if self._clock is None else self._clock.kept_ticks
