@@ -352,9 +352,9 @@ def chosen(given, header: Header | None, name: str, default):
 
 
 def whole(name: str, value, low: int, high: int | None = None) -> int:
-    """The whole number; raises OptionError for anything else."""
+    """The whole number of frames; raises OptionError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
-        raise OptionError(f"{name} must be a whole number from {low}{'' if high is None else f' to {high}'}, not {value!r}")
+        raise OptionError(f"{name} must be a whole number of frames from {low}{'' if high is None else f' to {high}'}, not {value!r}")
     return value
 
 
