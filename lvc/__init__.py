@@ -3,6 +3,8 @@
     lvc.encode("game.mp4", "game.lvc", sampling=lvc.Sampling(every=10))
     reader = lvc.open("game.lvc")
     reader[17], reader[100:200:10], reader.get_frame_played_at(12.5)
+    with lvc.Writer("run.lvc", fps=30) as writer:
+        writer.write(frame)
 
 Names are loaded when they are first used, so that reading a file needs neither FFmpeg nor a display.
 """

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvc import checkpoints
-from lvc.errors import InputError
 from lvc.output import check_output
 from lvc.video.demux import probe
 from lvc.video.sample import Sampling, sampled_frames
@@ -54,37 +53,24 @@ def encode(
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     info = probe(source)
-    checkpoint = checkpoints.load(model, device=device)
-    writer = None
-    try:
+    with Writer(
+        output,
+        geometry=sampling.geometry,
+        time_base=info.time_base,
+        frame_duration=sampling.nominal_ticks(info),
+        model=model,
+        quantiser=quantiser,
+        entropy=entropy,
+        crf=crf,
+        keyint=keyint,
+        device=device,
+        source={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
+        overwrite=overwrite,
+        inputs=(source,),
+    ) as writer:
         for batch in sampled_frames(source, sampling):
-            if writer is None:
-                writer = Writer(
-                    output,
-                    geometry=batch.geometry,
-                    time_base=batch.time_base,
-                    frame_duration=sampling.nominal_ticks(info),
-                    model=checkpoint,
-                    quantiser=quantiser,
-                    entropy=entropy,
-                    crf=crf,
-                    keyint=keyint,
-                    device=device,
-                    source={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
-                    overwrite=overwrite,
-                    inputs=(source,),
-                )
-                writer.__enter__()
             writer.write(batch)
             if progress:
                 progress(len(batch))
-    except BaseException as error:
-        if writer is not None:
-            writer.__exit__(type(error), error, error.__traceback__)
-        raise
-    if writer is None:
-        raise InputError(f"{source}: has a video stream but not one frame")
-    writer.close()
     frames = writer.frames_written
-    geometry = writer.geometry
-    return Encoded(output, frames, output.stat().st_size, frames * geometry.width * geometry.height * 3, checkpoint.name, writer.sample_psnr)
+    return Encoded(output, frames, output.stat().st_size, frames * sampling.geometry.width * sampling.geometry.height * 3, writer.header.model["name"], writer.sample_psnr)

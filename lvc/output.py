@@ -17,10 +17,13 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def check_output(path: Path, *, overwrite: bool = False, inputs: tuple[Path, ...] = (), recoverable: bool = False) -> None:
+def check_output(
+    path: Path, *, overwrite: bool = False, inputs: tuple[Path, ...] = (), recoverable: bool = False, extends: bool = False
+) -> None:
     """Raises OutputError where `path` is one of the inputs, exists and may not be overwritten, or has no folder.
 
     recoverable: the part file of an earlier run is worth keeping, and is not overwritten either unless told.
+    extends: what is written begins with all that `path` holds, so that `path` itself may be replaced.
     """
     try:
         part = part_of(path)
@@ -33,7 +36,7 @@ def check_output(path: Path, *, overwrite: bool = False, inputs: tuple[Path, ...
             raise OutputError(f"{path}: is a folder; a file name was expected")
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
             raise OutputError(f"{path}: is no regular file; a name for one was expected")
-        if path.exists() and not overwrite:
+        if path.exists() and not (overwrite or extends):
             raise OutputError(f"{path}: exists already; overwrite it with -y")
         if not part.parent.is_dir():
             raise OutputError(f"{path}: there is no folder {part.parent}")
@@ -55,6 +58,7 @@ def written_whole(
     overwrite: bool = False,
     inputs: tuple[Path, ...] = (),
     recoverable: Callable[[], bool] | None = None,
+    extends: bool = False,
 ):
     """Gives the temporary name `<path>.part` to write to, and renames it to `path` when the block ends well.
 
@@ -62,11 +66,11 @@ def written_whole(
     Where `path` is a symbolic link the file it means is written. An operating system's error becomes an OutputError.
     """
     path = Path(path)
-    check_output(path, overwrite=overwrite, inputs=inputs, recoverable=recoverable is not None)
+    check_output(path, overwrite=overwrite, inputs=inputs, recoverable=recoverable is not None, extends=extends)
     part = part_of(path)
     try:
         yield part
-        if path.exists() and not overwrite:  # somebody else wrote it meanwhile
+        if path.exists() and not (overwrite or extends):  # somebody else wrote it meanwhile
             raise OutputError(f"{path}: exists already; overwrite it with -y")
         os.replace(part, part.with_name(part.name.removesuffix(".part")))
     except BaseException as error:

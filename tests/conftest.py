@@ -67,3 +67,29 @@ def gameplay():
         return pictures
 
     return make
+
+
+@pytest.fixture(scope="session")
+def save_small():
+    """`save_small(path, family)` saves a tiny model of 40x32 as it comes from its random start: conv4 (scale, raw) or temporal."""
+    import torch
+
+    from lvc.checkpoints import Checkpoint, Metadata, save
+    from lvc.frames import Geometry
+    from lvc.models.config import build
+    from lvc.prediction import prediction_tables
+
+    def make(path, family):
+        torch.manual_seed(4)
+        options = {"features": 16, "detail": 8, "trunk": 16, "context": 8} if family == "temporal" else {}
+        model = build(family, geometry=Geometry(40, 32), **options)
+        tables, quantiser, entropy = {}, "scale", "raw"
+        if family == "temporal":
+            model, quantiser, entropy = model.exact(), "round", "prediction"
+            tables = dict(zip(("copies", "residuals"), prediction_tables()))
+        config = {name: value for name, value in vars(model.config).items() if name not in ("width", "height")}
+        specs = {"quantiser": {"name": quantiser}, "entropy": {"name": entropy}}
+        save(path, Checkpoint(Metadata(name=path.stem, model=family, config=config, geometry=Geometry(40, 32), **specs), model, tables))
+        return path
+
+    return make

@@ -9,26 +9,13 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 import lvc
-from lvc import checkpoints
-from lvc.checkpoints import Checkpoint, Metadata
 from lvc.frames import FrameBatch, Geometry
-from lvc.models.config import build
-from lvc.prediction import prediction_tables
 
 SMALL = Geometry(width=40, height=32)
 MILLISECOND = Fraction(1, 1000)
 FRAME = 100  # ms from frame to frame
 COUNTS = {"a.lvc": 11, "deeper/b.lvc": 7}
 LEVEL = 1  # batches of another size may sum floats in another order
-
-
-def save_weights(path, seed=4):
-    torch.manual_seed(seed)
-    model = build("temporal", geometry=SMALL, features=16, detail=8, trunk=16, context=8).exact()
-    config = {name: value for name, value in vars(model.config).items() if name not in ("width", "height")}
-    metadata = Metadata(name=path.stem, model="temporal", config=config, geometry=SMALL, quantiser={"name": "round"}, entropy={"name": "prediction"})
-    checkpoints.save(path, Checkpoint(metadata, model, dict(zip(("copies", "residuals"), prediction_tables()))))
-    return path
 
 
 def save_file(path, weights, pts, *, geometry=SMALL, seed=0, **options):
@@ -40,8 +27,8 @@ def save_file(path, weights, pts, *, geometry=SMALL, seed=0, **options):
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return save_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
+def weights(tmp_path_factory, save_small):
+    return save_small(tmp_path_factory.mktemp("weights") / "small.safetensors", "temporal")
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,8 @@ import pytest
 import torch
 
 import lvc
-from lvc import checkpoints
-from lvc.checkpoints import Checkpoint, Metadata
 from lvc.codec import Codec
 from lvc.frames import FrameBatch, Geometry
-from lvc.models.config import build
-from lvc.prediction import prediction_tables
 
 SMALL = Geometry(width=40, height=32)
 MILLISECOND = Fraction(1, 1000)
@@ -26,26 +22,11 @@ KEYINT = 8
 PTS = tuple(100 + 333 * number + (number % 3) for number in range(COUNT))
 
 
-def save_small(path, family, options, tables, quantiser, entropy):
-    torch.manual_seed(4)
-    model = build(family, geometry=SMALL, **options)
-    model = model.exact() if family == "temporal" else model
-    config = {name: value for name, value in vars(model.config).items() if name not in ("width", "height")}
-    metadata = Metadata(name=path.stem, model=family, config=config, geometry=SMALL, quantiser={"name": quantiser}, entropy={"name": entropy})
-    checkpoints.save(path, Checkpoint(metadata, model, tables))
-    return path
-
-
 @pytest.fixture(scope="module", params=["temporal", "conv4"])
-def coded(request, tmp_path_factory):
+def coded(request, tmp_path_factory, save_small):
     """(file, weights) of one of each kind: predicted frames, and frames each coded alone."""
     folder = tmp_path_factory.mktemp("reader")
-    if request.param == "temporal":
-        options = {"features": 16, "detail": 8, "trunk": 16, "context": 8}
-        tables = dict(zip(("copies", "residuals"), prediction_tables()))
-        weights = save_small(folder / "small.safetensors", "temporal", options, tables, "round", "prediction")
-    else:
-        weights = save_small(folder / "small.safetensors", "conv4", {}, {}, "scale", "raw")
+    weights = save_small(folder / "small.safetensors", request.param)
     frames = np.random.default_rng(5).integers(0, 256, (COUNT, 3, SMALL.height, SMALL.width), np.uint8)
     path = folder / "game.lvc"
     with lvc.Writer(path, geometry=SMALL, time_base=MILLISECOND, frame_duration=333, model=weights, keyint=KEYINT) as writer:

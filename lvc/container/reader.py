@@ -9,6 +9,7 @@ import numpy as np
 
 from lvc.container.header import read_header
 from lvc.container.layout import (
+    GROUP_MARKER,
     MAX_BODY_BYTES,
     RECORD,
     TRAILER,
@@ -17,6 +18,7 @@ from lvc.container.layout import (
     decode_group,
     decode_index,
     decode_trailer,
+    read_record_body,
 )
 from lvc.container.mend import mend_header
 from lvc.container.scan import Damage, describe_frames, scan
@@ -92,6 +94,16 @@ class ContainerReader:
             raise self._source.located(error, f"group {k} ({describe_frames(entry.frames)})") from error
         self._latest = (k, group)
         return group
+
+    def record(self, k: int) -> bytes:
+        """The bytes of the k-th group's record, as they are; FormatError where its CRC-32 does not hold."""
+        entry = self.index[k]
+        try:
+            record = self._source.read_at(entry.offset, entry.byte_size)
+            read_record_body(record, GROUP_MARKER, offset=entry.offset)
+        except FormatError as error:
+            raise self._source.located(error, f"group {k} ({describe_frames(entry.frames)})") from error
+        return record
 
     def groups(self) -> Iterator[Group]:
         """All groups in order; stops with FormatError at one that does not hold."""

@@ -35,15 +35,13 @@ class AreaScaler:
 def resize(frames: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Area-averages pictures, uint8 [T, H, W, 3], to uint8 [T, geometry.height, geometry.width, 3].
 
-    Enlarging interpolates linearly.
+    Enlarging too: a pixel that lies within one of the source's is that one, so that pixel art stays as it is.
     """
     resized = np.empty((len(frames), geometry.height, geometry.width, 3), np.uint8)
     for source, target in zip(frames, resized):
-        shrinks = geometry.width <= source.shape[1] and geometry.height <= source.shape[0]
-        cv2.resize(
-            source,
-            (geometry.width, geometry.height),
-            dst=target,
-            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-        )
+        height, width = source.shape[:2]
+        # OpenCV averages areas where both sides shrink or both grow; where one does each, rows and columns go apart.
+        if (geometry.width > width) != (geometry.height > height):
+            source = cv2.resize(source, (geometry.width, height), interpolation=cv2.INTER_AREA)
+        cv2.resize(source, (geometry.width, geometry.height), dst=target, interpolation=cv2.INTER_AREA)
     return resized

@@ -1,0 +1,76 @@
+"""Jobs in a thread: their order, the room they take, and what they raise."""
+
+import threading
+
+import pytest
+
+from lvc.background import Background
+
+
+@pytest.fixture
+def background():
+    made = Background(4, name="test")
+    yield made
+    made.stop()
+
+
+def test_jobs_run_in_order_in_one_other_thread(background):
+    ran = []
+    for number in range(50):
+        background.submit(1, lambda number=number: ran.append((number, threading.get_ident())))
+    background.finish()
+    assert [number for number, _ in ran] == list(range(50))
+    assert len({thread for _, thread in ran} | {threading.get_ident()}) == 2
+
+
+@pytest.mark.parametrize(("weight", "taken"), [(1, 4), (2, 2), (3, 1), (9, 1)])
+def test_a_full_queue_blocks(background, weight, taken):
+    gate, submitted = threading.Event(), []
+
+    def fill():
+        for number in range(8):
+            background.submit(weight, gate.wait)
+            submitted.append(number)
+
+    filler = threading.Thread(target=fill, daemon=True)
+    filler.start()
+    filler.join(0.5)
+    assert len(submitted) == taken and filler.is_alive()
+    gate.set()
+    filler.join(60)
+    assert len(submitted) == 8
+
+
+def test_what_a_job_raises_comes_back_and_nothing_runs_after_it(background):
+    ran, gate = [], threading.Event()
+
+    def fail():
+        gate.wait(60)
+        raise ZeroDivisionError("of the job")
+
+    background.submit(1, fail)
+    background.submit(1, ran.append, "after")
+    background.check()
+    gate.set()
+    with pytest.raises(ZeroDivisionError, match="of the job"):
+        background.finish()
+    for call in (background.check, background.finish, lambda: background.submit(1, ran.append, "later")):
+        with pytest.raises(ZeroDivisionError):
+            call()
+    assert ran == []
+
+
+def test_stopping_waits_for_the_job_in_work_and_drops_the_others(background):
+    ran, started, gate = [], threading.Event(), threading.Event()
+
+    def first():
+        started.set()
+        gate.wait(60)
+        ran.append("first")
+
+    background.submit(1, first)
+    background.submit(1, ran.append, "second")
+    started.wait(60)
+    threading.Timer(0.2, gate.set).start()
+    background.stop()
+    assert ran == ["first"]
