@@ -61,16 +61,14 @@ class Codec:
         quantiser: dict | None = None,
         entropy: dict | None = None,
         crf: int | None = None,
-        effort: int = DEFAULT_EFFORT,
+        effort: int | None = None,
         device: str | torch.device = "cpu",
     ):
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
         self.model = checkpoint.model.to(self.device).eval().for_coding()
         self.many_rates = isinstance(self.model, Temporal)
         self.crf = self._checked_crf(crf)
-        if effort not in EFFORTS:
-            raise OptionError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort!r}")
-        self.effort = effort
+        self.effort = self._checked_effort(effort)
         self.quantiser = build_quantiser(**(quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
         self.quantiser_spec = self.quantiser.spec()
         self.entropy_spec = entropy or default_entropy(checkpoint, self.quantiser_spec)
@@ -96,6 +94,15 @@ class Codec:
         if not (isinstance(crf, int) and 0 <= crf < CRF_LEVELS):
             raise OptionError(f"crf must be a whole number from 0 (best) to {CRF_LEVELS - 1}, not {crf!r}")
         return crf
+
+    def _checked_effort(self, effort: int | None) -> int:
+        if effort is None:
+            return DEFAULT_EFFORT
+        if not self.many_rates:
+            raise OptionError(f"effort is for models of many rates; {self.checkpoint.name} has one rate, and no choice of symbols")
+        if not (type(effort) is int and effort in EFFORTS):
+            raise OptionError(f"effort must be a whole number from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort!r}")
+        return effort
 
     # Frames and latents
 

@@ -41,7 +41,7 @@ class Writer:
     fps: frames a second as they are written; may be left out where `time_base`, seconds of a tick, is given (by default
     1 / fps) and each frame comes with its `pts`. frame_duration: ticks from one kept frame to the next (by default as fps says).
     geometry: size of the coded frames (by default the model's); others are area-averaged to it. every: keep one frame of so many.
-    model, quantiser, entropy, crf, keyint, device: as for `encode`. dimension_order: "HWC" or "CHW", see `write`.
+    model, quantiser, entropy, crf, effort, keyint, device: as for `encode`. dimension_order: "HWC" or "CHW", see `write`.
     queue_frames: how many may wait to be coded (one group may in any case); beyond that `write` blocks, so that memory is bounded.
     source: JSON object for the header. append: continue a file that is there, at its settings.
 
@@ -63,6 +63,7 @@ class Writer:
         quantiser: dict | None = None,
         entropy: dict | None = None,
         crf: int | None = None,
+        effort: int | None = None,
         keyint: int | None = None,
         time_base: Fraction | None = None,
         frame_duration: int | None = None,
@@ -95,6 +96,7 @@ class Writer:
                 quantiser=chosen(quantiser, header, "quantiser", None),
                 entropy=chosen(entropy, header, "entropy", None),
                 crf=crf if crf is not None or header is None else header.extra.get("crf"),
+                effort=effort,
                 device=device,
             )
             self.keyint = whole("keyint", chosen(keyint, header, "keyint", DEFAULT_KEYINT), 1, MAX_KEYINT)
