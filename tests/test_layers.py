@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "lvc"
 
 # Each room may import itself and the rooms named here.
-GROUND = {"errors", "frames", "output"}
+GROUND = {"errors", "frames", "output", "clock"}
 MIDDLE = {
     "video": GROUND,
     "quantize": GROUND,
@@ -24,6 +24,7 @@ ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
     "output": {"errors"},
+    "clock": set(),
     "recency": set(),
     **MIDDLE,
     "checkpoints": GROUND | {"models", "entropy", "quantize"},
@@ -34,6 +35,7 @@ ALLOWED = {
     "writer": GROUND | {"container", "codec", "checkpoints"},
     "encoding": GROUND | {"video", "writer", "checkpoints"},
     "decoding": GROUND | {"video", "reader"},
+    "contact_sheet": GROUND | {"video", "reader"},
     "dataset": GROUND | {"video"},
     "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "dataset"},
     "quality": GROUND | {"video"},

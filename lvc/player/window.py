@@ -9,10 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lvc.clock import clock
 from lvc.errors import DisplayError, OutputError
 from lvc.player.display import ADVICE, Display
 from lvc.player.keys import Action, action_of, help_lines, is_shift
-from lvc.player.playback import Playback, clock
+from lvc.player.playback import Playback
 
 CHUNK_FRAMES = 32
 CHUNK_BYTES = 64 << 20
