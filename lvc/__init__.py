@@ -21,6 +21,7 @@ _PUBLIC = {
     "Writer": ("lvc.writer", "Writer"),
     "encode": ("lvc.encoding", "encode"),
     "decode": ("lvc.decoding", "decode"),
+    "storyboard": ("lvc.contact_sheet", "storyboard"),
     "Sampling": ("lvc.video.sample", "Sampling"),
     "FrameDataset": ("lvc.frame_dataset", "FrameDataset"),
     "FrameStore": ("lvc.dataset.read", "FrameStore"),
@@ -44,6 +45,7 @@ __all__ = [
     "decode",
     "encode",
     "open",
+    "storyboard",
 ]
 
 

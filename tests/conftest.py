@@ -1,7 +1,13 @@
 """Recordings made on the spot, for the tests of all rooms."""
 
 import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 
 # Before torch is imported: on tiny tensors and a busy machine, threads that wait for each other make tests 50 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -93,3 +99,69 @@ def save_small():
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def until():
+    """`until(condition)` waits for a condition to give something, and returns it."""
+
+    def wait(condition, seconds=30.0):
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < end, "the program did not react"
+            time.sleep(0.05)
+        return found
+
+    return wait
+
+
+@contextmanager
+def virtual_display():
+    """The environment of programs that are to open windows on a display of their own."""
+    read, write = os.pipe()
+    # -noreset: otherwise the server starts anew whenever its last client leaves, as each xdotool does here.
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "900x720x24", "-noreset"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as pipe:
+            number = pipe.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        yield {**os.environ, "DISPLAY": f":{number}", "PYTHONPATH": str(Path(__file__).parent.parent)}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture
+def open_window(until):
+    """`with open_window(command, title) as (process, press)`: a program's real window, and real keys pressed in it."""
+    if sys.platform != "linux" or not all(map(shutil.which, ("Xvfb", "xdotool"))):
+        pytest.skip("Xvfb and xdotool are needed to press real keys in a real window")
+
+    @contextmanager
+    def opened(command, title, **options):
+        with virtual_display() as environment:
+            process = subprocess.Popen(command, env=environment, **options)
+
+            def windows():
+                assert process.poll() is None, "the program ended before it opened a window"
+                find = ["xdotool", "search", "--name", title]
+                return subprocess.run(find, env=environment, capture_output=True, check=False).stdout.split()
+
+            def press(*keys):
+                subprocess.run(["xdotool", "key", "--delay", "70", *keys], env=environment, check=True)
+
+            try:
+                found = until(windows, 120)  # a busy machine takes its time to load torch
+                subprocess.run(["xdotool", "windowfocus", "--sync", found[0]], env=environment, check=True)
+                yield process, press
+            finally:
+                process.kill()
+                process.wait()
+
+    return opened

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "lvc"
 
 # Each room may import itself and the rooms named here.
-GROUND = {"errors", "frames", "output"}
+GROUND = {"errors", "frames", "output", "clock"}
 MIDDLE = {
     "video": GROUND,
     "quantize": GROUND,
@@ -24,6 +24,7 @@ ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
     "output": {"errors"},
+    "clock": set(),
     "recency": set(),
     "background": set(),
     "pictures": {"errors"},
@@ -39,6 +40,7 @@ ALLOWED = {
     "encoding": GROUND | {"video", "writer", "checkpoints"},
     "decoding": GROUND | {"video", "reader"},
     "gym": GROUND | {"writer", "checkpoints", "background", "timing"},
+    "contact_sheet": GROUND | {"video", "reader"},
     "dataset": GROUND | {"video"},
     "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "dataset"},
     "quality": GROUND | {"video"},

@@ -18,6 +18,7 @@ COMMANDS = {
     "info": "info",
     "verify": "verify",
     "play": "play",
+    "storyboard": "storyboard",
     "report": "report",
     "models": "models",
 }

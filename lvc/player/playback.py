@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 
+from lvc.clock import clock
 from lvc.errors import OptionError
 from lvc.player.keys import Action
 
@@ -117,12 +118,3 @@ class Playback:
             return f"A-B {clock(self.a)} to {clock(self.b)}"
         self.a = self.b = None
         return "A-B loop cleared"
-
-
-def clock(seconds: float) -> str:
-    """1:02:03.450, without the hours where there are none."""
-    milliseconds = round(max(seconds, 0) * 1000)
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    tail = f"{rest // 1000:02d}.{rest % 1000:03d}"
-    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"

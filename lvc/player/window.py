@@ -9,12 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from lvc.clock import clock
 from lvc.errors import DisplayError, OutputError
 from lvc.player.display import ADVICE, Display
 from lvc.player.keys import Action, action_of, help_lines, is_shift
-from lvc.player.playback import Playback, clock
+from lvc.player.playback import Playback
 
 CHUNK_FRAMES = 32
+# Between two frames of the file a source may have ten or more, all of which are decoded.
+COMPARED_CHUNK_FRAMES = 8
 CHUNK_BYTES = 64 << 20
 KEPT_CHUNKS = 4
 POLL_MILLISECONDS = 10
@@ -33,12 +36,12 @@ class FrameCache:
     A run lies inside one keyframe group, since decoding begins at a keyframe anyway.
     """
 
-    def __init__(self, reader):
+    def __init__(self, reader, *, chunk_frames: int = CHUNK_FRAMES):
         self._reader = reader
         self._keys = [n for n, kind in enumerate(reader.frame_types) if kind == "key"] or [0]
         self._count = len(reader)
         frame_bytes = reader.geometry.width * reader.geometry.height * 3
-        self._run = max(1, min(CHUNK_FRAMES, CHUNK_BYTES // frame_bytes))
+        self._run = max(1, min(chunk_frames, CHUNK_BYTES // frame_bytes))
         self._runs: OrderedDict[int, Future] = OrderedDict()
         self._thread = ThreadPoolExecutor(max_workers=1)
 
@@ -86,18 +89,20 @@ def play(
     paused: bool = False,
     full_screen: bool = False,
     start_seconds: float | None = None,
+    panes: tuple[str, ...] = (),
 ) -> list[Path]:
     """Plays a file in a window until it is quit, and returns the screenshots that were taken.
 
     reader: as `lvc.open` gives. display: opened by the caller, before the time that a model needs to load.
     screenshots: the folder for them; none is ever overwritten.
+    panes: names of the parts, of the same width, that each frame consists of from left to right (see SideBySide).
     Raises DisplayError where OpenCV opens no windows, OutputError where a screenshot cannot be written.
     """
     times = [float(pts * reader.time_base) for pts in reader.pts]
     playback = Playback(times, reader.metadata.end_stream_seconds, loop=loop, paused=paused)
     if start_seconds is not None:
         playback.seek(start_seconds)
-    window = _Window(reader, playback, display, name=name, screenshots=screenshots)
+    window = _Window(reader, playback, display, name=name, screenshots=screenshots, panes=panes)
     try:
         window.run(full_screen=full_screen)
     finally:
@@ -106,13 +111,13 @@ def play(
 
 
 class _Window:
-    def __init__(self, reader, playback: Playback, display: Display, *, name: str, screenshots: Path):
+    def __init__(self, reader, playback: Playback, display: Display, *, name: str, screenshots: Path, panes: tuple[str, ...]):
         self._reader, self._playback, self._display = reader, playback, display
-        self._name, self._folder = name, screenshots
+        self._name, self._folder, self._panes = name, screenshots, panes
         self._title = f"{name} - lvc"
         self._sizes = reader.mean_frame_bytes
         self._kinds = reader.frame_types
-        self._cache = FrameCache(reader)
+        self._cache = FrameCache(reader, chunk_frames=COMPARED_CHUNK_FRAMES if panes else CHUNK_FRAMES)
         self._message, self._message_until = "", 0.0
         self._full_screen = False
         self._shift_seen = float("-inf")
@@ -121,7 +126,8 @@ class _Window:
     def run(self, *, full_screen: bool) -> None:
         geometry = self._reader.geometry
         self._cache.frame(self._playback.frame)  # before the window, so that it never opens empty
-        factor = max(1, min(960 // geometry.width, 768 // geometry.height))
+        usual_width = 1280 if self._panes else 960
+        factor = max(1, min(usual_width // geometry.width, 768 // geometry.height))
         try:
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
@@ -195,6 +201,7 @@ class _Window:
         playback = self._playback
         number = playback.frame
         picture = enlarged(self._cache.frame(number), self._scale())
+        draw_panes(picture, self._panes, named=playback.overlay and not playback.help)
         if playback.help:
             draw_panel(picture, help_lines(), size=0.42)
         elif playback.overlay:
@@ -244,6 +251,17 @@ def draw_panel(picture: np.ndarray, lines: list[str], *, right: bool = False, si
     for number, line in enumerate(lines):
         place = (left + margin, top + margin // 2 + round(line_height * (number + 0.72)))
         cv2.putText(picture, line, place, font, size, _WHITE, 1, cv2.LINE_AA)
+
+
+def draw_panes(picture: np.ndarray, panes: tuple[str, ...], *, named: bool) -> None:
+    """Draws a line between the parts of a BGR picture, and at the foot of each, above the bar, its name."""
+    height, width = picture.shape[:2]
+    for number, pane in enumerate(panes):
+        left, right = (width * place // len(panes) for place in (number, number + 1))
+        if number:
+            picture[:, left - 1 : left + 1] = 0
+        if named:
+            draw_panel(picture[max(0, height - 60) : height - 8, left:right], [pane])
 
 
 def draw_bar(picture: np.ndarray, playback: Playback) -> None:

@@ -33,11 +33,18 @@ from lvc.quality.metrics import (
 
 SCHEMA_VERSION = 1
 # A page of 1,000 frames stays below 3 MB: base64 makes 4/3 of these bytes.
-PICTURE_BYTES = 1_900_000
+PICTURE_BYTES = 2_050_000
 # Source frames that wait to be compared; decoding is cheapest a keyframe group at a time.
 PENDING_BYTES = 64 << 20
 SHOWN_PIXELS = 1 << 20
-LOSSLESS = 101  # OpenCV's WebP quality above 100
+# How a picture is stored, best first. For game frames lossless WebP is half the size of a JPEG of 39 dB, and lossy WebP,
+# which halves the chroma, is at 25 dB: worse than what is to be judged, and only there for pictures like noise.
+ENCODINGS = (
+    (".webp", (cv2.IMWRITE_WEBP_QUALITY, 101)),  # above 100: lossless
+    (".jpg", (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)),
+    (".jpg", (cv2.IMWRITE_JPEG_QUALITY, 85, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)),
+    (".webp", (cv2.IMWRITE_WEBP_QUALITY, 80)),
+)
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PicturePair:
-    """Source and decoded frame as pictures for the page; `note` says where they are not exact."""
+    """Source and decoded frame as WebP or JPEG for the page; `note` says where they are not exact."""
 
     source: bytes
     decoded: bytes
@@ -154,13 +161,14 @@ class PicturePair:
 
     @classmethod
     def within(cls, frames: "ShownFrames", allowance: int) -> "PicturePair":
-        """Lossless where both fit into `allowance` bytes, else lossy, else smaller as well."""
-        for quality, divisor in ((LOSSLESS, 1), (90, 1), (85, 2), (80, 4), (70, 8)):
-            pictures = (_webp(frame, quality, divisor) for frame in (frames.source, frames.decoded))
+        """Lossless where both fit into `allowance` bytes, else the larger lossy, else both smaller as well."""
+        for divisor in (1, 2, 4, 8):
+            source, source_is_exact = _picture(_shrunk(frames.source, divisor), allowance // 2)
+            decoded, decoded_is_exact = _picture(_shrunk(frames.decoded, divisor), allowance - len(source))
             shrunk = divisor * frames.divisor
-            notes = ["lossy preview"] if quality != LOSSLESS else []
+            notes = [] if source_is_exact and decoded_is_exact else ["lossy preview"]
             notes += [f"1/{shrunk} of the width and height"] if shrunk > 1 else []
-            pair = cls(*pictures, ", ".join(notes))
+            pair = cls(source, decoded, ", ".join(notes))
             if pair.size <= allowance:
                 break
         return pair
@@ -192,15 +200,20 @@ def _shrunk(frame: np.ndarray, divisor: int) -> np.ndarray:
     return picture.transpose(2, 0, 1)
 
 
-def _webp(frame: np.ndarray, quality: int, divisor: int) -> bytes:
-    picture = np.ascontiguousarray(_shrunk(frame, divisor).transpose(1, 2, 0)[:, :, ::-1])
-    return cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
+def _picture(frame: np.ndarray, allowance: int) -> tuple[bytes, bool]:
+    """uint8 [3, h, w] in the best encoding that takes at most `allowance` bytes, or the smallest; and whether it is lossless."""
+    picture = np.ascontiguousarray(frame.transpose(1, 2, 0)[:, :, ::-1])
+    for number, (suffix, parameters) in enumerate(ENCODINGS):
+        data = cv2.imencode(suffix, picture, parameters)[1].tobytes()
+        if len(data) <= allowance:
+            break
+    return data, number == 0
 
 
 class ReportBuilder:
     """Collects compared frames; keeps their figures, the worst of them as pictures, and samples over the whole time."""
 
-    def __init__(self, frame_count: int, *, worst: int = 12, samples: int = 48, picture_bytes: int = PICTURE_BYTES):
+    def __init__(self, frame_count: int, *, worst: int = 12, samples: int = 30, picture_bytes: int = PICTURE_BYTES):
         """frame_count: of the file, to spread the samples. picture_bytes: for all pictures together."""
         self._scores: list[FrameScore] = []
         # A heap of (mse, -index, pixels), the least bad first. Pixels, because a frame among the worst so far is
@@ -209,8 +222,8 @@ class ReportBuilder:
         self._worst_count = worst
         self._sampled_indices = {int(n) for n in np.linspace(0, max(0, frame_count - 1), samples).round()}
         self._samples: dict[int, PicturePair] = {}
-        # Every worst frame may be none of the samples.
-        self._allowance = picture_bytes // max(1, worst + len(self._sampled_indices))
+        self._bytes_left = picture_bytes
+        self._pictures_left = worst + len(self._sampled_indices)  # every worst frame may be none of the samples
 
     def add(self, compared: ComparedFrame) -> None:
         score = compared.score
@@ -223,16 +236,23 @@ class ReportBuilder:
             return
         frames = ShownFrames.of(compared)
         if is_sample:
-            self._samples[score.index] = PicturePair.within(frames, self._allowance)
+            self._samples[score.index] = self._stored(frames)
         if is_worst:
             push = heapq.heapreplace if full else heapq.heappush
             push(self._worst, (*entry, frames))
+
+    def _stored(self, frames: ShownFrames) -> PicturePair:
+        """The pictures of a frame, in its share of the bytes that are left: what one does not need the next ones have."""
+        pair = PicturePair.within(frames, max(0, self._bytes_left) // self._pictures_left)
+        self._bytes_left -= pair.size
+        self._pictures_left -= 1
+        return pair
 
     def finish(self, comparison: Comparison, reader, *, path: str | os.PathLike, source: str | os.PathLike) -> "Report":
         """The report of all that was added; `path` and `source` are the names that it states."""
         metadata = reader.metadata
         worst = {
-            -index: self._samples.get(-index) or PicturePair.within(frames, self._allowance)
+            -index: self._samples.get(-index) or self._stored(frames)
             for _, index, frames in sorted(self._worst, reverse=True, key=lambda entry: entry[:2])
         }
         return Report(
@@ -427,7 +447,8 @@ def _in_words(value) -> str:
 
 
 def _data_uri(picture: bytes) -> str:
-    return "data:image/webp;base64," + base64.b64encode(picture).decode("ascii")
+    kind = "webp" if picture.startswith(b"RIFF") else "jpeg"
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

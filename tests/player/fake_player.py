@@ -9,6 +9,7 @@ import numpy as np
 
 from lvc.frames import FrameBatch, Geometry
 from lvc.player.display import Display
+from lvc.player.side_by_side import PANES, SideBySide
 from lvc.player.window import play
 
 FRAMES = 300
@@ -32,6 +33,18 @@ class PlainReader:
         return FrameBatch(np.ascontiguousarray(data), self.pts[start:stop], self.time_base)
 
 
+class PlainSource:
+    """The same frames, bluer, by time."""
+
+    def frames_shown_at(self, times) -> list[np.ndarray]:
+        pictures = [PlainReader().frames(int(3 * time), int(3 * time) + 1).data[0] for time in times]
+        for picture in pictures:
+            picture[2] = 200
+        return pictures
+
+
 if __name__ == "__main__":
+    folder, *beside = sys.argv[1:]
+    reader, panes = (SideBySide(PlainReader(), PlainSource()), PANES) if beside else (PlainReader(), ())
     with Display() as display:
-        play(PlainReader(), display, name="plain.lvc", screenshots=Path(sys.argv[1]), paused=True)
+        play(reader, display, name="plain.lvc", screenshots=Path(folder), paused=True, panes=panes)

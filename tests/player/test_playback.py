@@ -2,7 +2,7 @@ import pytest
 
 from lvc.errors import OptionError
 from lvc.player.keys import Action
-from lvc.player.playback import Playback, clock
+from lvc.player.playback import Playback
 
 TIMES = [n / 3 for n in range(300)]  # 100 s at 3 frames a second
 
@@ -152,7 +152,3 @@ def test_one_frame_without_duration_plays():
 def test_no_frames_are_refused():
     with pytest.raises(OptionError, match="no frame"):
         Playback([], 0.0)
-
-
-def test_clock():
-    assert clock(0) == "0:00.000" and clock(59.9996) == "1:00.000" and clock(3723.45) == "1:02:03.450"

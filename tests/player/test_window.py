@@ -1,10 +1,6 @@
 import importlib.util
-import os
-import shutil
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -17,7 +13,6 @@ from lvc.player.display import Display
 from lvc.player.playback import Playback
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 
 
 def plain_reader():
@@ -121,82 +116,60 @@ def test_without_libx11_the_socket_is_asked(monkeypatch):
         Display()
 
 
-@contextmanager
-def virtual_display():
-    read, write = os.pipe()
-    # -noreset: otherwise the server starts anew whenever its last client leaves, as each xdotool does here.
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "900x720x24", "-noreset"],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    try:
-        with os.fdopen(read) as pipe:
-            number = pipe.readline().strip()
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        yield {**os.environ, "DISPLAY": f":{number}", "PYTHONPATH": str(ROOT)}
-    finally:
-        server.terminate()
-        server.wait()
+def number_shown(screenshot) -> int:
+    """The number of the frame that a screenshot shows, from 0, by its pixels; of both halves, where a source is beside it."""
+    picture = cv2.imread(str(screenshot))
+    blue, green, red = map(int, picture[0, -1])
+    assert blue == 90 and screenshot.name.startswith(f"plain-{red + 256 * green + 1:06d}")
+    if picture.shape[1] > 64:
+        assert picture.shape == (48, 128, 3)
+        assert (picture[:, :64] == (200, green, red)).all() and (picture[:, 64:] == (90, green, red)).all()
+    return red + 256 * green
 
 
-def until(condition, seconds=20.0):
-    """Waits for a condition to give something, and returns it."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "the player did not react"
-        time.sleep(0.05)
-    return found
+@pytest.mark.parametrize("beside", [(), ("--compare",)], ids=["alone", "beside its source"])
+def test_real_keys_in_a_real_window(tmp_path, open_window, until, beside):
+    command = [sys.executable, HERE / "fake_player.py", tmp_path, *beside]
+    with open_window(command, "^plain.lvc - lvc$") as (player, press):
+
+        def frame_after(*keys):
+            """The number of the frame that a screenshot shows after some keys."""
+            before = set(tmp_path.iterdir())
+            press(*keys, "s")
+            (path,) = until(lambda: set(tmp_path.iterdir()) - before)
+            until(lambda: path.stat().st_size)
+            return number_shown(path)
+
+        assert frame_after() == 0
+        assert frame_after() == 0  # a second file, not the first again
+        assert frame_after("period", "period", "period") == 3
+        assert frame_after("comma") == 2
+        assert frame_after("Right") == 17
+        assert frame_after("shift+Right") == 20
+        assert frame_after("shift+Left", "Left") == 2
+        assert frame_after("Up") == 182
+        assert frame_after("Up", "Up") == 299
+        assert frame_after("Down") == 119
+        assert frame_after("Home") == 0
+        # A-B loop over one second at full speed: 3 frames, again and again.
+        press("l", "shift+Right", "l", *["bracketright"] * 12, "space")
+        time.sleep(1.2)
+        assert frame_after("space") < 3
+        press("l", "BackSpace", "o", "question", "f", "Escape", "space")
+        time.sleep(0.8)
+        assert 0 < frame_after("space") < 20
+        press("q")
+        assert player.wait(timeout=15) == 0
+        assert len(list(tmp_path.iterdir())) == 13
 
 
-@linux_only
-@pytest.mark.skipif(
-    not all(map(shutil.which, ("Xvfb", "xdotool"))), reason="Xvfb and xdotool are needed to press real keys in a real window"
-)
-def test_real_keys_in_a_real_window(tmp_path):
-    with virtual_display() as environment:
-        player = subprocess.Popen([sys.executable, HERE / "fake_player.py", tmp_path], env=environment)
-        try:
-            find = ["xdotool", "search", "--name", "^plain.lvc - lvc$"]
-            found = until(lambda: subprocess.run(find, env=environment, capture_output=True, check=False).stdout.split())
-            subprocess.run(["xdotool", "windowfocus", "--sync", found[0]], env=environment, check=True)
-
-            def press(*keys):
-                subprocess.run(["xdotool", "key", "--delay", "70", *keys], env=environment, check=True)
-
-            def frame_after(*keys):
-                """The number of the frame that a screenshot shows after some keys; from 0, by its pixels."""
-                before = set(tmp_path.iterdir())
-                press(*keys, "s")
-                (path,) = until(lambda: set(tmp_path.iterdir()) - before)
-                until(lambda: path.stat().st_size)
-                blue, green, red = map(int, cv2.imread(str(path))[0, 0])
-                assert blue == 90 and path.name.startswith(f"plain-{red + 256 * green + 1:06d}")
-                return red + 256 * green
-
-            assert frame_after() == 0
-            assert frame_after() == 0  # a second file, not the first again
-            assert frame_after("period", "period", "period") == 3
-            assert frame_after("comma") == 2
-            assert frame_after("Right") == 17
-            assert frame_after("shift+Right") == 20
-            assert frame_after("shift+Left", "Left") == 2
-            assert frame_after("Up") == 182
-            assert frame_after("Up", "Up") == 299
-            assert frame_after("Down") == 119
-            assert frame_after("Home") == 0
-            # A-B loop over one second at full speed: 3 frames, again and again.
-            press("l", "shift+Right", "l", *["bracketright"] * 12, "space")
-            time.sleep(1.2)
-            assert frame_after("space") < 3
-            press("l", "BackSpace", "o", "question", "f", "Escape", "space")
-            time.sleep(0.8)
-            assert 0 < frame_after("space") < 20
-            press("q")
-            assert player.wait(timeout=15) == 0
-            assert len(list(tmp_path.iterdir())) == 13
-        finally:
-            player.kill()
-            player.wait()
+def test_panes_are_parted_and_named():
+    picture = np.full((160, 400, 3), 255, np.uint8)
+    window.draw_panes(picture, ("source", "decoded"), named=False)
+    assert not picture[:, 199:201].any() and (picture[:, :199] == 255).all() and (picture[:, 201:] == 255).all()
+    window.draw_panes(picture, ("source", "decoded"), named=True)
+    changed = (picture != 255).any(axis=2)
+    assert changed[100:145, :199].any() and changed[100:145, 201:].any() and not changed[:90, :199].any()
+    tiny = np.full((16, 32, 3), 255, np.uint8)
+    window.draw_panes(tiny, ("source", "decoded"), named=True)
+    assert not tiny[:, 15:17].any()

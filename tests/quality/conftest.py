@@ -50,6 +50,6 @@ def batches(source: np.ndarray, pts, *, time_base: Fraction = TIME_BASE, size: i
         yield FrameBatch(source[start : start + size], tuple(pts[start : start + size]), time_base)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def material() -> SimpleNamespace:
     return SimpleNamespace(source_frames=source_frames, batches=batches, KnownReader=KnownReader, GEOMETRY=GEOMETRY)

@@ -1,8 +1,6 @@
 import csv
 import io
 import json
-import shutil
-import subprocess
 from fractions import Fraction
 from html.parser import HTMLParser
 
@@ -198,31 +196,3 @@ def test_pictures_fit_their_allowance_even_for_noise_at_full_hd():
     assert frames.source.shape == (3, 540, 960)
     pair = PicturePair.within(frames, 100_000)
     assert pair.size <= 100_000 and pair.note.startswith("lossy preview, 1/")
-
-
-def test_a_page_of_a_thousand_frames_stays_below_3_megabytes(material):
-    source = material.source_frames(1000)
-    pts = list(range(0, 1000 * 30_000, 30_000))
-    reader = material.KnownReader(source, [1 + n % 9 for n in range(1000)], pts)
-    report = built(reader, material.batches(source, pts, size=100), samples=0, worst=2)
-    figures = len(page_of(report)[0])
-    assert figures + reports.PICTURE_BYTES * 4 / 3 < 3_000_000
-
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.skipif(BROWSER is None, reason="a Chromium is needed to run the page's script")
-def test_the_page_runs_in_a_browser(report, tmp_path):
-    page = tmp_path / "report.html"
-    with open(page, "w", encoding="utf-8") as file:
-        report.write_html(file)
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    dom = subprocess.run(
-        [*command, f"{page.as_uri()}#frame=6&view=slide"], capture_output=True, check=True, timeout=120
-    ).stdout.decode()
-    body = dom.split("<script")[0]
-    assert "<title>game.lvc – lvc report</title>" in dom
-    assert "Frame 6 at 0:00.367" in body and "29.05 dB" in body
-    assert body.count('class="card') == 3 and body.count("<svg") == 3
-    assert "identical" in body and body.count("<tr") >= 10
