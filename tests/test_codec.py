@@ -20,6 +20,7 @@ OPTIONS = {
     "fc-multilayer": {"code": 8, "hidden": (12, 10)},
     "conv4": {},
     "vae": {},
+    "resnet18": {"channels": 4, "code": 12},
     "temporal": {"features": 16, "detail": 8, "trunk": 16, "context": 8, "maps": True},
 }
 
@@ -52,7 +53,7 @@ def checkpoints():
 ENTROPIES = ("raw", "adaptive", "prediction")
 
 
-@pytest.mark.parametrize("name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round"), ENTROPIES))
+@pytest.mark.parametrize("name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round", "bits"), ENTROPIES))
 def test_a_group_decodes_to_what_was_coded_or_the_combination_is_refused(checkpoints, name, quantiser, entropy):
     frames = moving_square(5)
     try:

@@ -5,7 +5,7 @@ import json
 import math
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say
+from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say, spec_of
 from lvc.errors import LvcError, OptionError, OutputError
 from lvc.output import check_output, part_of
 
@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several recordings a folder (default: beside each, with .lvc)")
     parser.add_argument("--model", help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one for all games)")
     parser.add_argument("--crf", type=int, help="quality of models of many rates, 0 (best) to 63")
-    parser.add_argument("--quantiser", help="none, naive, scale, kmeans (default: what the weights were trained with)")
-    parser.add_argument("--entropy", help="raw, adaptive, factorised (default: what the weights were trained with)")
+    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)")
+    parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)")
     parser.add_argument("--keyint", default="64", help="frames from keyframe to keyframe, or seconds as in 20s (default %(default)s)")
     add_sampling(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s); the file is the same")
@@ -143,8 +143,8 @@ def with_progress(source: Path, output: Path, sampling, info, options: argparse.
             output,
             sampling=sampling,
             model=options.model,
-            quantiser={"name": options.quantiser} if options.quantiser is not None else None,
-            entropy={"name": options.entropy} if options.entropy is not None else None,
+            quantiser=None if options.quantiser is None else spec_of(options.quantiser, "--quantiser"),
+            entropy=None if options.entropy is None else spec_of(options.entropy, "--entropy"),
             crf=options.crf,
             keyint=keyint_of(options.keyint, sampling, info),
             device=options.device,

@@ -6,7 +6,7 @@ ignores them and finds them; both ways it gives int32 [*shape].
 
 import numpy as np
 
-from lvc.entropy.adaptive import Adaptive
+from lvc.entropy.adaptive import Adaptive, check_forget
 from lvc.entropy.tables import Tables, from_counts
 from lvc.errors import FormatError, ModelError, OptionError
 
@@ -82,22 +82,27 @@ def build(spec: dict, *, quantiser, tables: Tables | None = None):
     the weights hold no tables.
     """
     name = check_spec(spec)
+    options = {key: value for key, value in spec.items() if key != "name"}
     if name == "raw":
         return Raw(quantiser.alphabet)
     if name == "adaptive":
-        return Adaptive(quantiser.alphabet)
+        return Adaptive(quantiser.alphabet, **options)
     if tables is None:
         raise ModelError("entropy factorised needs a learned prior, and these weights hold none; choose adaptive")
     return Factorised(tables)
 
 
 def check_spec(spec: dict) -> str:
-    """The name in a spec; raises OptionError."""
+    """The name in a spec {"name": …}, or with "adaptive" {"name": …, "forget": 1 to 8}; raises OptionError."""
     name = spec.get("name")
     if name not in NAMES:
         raise OptionError(f"there is no entropy model {name!r}; choose from {', '.join(NAMES)}")
-    if len(spec) > 1:
-        raise OptionError(f"entropy {name} has no options, and {', '.join(sorted(set(spec) - {'name'}))} was given")
+    options = {"forget"} if name == "adaptive" else set()
+    foreign = sorted(set(spec) - options - {"name"})
+    if foreign:
+        raise OptionError(f"entropy {name} has no option {', '.join(foreign)}; it has {', '.join(options) or 'none'}")
+    if "forget" in spec:
+        check_forget(spec["forget"])
     return name
 
 

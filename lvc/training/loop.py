@@ -35,6 +35,7 @@ from lvc.output import check_output
 from lvc.quantize import Quantiser, Round, check_combination
 from lvc.training.data import ClipSampler, Frames, spread
 from lvc.training.loss import DISTORTIONS, ChannelDensity, training_loss
+from lvc.training.start import start_from
 from lvc.training.validation import Validation, fit_tables, latent_statistics, to_input, validate
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -53,7 +54,7 @@ class TrainingOptions:
     which falls to a fiftieth over the run with the schedule "cosine".
     patience: epochs without a better validation before an early stop, or None for none.
     distortion: "mse", "mae", "bce", or None for the model's own. rate_weight: of bits a pixel beside the distortion,
-    for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which rounding itself replaces
+    for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which quantising itself replaces
     the noise that stands for it (Minnen and Singh, ICIP 2020, section 3.3).
     precision: "auto" takes bfloat16 where `fast_bfloat16` says so.
     validation_frames, fit_frames: at most so many, evenly spread. limit_seconds: an end by the clock, which no seed repeats.
@@ -277,6 +278,7 @@ def train(
     device: str | torch.device = "cpu",
     workers: int = 1,
     resume: bool = False,
+    start: Path | None = None,
     overwrite: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
@@ -284,7 +286,7 @@ def train(
 
     With resume the weights are those of the last file, and options may differ from that run's in its ends alone
     (epochs, steps, patience, limit_seconds). should_stop is asked after each step; a yes saves and ends the run.
-    dataset: what the weights should remember of the data, JSON. Raises InputError for a split without frames,
+    start: weights to begin with, see `start_from`. dataset: what the weights should remember of the data, JSON. Raises InputError for a split without frames,
     OptionError, ModelError where the loss is no number any more, OutputError.
     """
     blank = Metadata(
@@ -309,6 +311,8 @@ def train(
         run.restore(last)
     else:
         run.initialise(training)
+        if start is not None:
+            start_from(model, start)
     position = run.position
     clock = Clock(position)
     steps = min(options.epochs * len(sampler), options.steps or options.epochs * len(sampler))
@@ -332,7 +336,7 @@ def train(
         for frames in sampler.batches(position.epoch, start=position.batch, workers=workers):
             share = share_done()
             learning_rate = learning_rate_at(options, position.step, share)
-            rounding = isinstance(quantiser, Round) and share >= options.rounding_from
+            rounding = quantiser.noisy and share >= options.rounding_from
             terms = run.step(to_input(frames, run.device), learning_rate, rounding=rounding)
             position.step += 1
             position.batch += 1
