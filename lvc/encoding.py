@@ -1,14 +1,18 @@
-"""From a recording to a `.lvc` file: demux, sample, resize, and one `Writer`."""
+"""From a recording, or a picture, to a `.lvc` file: demux, sample, resize, and one `Writer`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from lvc import checkpoints
 from lvc.errors import InputError
+from lvc.frames import FrameBatch, Geometry
 from lvc.output import check_output
 from lvc.video.demux import probe
+from lvc.video.picture import read_picture
+from lvc.video.resize import resize
 from lvc.video.sample import Sampling, sampled_frames
 from lvc.writer import DEFAULT_KEYINT, Writer
 
@@ -54,25 +58,66 @@ def encode(
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     info = probe(source)
+    return coded(
+        sampled_frames(source, sampling),
+        source,
+        output,
+        facts={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
+        model=model,
+        frame_duration=sampling.nominal_ticks(info),
+        quantiser=quantiser,
+        entropy=entropy,
+        crf=crf,
+        keyint=keyint,
+        device=device,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def encode_picture(
+    source: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    geometry: Geometry | None = None,
+    model: str | os.PathLike = checkpoints.DEFAULT,
+    overwrite: bool = False,
+    **options,
+) -> Encoded:
+    """Codes a png or jpg into a file of one frame at time 0, at its own size or that of `geometry`.
+
+    options: as of `encode`. Raises InputError, OptionError, ModelError or OutputError.
+    """
+    source, output = Path(source), Path(output)
+    check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
+    picture = read_picture(source)
+    height, width = picture.shape[1:]
+    if geometry is not None:
+        picture = resize(picture.transpose(1, 2, 0)[None], geometry)[0].transpose(2, 0, 1)
+    batch = FrameBatch(picture[None], (0,), Fraction(1))
+    facts = {"name": shown_name(source), "width": width, "height": height}
+    return coded([batch], source, output, facts=facts, model=model, frame_duration=1, overwrite=overwrite, **options)
+
+
+def coded(
+    batches: Iterable[FrameBatch],
+    source: Path,
+    output: Path,
+    *,
+    facts: dict,
+    model: str | os.PathLike,
+    device: str = "cpu",
+    progress: Callable[[int], None] | None = None,
+    **options,
+) -> Encoded:
+    """Writes batches into a file as they come. facts: about the source, for the header. options: the rest of the Writer's."""
     checkpoint = checkpoints.load(model, device=device)
     writer = None
     try:
-        for batch in sampled_frames(source, sampling):
+        for batch in batches:
             if writer is None:
                 writer = Writer(
-                    output,
-                    geometry=batch.geometry,
-                    time_base=batch.time_base,
-                    frame_duration=sampling.nominal_ticks(info),
-                    model=checkpoint,
-                    quantiser=quantiser,
-                    entropy=entropy,
-                    crf=crf,
-                    keyint=keyint,
-                    device=device,
-                    source={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
-                    overwrite=overwrite,
-                    inputs=(source,),
+                    output, geometry=batch.geometry, time_base=batch.time_base, model=checkpoint, device=device, source=facts, inputs=(source,), **options
                 )
                 writer.__enter__()
             writer.write(batch)

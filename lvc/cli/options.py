@@ -12,6 +12,7 @@ from lvc.errors import OptionError
 from lvc.frames import Geometry
 
 PARTLY_DONE = 3  # exit code: some inputs failed and were named, the others are done
+DEFAULT_SIZE = "200x160"
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
@@ -59,14 +60,14 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=int, metavar="N", help="keep every N-th frame (default 10)")
     parser.add_argument("--fps", metavar="RATE", help="keep frames by time instead, as 3 or 30000/1001 a second")
-    parser.add_argument("--size", default="200x160", metavar="WxH", help="width x height of the kept frames (default %(default)s)")
+    parser.add_argument("--size", metavar="WxH", help=f"width x height of the kept frames (default {DEFAULT_SIZE}; single pictures keep their own)")
 
 
 def sampling_of(options: argparse.Namespace):
     """The Sampling that --every, --fps and --size ask for."""
     from lvc.video.sample import Sampling
 
-    geometry = Geometry.parse(options.size)
+    geometry = Geometry.parse(options.size or DEFAULT_SIZE)
     if options.fps is None:
         return Sampling(every=10 if options.every is None else options.every, geometry=geometry)
     if options.every is not None:
