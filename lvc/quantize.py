@@ -284,10 +284,12 @@ def check_combination(checkpoint, quantiser: dict, entropy: dict) -> None:
         raise OptionError(f"quantiser none keeps the bits of floats, in which entropy {coder} finds nothing; choose raw")
     if name == "kmeans" and coder == "factorised":
         raise OptionError("entropy factorised cannot code kmeans: a label means another value in each frame; choose adaptive or raw")
+    if coder == "hyperprior" and name != "round":
+        raise OptionError(f"entropy hyperprior knows the spread of rounded latents; quantiser {name} gives others")
     given, learned = (build(**spec, latent_range=model.latent_range) for spec in (quantiser, checkpoint.quantiser))
-    if coder == "factorised" and given != learned:
+    if coder in ("factorised", "hyperprior") and given != learned:
         raise OptionError(
-            f"entropy factorised was learned for quantiser {described(checkpoint.quantiser)}, and {described(quantiser)} has other symbols; "
+            f"entropy {coder} was learned for quantiser {described(checkpoint.quantiser)}, and {described(quantiser)} has other symbols; "
             "choose adaptive"
         )
 

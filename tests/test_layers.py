@@ -19,7 +19,7 @@ MIDDLE = {
     "container": GROUND,
     "models": GROUND,
 }
-WALK = {"checkpoints", "codec", "prediction", "reader", "writer", "encoding", "decoding"}
+WALK = {"checkpoints", "codec", "prediction", "hyperprior", "reader", "writer", "encoding", "decoding"}
 ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
@@ -28,14 +28,15 @@ ALLOWED = {
     **MIDDLE,
     "checkpoints": GROUND | {"models", "entropy", "quantize"},
     "prediction": GROUND | {"models", "entropy"},
-    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction"},
+    "hyperprior": GROUND | {"models", "entropy"},
+    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "hyperprior"},
     "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
     "frame_dataset": GROUND | {"reader", "codec", "recency"},
     "writer": GROUND | {"container", "codec", "checkpoints"},
     "encoding": GROUND | {"video", "writer", "checkpoints"},
     "decoding": GROUND | {"video", "reader"},
     "dataset": GROUND | {"video"},
-    "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "dataset"},
+    "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "hyperprior", "dataset"},
     "quality": GROUND | {"video"},
     "player": GROUND,
 }

@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
-import json
 import signal
 import sys
 import threading
@@ -25,10 +24,11 @@ TRAINING = {
     "steps": (int, "an earlier end, in steps"),
     "batch": (int, "frames to a step"),
     "lr": (float, "the highest learning rate of Adam"),
-    "schedule": (str, "of the learning rate: cosine or constant"),
+    "schedule": (str, "of the learning rate: cosine, constant or cyclic"),
     "seed": (int, "of weights, order and noise"),
     "patience": (int, "stop after so many epochs without a better validation"),
-    "distortion": (str, "mse, mae or bce (default: the model's own)"),
+    "distortion": (str, "mse, mae, bce, ms-ssim, perceptual, or a sum as mae,ms-ssim=0.5,perceptual=0.1 (default: the model's own)"),
+    "adversarial": (float, "weight of an adversarial loss beside the distortion (default 0: none)"),
     "rate_weight": (float, "weight of bits a pixel beside the distortion, for --quantiser round"),
     "rounding_from": (float, "share of the run after which rounding replaces its noise"),
     "precision": (str, "auto, float32 or bfloat16"),
@@ -38,7 +38,7 @@ TRAINING = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
-    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae, resnet18 or temporal")
+    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae, resnet18, gdn-attention or temporal")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
     parser.add_argument("--recipe", help="a named set of model and options; those given replace the recipe's")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")

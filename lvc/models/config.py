@@ -7,6 +7,7 @@ import torch
 
 from lvc.errors import OptionError
 from lvc.frames import Geometry
+from lvc.models.attention import AttentionConfig, GdnAttention
 from lvc.models.convolutional import Convolutional, ConvolutionalConfig
 from lvc.models.fully_connected import FullyConnected, FullyConnectedConfig
 from lvc.models.model import Model
@@ -24,6 +25,7 @@ MODELS = {
     "conv5": (Convolutional, partial(ConvolutionalConfig, stages=5)),
     "vae": (Variational, VariationalConfig),
     "resnet18": (ResNet, ResNetConfig),
+    "gdn-attention": (GdnAttention, AttentionConfig),
     "temporal": (Temporal, TemporalConfig),
 }
 
