@@ -17,9 +17,11 @@ from lvc.checkpoints import Checkpoint
 from lvc.container.layout import Group, Header, Packet
 from lvc.entropy import priors
 from lvc.entropy.coder import SymbolReader, SymbolWriter
+from lvc.entropy.priors import HYPERPRIOR, check_spec
 from lvc.entropy.tables import Tables
 from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
+from lvc.hyperprior import HyperLatents
 from lvc.models.temporal import CRF_LEVELS, Temporal, held_group, steadied
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
@@ -216,6 +218,10 @@ class Codec:
             if not {"copies", "residuals"} <= tables.keys():
                 raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
+        if check_spec(self.entropy_spec) == HYPERPRIOR and (hyper := getattr(self.model, "hyper", None)) is not None:
+            if not {"side", "scales"} <= tables.keys():
+                raise ModelError(f"entropy {HYPERPRIOR} needs tables of side information and scales, and the weights {self.checkpoint.name} hold none")
+            return HyperLatents(hyper, tables["side"], tables["scales"])
         return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
 
 

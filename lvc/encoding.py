@@ -1,13 +1,18 @@
-"""From a recording to a `.lvc` file: demux, sample, resize, and one `Writer`."""
+"""From a recording, or a picture, to a `.lvc` file: demux, sample, resize, and one `Writer`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from lvc import checkpoints
+from lvc.errors import InputError
+from lvc.frames import FrameBatch, Geometry
 from lvc.output import check_output
 from lvc.video.demux import probe
+from lvc.video.picture import read_picture
+from lvc.video.resize import resize
 from lvc.video.sample import Sampling, sampled_frames
 from lvc.writer import DEFAULT_KEYINT, Writer
 
@@ -54,25 +59,68 @@ def encode(
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     info = probe(source)
-    with Writer(
+    return coded(
+        sampled_frames(source, sampling),
+        source,
         output,
         geometry=sampling.geometry,
         time_base=info.time_base,
-        frame_duration=sampling.nominal_ticks(info),
+        facts={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
         model=model,
+        frame_duration=sampling.nominal_ticks(info),
         quantiser=quantiser,
         entropy=entropy,
         crf=crf,
         effort=effort,
         keyint=keyint,
         device=device,
-        source={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
         overwrite=overwrite,
-        inputs=(source,),
-    ) as writer:
-        for batch in sampled_frames(source, sampling):
+        progress=progress,
+    )
+
+
+def encode_picture(
+    source: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    geometry: Geometry | None = None,
+    model: str | os.PathLike = checkpoints.DEFAULT,
+    overwrite: bool = False,
+    **options,
+) -> Encoded:
+    """Codes a png or jpg into a file of one frame at time 0, at its own size or that of `geometry`.
+
+    options: as of `encode`. Raises InputError, OptionError, ModelError or OutputError.
+    """
+    source, output = Path(source), Path(output)
+    check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
+    picture = read_picture(source)
+    height, width = picture.shape[1:]
+    if geometry is not None:
+        picture = resize(picture.transpose(1, 2, 0)[None], geometry)[0].transpose(2, 0, 1)
+    batch = FrameBatch(np.ascontiguousarray(picture[None]), (0,), Fraction(1))
+    facts = {"name": shown_name(source), "width": width, "height": height}
+    return coded([batch], source, output, geometry=batch.geometry, time_base=batch.time_base, facts=facts, model=model, frame_duration=1, overwrite=overwrite, **options)
+
+
+def coded(
+    batches: Iterable[FrameBatch],
+    source: Path,
+    output: Path,
+    *,
+    facts: dict,
+    progress: Callable[[int], None] | None = None,
+    **options,
+) -> Encoded:
+    """Writes batches into a file as they come. facts: about the source, for the header. options: the rest of the Writer's."""
+    empty = True
+    with Writer(output, source=facts, inputs=(source,), **options) as writer:
+        for batch in batches:
+            empty = False
             writer.write(batch)
             if progress:
                 progress(len(batch))
-    frames = writer.frames_written
-    return Encoded(output, frames, output.stat().st_size, frames * sampling.geometry.width * sampling.geometry.height * 3, writer.header.model["name"], writer.sample_psnr)
+        if empty:
+            raise InputError(f"{source}: has a video stream but not one frame")
+    frames, geometry = writer.frames_written, writer.geometry
+    return Encoded(output, frames, output.stat().st_size, frames * geometry.width * geometry.height * 3, writer.header.model["name"], writer.sample_psnr)

@@ -15,6 +15,7 @@ from torch import Tensor
 from lvc.errors import FormatError, ModelError, OptionError
 
 LEVELS = 256
+MOST_BITS = 12  # beyond, the adaptive coder's tables of differences would outgrow their limit
 INT32 = (-(2**31), 2**31 - 1)
 
 
@@ -33,6 +34,7 @@ class Quantiser:
     name: ClassVar[str]
     alphabet: ClassVar[tuple[int, int] | None]
     parameter_count: ClassVar[int] = 0
+    noisy: ClassVar[bool] = False  # whether training puts noise in the place of quantising
 
     def spec(self) -> dict:
         """The name and the options, as JSON holds them; `build(**spec)` gives the quantiser again."""
@@ -94,8 +96,7 @@ class Naive(Quantiser):
     high: float = 1.0
 
     def __post_init__(self):
-        if not (is_number(self.low) and is_number(self.high) and self.low < self.high):
-            raise OptionError(f"quantiser naive: expected bounds low < high, not {self.low!r} and {self.high!r}")
+        check_bounds(self)
 
     def quantise(self, latents: Tensor) -> Quantised:
         latents = self._check_latents(latents)
@@ -184,6 +185,7 @@ class Round(Quantiser):
 
     name = "round"
     alphabet = None
+    noisy = True
 
     step: float = 1.0
 
@@ -205,11 +207,51 @@ class Round(Quantiser):
         return latents + (torch.rand_like(latents) - 0.5) * self.step
 
 
-QUANTISERS: dict[str, type[Quantiser]] = {kind.name: kind for kind in (NoQuantiser, Naive, Scale, KMeans, Round)}
+@dataclass(frozen=True)
+class Bits(Quantiser):
+    """`bits` bits a latent: floor(f * 2^B + 0.5) for f from 0 to 1 over low … high, at most 2^B - 1 (S4).
+
+    In training uniform noise as wide as a step, on latents that are cut off where the greatest symbol is.
+    """
+
+    name = "bits"
+    noisy = True
+
+    bits: int = 2
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self):
+        if not (type(self.bits) is int and 1 <= self.bits <= MOST_BITS):
+            raise OptionError(f"quantiser bits: expected 1 to {MOST_BITS} bits, not {self.bits!r}")
+        check_bounds(self)
+
+    @property
+    def alphabet(self) -> tuple[int, int]:
+        return 0, (1 << self.bits) - 1
+
+    @property
+    def step(self) -> float:
+        return (self.high - self.low) / (1 << self.bits)
+
+    def quantise(self, latents: Tensor) -> Quantised:
+        latents = self._check_latents(latents)
+        symbols = ((latents - self.low) / self.step + 0.5).floor().clamp(*self.alphabet)
+        return Quantised(symbols.to(torch.int32), no_parameters(latents))
+
+    def dequantise(self, symbols: Tensor, parameters: Tensor) -> Tensor:
+        self._check_symbols(symbols, parameters)
+        return symbols * self.step + self.low
+
+    def perturb(self, latents: Tensor) -> Tensor:
+        return latents.clamp(self.low, self.high - self.step) + (torch.rand_like(latents) - 0.5) * self.step
+
+
+QUANTISERS: dict[str, type[Quantiser]] = {kind.name: kind for kind in (NoQuantiser, Naive, Scale, KMeans, Round, Bits)}
 
 
 def build(name: str, *, latent_range: tuple[float, float] | None = None, **options) -> Quantiser:
-    """The quantiser of that name. latent_range: the model's bounds, which `naive` maps to 0 … 255.
+    """The quantiser of that name. latent_range: the model's bounds, which `naive` and `bits` cut into steps.
 
     Raises OptionError for an unknown name or option, listing the choices.
     """
@@ -220,7 +262,7 @@ def build(name: str, *, latent_range: tuple[float, float] | None = None, **optio
     for option in options:
         if option not in known:
             raise OptionError(f"quantiser {name} has no option {option!r}; it has {', '.join(known) or 'none'}")
-    if kind is Naive and latent_range is not None:
+    if kind in (Naive, Bits) and latent_range is not None:
         options = {"low": float(latent_range[0]), "high": float(latent_range[1]), **options}
     return kind(**options)
 
@@ -236,16 +278,18 @@ def check_combination(checkpoint, quantiser: dict, entropy: dict) -> None:
     if name == "round" and not model.rounded_latents:
         raise OptionError(f"quantiser round needs a model trained with its noise, and {family} was not; choose naive, scale, kmeans or none")
     bounds = quantiser.get("low"), quantiser.get("high")
-    if name == "naive" and model.latent_range is None and bounds in ((None, None), (Naive.low, Naive.high)):
-        raise OptionError(f"quantiser naive needs latents of known bounds, and those of {family} have none; choose scale")
+    if name in (Naive.name, Bits.name) and model.latent_range is None and bounds in ((None, None), (Naive.low, Naive.high)):
+        raise OptionError(f"quantiser {name} needs latents of known bounds, and those of {family} have none; choose scale")
     if name == "none" and coder != "raw":
         raise OptionError(f"quantiser none keeps the bits of floats, in which entropy {coder} finds nothing; choose raw")
     if name == "kmeans" and coder == "factorised":
         raise OptionError("entropy factorised cannot code kmeans: a label means another value in each frame; choose adaptive or raw")
+    if coder == "hyperprior" and name != "round":
+        raise OptionError(f"entropy hyperprior knows the spread of rounded latents; quantiser {name} gives others")
     given, learned = (build(**spec, latent_range=model.latent_range) for spec in (quantiser, checkpoint.quantiser))
-    if coder == "factorised" and given != learned:
+    if coder in ("factorised", "hyperprior") and given != learned:
         raise OptionError(
-            f"entropy factorised was learned for quantiser {described(checkpoint.quantiser)}, and {described(quantiser)} has other symbols; "
+            f"entropy {coder} was learned for quantiser {described(checkpoint.quantiser)}, and {described(quantiser)} has other symbols; "
             "choose adaptive"
         )
 
@@ -253,6 +297,12 @@ def check_combination(checkpoint, quantiser: dict, entropy: dict) -> None:
 def described(spec: dict) -> str:
     """A spec as a person writes it: the name, and the options that are given."""
     return " ".join([str(spec.get("name")), *(f"{key}={value}" for key, value in spec.items() if key != "name")])
+
+
+def check_bounds(quantiser) -> None:
+    low, high = quantiser.low, quantiser.high
+    if not (is_number(low) and is_number(high) and low < high):
+        raise OptionError(f"quantiser {quantiser.name}: expected bounds low < high, not {low!r} and {high!r}")
 
 
 def no_parameters(latents: Tensor) -> Tensor:

@@ -9,8 +9,10 @@ import torch
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.codec import Codec, symbols_digest
 from lvc.container.layout import Packet
+from lvc.entropy.priors import learned_by_channel
 from lvc.errors import FormatError, LvcError, OptionError
 from lvc.frames import Geometry
+from lvc.hyperprior import scale_tables
 from lvc.models.config import build
 from lvc.prediction import prediction_tables
 
@@ -20,6 +22,9 @@ OPTIONS = {
     "fc-multilayer": {"code": 8, "hidden": (12, 10)},
     "conv4": {},
     "vae": {},
+    "resnet18": {"channels": 4, "code": 12},
+    "gdn-attention": {"channels": 8, "code": 12},
+    "gdn-attention+hyper": {"channels": 8, "code": 12, "hyper": 4},
     "temporal": {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4},
 }
 
@@ -33,14 +38,23 @@ def moving_square(count: int, geometry: Geometry = SMALL) -> np.ndarray:
 
 def checkpoint(name: str, geometry: Geometry = SMALL) -> Checkpoint:
     torch.manual_seed(1)
-    model = build(name, geometry=geometry, **OPTIONS[name])
+    family = name.removesuffix("+hyper")
+    model = build(family, geometry=geometry, **OPTIONS[name])
     tables = {}
     quantiser, entropy = {"name": "scale"}, {"name": "adaptive"}
     if name == "temporal":
         model = model.exact()
         tables = dict(zip(("copies", "residuals"), prediction_tables()))
         quantiser, entropy = {"name": "round"}, {"name": "prediction"}
-    metadata = Metadata(name=name, model=name, config={}, geometry=geometry, quantiser=quantiser, entropy=entropy)
+    if family == "gdn-attention":
+        quantiser = {"name": "round"}
+        model.initialise(torch.rand(2, 3, geometry.height, geometry.width))
+    if name.endswith("+hyper"):
+        entropy = {"name": "hyperprior"}
+        model.settle()
+        side = np.random.default_rng(3).integers(-9, 10, (20, 4, 2, 2))
+        tables = {"side": learned_by_channel(side, None), "scales": scale_tables()}
+    metadata = Metadata(name="weights", model=family, config={}, geometry=geometry, quantiser=quantiser, entropy=entropy)
     return Checkpoint(metadata, model.eval(), tables, "0" * 64)
 
 
@@ -49,10 +63,10 @@ def checkpoints():
     return {name: checkpoint(name) for name in OPTIONS}
 
 
-ENTROPIES = ("raw", "adaptive", "prediction")
+ENTROPIES = ("raw", "adaptive", "prediction", "hyperprior")
 
 
-@pytest.mark.parametrize("name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round"), ENTROPIES))
+@pytest.mark.parametrize("name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round", "bits"), ENTROPIES))
 def test_a_group_decodes_to_what_was_coded_or_the_combination_is_refused(checkpoints, name, quantiser, entropy):
     frames = moving_square(5)
     try:
@@ -88,7 +102,7 @@ def test_prediction_makes_a_group_smaller_than_its_frames_alone(checkpoints):
     assert together < alone / 4, "fifteen of sixteen equal frames cost next to nothing"
 
 
-@pytest.mark.parametrize("name", ["temporal", "conv4"])
+@pytest.mark.parametrize("name", ["temporal", "conv4", "gdn-attention+hyper"])
 def test_what_frames_are_said_to_cost_adds_up_to_the_bytes(checkpoints, name):
     codec = Codec(checkpoints[name], geometry=SMALL)
     # Noise: of a stream that ends in nothing but the first symbols of its tables the writer leaves the end out.
@@ -102,8 +116,9 @@ def test_what_frames_are_said_to_cost_adds_up_to_the_bytes(checkpoints, name):
 
 
 @pytest.mark.parametrize("geometry", [Geometry(41, 33), Geometry(8, 8), Geometry(7, 50)], ids=str)
-def test_temporal_takes_any_size(checkpoints, geometry):
-    codec = Codec(checkpoints["temporal"], geometry=geometry)
+@pytest.mark.parametrize("name", ["temporal", "gdn-attention+hyper"])
+def test_any_size_is_taken(checkpoints, name, geometry):
+    codec = Codec(checkpoints[name], geometry=geometry)
     frames = np.random.default_rng(0).integers(0, 256, (3, 3, geometry.height, geometry.width), np.uint8)
     latents = codec.analyse(frames)
     packets, _ = codec.encode(latents)
@@ -111,8 +126,9 @@ def test_temporal_takes_any_size(checkpoints, geometry):
     assert codec.synthesise(latents).shape == frames.shape
 
 
-def test_threads_and_batches_do_not_change_symbols(checkpoints):
-    codec = Codec(checkpoints["temporal"], geometry=SMALL)
+@pytest.mark.parametrize("name", ["temporal", "gdn-attention+hyper"])
+def test_threads_and_batches_do_not_change_symbols(checkpoints, name):
+    codec = Codec(checkpoints[name], geometry=SMALL)
     latents = codec.analyse(moving_square(12))
     packets, _ = codec.encode(latents)
     before = torch.get_num_threads()

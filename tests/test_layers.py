@@ -19,7 +19,7 @@ MIDDLE = {
     "container": GROUND,
     "models": GROUND,
 }
-WALK = {"checkpoints", "codec", "prediction", "rate_distortion", "reader", "writer", "encoding", "decoding"}
+WALK = {"checkpoints", "codec", "prediction", "hyperprior", "rate_distortion", "reader", "writer", "encoding", "decoding"}
 ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
@@ -33,7 +33,8 @@ ALLOWED = {
     "checkpoints": GROUND | {"models", "entropy", "quantize"},
     "prediction": GROUND | {"models", "entropy"},
     "rate_distortion": GROUND | {"models", "prediction"},
-    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "rate_distortion"},
+    "hyperprior": GROUND | {"models", "entropy"},
+    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "hyperprior", "rate_distortion"},
     "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
     "frame_dataset": GROUND | {"reader", "codec", "recency"},
     "writer": GROUND | {"video", "container", "codec", "checkpoints", "background", "pictures", "timing"},
@@ -42,7 +43,7 @@ ALLOWED = {
     "gym": GROUND | {"writer", "checkpoints", "background", "timing"},
     "contact_sheet": GROUND | {"video", "reader"},
     "dataset": GROUND | {"video"},
-    "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "dataset"},
+    "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "hyperprior", "dataset"},
     "quality": GROUND | {"video"},
     "player": GROUND,
 }

@@ -28,6 +28,10 @@ def bound(quantiser, latents):
         case "naive":
             outside = np.maximum(np.maximum(-latents, latents - 1), 0).max(1)
             return outside + 0.5001 / 255
+        case "bits":
+            # The greatest symbol is a step below the upper bound.
+            highest = quantiser.high - quantiser.step
+            return np.maximum(np.maximum(quantiser.low - latents, latents - highest), quantiser.step / 2).max(1) + ulp
         case "scale":
             return spread / 255 / 2 + ulp
         case "kmeans":
@@ -134,7 +138,23 @@ def test_round_noise_has_the_width_of_the_step():
     assert latents.grad.tolist() == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "round"])
+def test_bits_are_the_formula_of_s4_and_b_bits():
+    latents = torch.tensor([[0.0, 0.124, 0.126, 0.5, 0.7, 1.0, -3.0, 9.0]])
+    quantised = quantize.build("bits", bits=2).quantise(latents)
+    assert quantised.symbols.tolist() == [[0, 0, 1, 2, 3, 3, 0, 3]]
+    assert quantize.build("bits", bits=10).alphabet == (0, 1023)
+    wide = quantize.build("bits", bits=2, latent_range=(-6, 6))
+    assert wide.dequantise(wide.quantise(torch.tensor([[-6.0, 0.0, 6.0]])).symbols, torch.zeros(1, 0)).tolist() == [[-6, 0, 3]]
+
+
+def test_bits_noise_has_the_width_of_a_step_below_the_greatest_symbol():
+    quantiser = quantize.build("bits", bits=2)
+    noisy = quantiser.perturb(torch.full((20_000,), 0.5))
+    assert (noisy - 0.5).abs().max() <= 0.125 and noisy.var().item() == pytest.approx(0.25**2 / 12, rel=0.05)
+    assert quantiser.perturb(torch.ones(1000)).max() <= 0.75 + 0.125
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not quantize.QUANTISERS[name].noisy])
 def test_others_leave_training_alone(name):
     latents = torch.randn(3, 4)
     assert quantize.build(name).perturb(latents) is latents
@@ -155,6 +175,10 @@ def test_spec_goes_through_json(quantiser):
         ("round", {"step": "1"}),
         ("naive", {"low": 1, "high": 1}),
         ("kmeans", {"rounds": -1}),
+        ("bits", {"bits": 0}),
+        ("bits", {"bits": 13}),
+        ("bits", {"bits": 2.0}),
+        ("bits", {"low": 1, "high": 0}),
     ],
 )
 def test_bad_options_are_refused(name, options):
@@ -167,6 +191,7 @@ def test_bad_options_are_refused(name, options):
     [
         ("naive", 256, []),
         ("naive", -1, []),
+        ("bits", 4, []),
         ("scale", 256, [0.0, 1.0]),
         ("scale", 3, [1.0, 0.0]),
         ("scale", 3, [0.0, float("nan")]),
@@ -193,6 +218,8 @@ REFUSED = [
     (weights(), {"name": "kmeans"}, "factorised", "label"),
     (weights(), {"name": "round"}, "adaptive", "noise"),
     (weights(rounded=True, quantiser="round"), {"name": "naive"}, "adaptive", "bounds"),
+    (weights(rounded=True, quantiser="round"), {"name": "bits", "bits": 2}, "adaptive", "bounds"),
+    (weights(quantiser="bits"), {"name": "bits", "bits": 10}, "factorised", "learned for quantiser bits"),
     (weights(rounded=True, quantiser="round"), {"name": "naive", "low": 0.0, "high": 1.0}, "adaptive", "bounds"),
     (weights(quantiser="scale"), {"name": "naive"}, "factorised", "learned for quantiser scale"),
     (weights(rounded=True, quantiser="round"), {"name": "round", "step": 0.5}, "factorised", "step=0.5"),
@@ -201,6 +228,7 @@ TAKEN = [
     *((weights(), {"name": name}, "raw") for name in ("none", "naive", "scale", "kmeans")),
     *((weights(), {"name": name}, "adaptive") for name in ("naive", "scale", "kmeans")),
     (weights(), {"name": "naive"}, "factorised"),
+    (weights(), {"name": "bits", "bits": 10}, "adaptive"),
     (weights(), {"name": "naive", "low": 0.0, "high": 1.0}, "factorised"),
     (weights(rounded=True, quantiser="round"), {"name": "round"}, "factorised"),
     (weights(rounded=True, quantiser="round"), {"name": "scale"}, "adaptive"),

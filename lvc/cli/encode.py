@@ -1,28 +1,29 @@
-"""`lvc encode`: a recording becomes a `.lvc` file."""
+"""`lvc encode`: a recording, or a picture, becomes a `.lvc` file."""
 
 import argparse
 import json
 import math
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say
+from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say, spec_of
 from lvc.errors import LvcError, OptionError, OutputError
 from lvc.output import check_output, part_of
+from lvc.video.picture import is_picture
 
-SUMMARY = "code recordings into .lvc files"
+SUMMARY = "code recordings and pictures into .lvc files"
 
 
 UNLIKE_PSNR = 30.0  # dB below which a game's picture is visibly another one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="*", metavar="VIDEO", help="recordings that FFmpeg reads")
-    parser.add_argument("-i", "--input", action="append", default=[], metavar="VIDEO", help="the same, as an option")
-    parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several recordings a folder (default: beside each, with .lvc)")
+    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="recordings that FFmpeg reads, pictures (.png, .jpg), or folders of pictures")
+    parser.add_argument("-i", "--input", action="append", default=[], metavar="INPUT", help="the same, as an option")
+    parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several inputs or a folder of them a folder (default: beside each, with .lvc)")
     parser.add_argument("--model", help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one for all games)")
     parser.add_argument("--crf", type=int, help="quality of models of many rates, 0 (best) to 63")
-    parser.add_argument("--quantiser", help="none, naive, scale, kmeans (default: what the weights were trained with)")
-    parser.add_argument("--entropy", help="raw, adaptive, factorised (default: what the weights were trained with)")
+    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)")
+    parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)")
     parser.add_argument("--keyint", default="64", help="frames from keyframe to keyframe, or seconds as in 20s (default %(default)s)")
     add_sampling(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s); the file is the same")
@@ -33,19 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    inputs = [Path(name) for name in (*options.inputs, *options.input)]
-    if not inputs:
+    given = [Path(name) for name in (*options.inputs, *options.input)]
+    if not given:
         raise OptionError("a recording to encode was expected: lvc encode game.mp4 -o game.lvc")
+    inputs, several = expanded(given), len(given) > 1 or given[0].is_dir()
+    if options.report and any(is_picture(source) for source in inputs):
+        raise OptionError("--report measures recordings, and a picture was given")
     if options.report and len(inputs) > 1:
         raise OptionError("--report takes one recording at a time")
     if options.model is None:
         from lvc import checkpoints  # not above: `lvc --help` does not wait for torch
 
         options.model = checkpoints.DEFAULT
-    outputs = [output_of(source, options, several=len(inputs) > 1) for source in inputs]
+    outputs = [output_of(source, options, several=several, made_for_folder=given[0].is_dir()) for source in inputs]
     check_names(inputs, outputs)
     if options.report:
         check_report(options, inputs)
+    if given[0].is_dir() and options.output is not None:
+        options.output.mkdir(exist_ok=True)
     failures = 0
     for source, output in zip(inputs, outputs):
         try:
@@ -56,9 +62,16 @@ def run(options: argparse.Namespace) -> int:
             failures += 1
             say(f"lvc encode: {error}", quiet=False)
     if failures:
-        say(f"lvc encode: {failures} of {len(inputs)} recordings failed", quiet=False)
+        say(f"lvc encode: {failures} of {len(inputs)} inputs failed", quiet=False)
         return PARTLY_DONE if failures < len(inputs) else 1
     return 0
+
+
+def expanded(given: list[Path]) -> list[Path]:
+    """The inputs, with the pictures of each folder in its place."""
+    from lvc.video.picture import pictures_in
+
+    return [path for one in given for path in (pictures_in(one) if one.is_dir() else [one])]
 
 
 def check_names(inputs: list[Path], outputs: list[Path]) -> None:
@@ -86,27 +99,23 @@ def check_report(options: argparse.Namespace, inputs: list[Path]) -> None:
     check_output(path, overwrite=options.overwrite, inputs=tuple(inputs))
 
 
-def output_of(source: Path, options: argparse.Namespace, *, several: bool) -> Path:
+def output_of(source: Path, options: argparse.Namespace, *, several: bool, made_for_folder: bool = False) -> Path:
     if options.output is None:
         return source.with_suffix(".lvc")
     if several or options.output.is_dir():
-        if not options.output.is_dir():
+        if not options.output.is_dir() and (options.output.exists() or not made_for_folder):
             raise OutputError(f"{options.output}: a folder that exists was expected, for several recordings")
         return options.output / (source.stem + ".lvc")
     return options.output
 
 
 def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
-    from lvc.video.demux import probe
-
     if options.never_overwrite and output.exists():
         say(f"{output}: exists already, left as it is", quiet=options.quiet)
         return
-    sampling = sampling_of(options)
-    info = probe(source)
     before = part_of(output).exists()
     try:
-        made = with_progress(source, output, sampling, info, options)
+        made = picture_coded(source, output, options) if is_picture(source) else with_progress(source, output, options)
     except (LvcError, KeyboardInterrupt) as error:
         part = part_of(output)
         if before or not part.exists():
@@ -134,22 +143,41 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
         say(headline(report.totals()), quiet=options.quiet)
 
 
-def with_progress(source: Path, output: Path, sampling, info, options: argparse.Namespace):
-    from lvc.encoding import encode
+def picture_coded(source: Path, output: Path, options: argparse.Namespace):
+    from lvc.encoding import encode_picture
+    from lvc.frames import Geometry
 
+    if options.every is not None or options.fps is not None:
+        raise OptionError(f"{source}: is a picture; --every and --fps are for recordings")
+    geometry = None if options.size is None else Geometry.parse(options.size)
+    return encode_picture(source, output, geometry=geometry, **coding_options(options))
+
+
+def coding_options(options: argparse.Namespace) -> dict:
+    """What recordings and pictures are coded with alike."""
+    return {
+        "model": options.model,
+        "quantiser": None if options.quantiser is None else spec_of(options.quantiser, "--quantiser"),
+        "entropy": None if options.entropy is None else spec_of(options.entropy, "--entropy"),
+        "crf": options.crf,
+        "device": options.device,
+        "overwrite": options.overwrite,
+    }
+
+
+def with_progress(source: Path, output: Path, options: argparse.Namespace):
+    from lvc.encoding import encode
+    from lvc.video.demux import probe
+
+    sampling, info = sampling_of(options), probe(source)
     with progress(quiet=options.quiet, total=sampling.expected_frames(info), unit="frame", description=source.name) as bar:
         return encode(
             source,
             output,
             sampling=sampling,
-            model=options.model,
-            quantiser={"name": options.quantiser} if options.quantiser is not None else None,
-            entropy={"name": options.entropy} if options.entropy is not None else None,
-            crf=options.crf,
             keyint=keyint_of(options.keyint, sampling, info),
-            device=options.device,
-            overwrite=options.overwrite,
             progress=bar.update,
+            **coding_options(options),
         )
 
 

@@ -1,6 +1,7 @@
 """Options that several commands share, so that a habit learnt in one works in all."""
 
 import argparse
+import json
 import re
 import sys
 from fractions import Fraction
@@ -11,6 +12,7 @@ from lvc.errors import OptionError
 from lvc.frames import Geometry
 
 PARTLY_DONE = 3  # exit code: some inputs failed and were named, the others are done
+DEFAULT_SIZE = "200x160"
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
@@ -58,14 +60,14 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=int, metavar="N", help="keep every N-th frame (default 10)")
     parser.add_argument("--fps", metavar="RATE", help="keep frames by time instead, as 3 or 30000/1001 a second")
-    parser.add_argument("--size", default="200x160", metavar="WxH", help="width x height of the kept frames (default %(default)s)")
+    parser.add_argument("--size", metavar="WxH", help=f"width x height of the kept frames (default {DEFAULT_SIZE}; single pictures keep their own)")
 
 
 def sampling_of(options: argparse.Namespace):
     """The Sampling that --every, --fps and --size ask for."""
     from lvc.video.sample import Sampling
 
-    geometry = Geometry.parse(options.size)
+    geometry = Geometry.parse(options.size or DEFAULT_SIZE)
     if options.fps is None:
         return Sampling(every=10 if options.every is None else options.every, geometry=geometry)
     if options.every is not None:
@@ -82,3 +84,23 @@ def rate_of(text: str) -> Fraction:
         return Fraction(text)
     except ZeroDivisionError:
         raise OptionError(f"--fps is a number of frames a second, as in 3, 2.5 or 30000/1001, not {text!r}") from None
+
+
+def spec_of(text: str, option: str) -> dict:
+    """Reads "round", "round,step=0.5" or "bits:2", which is short for "bits,bits=2"."""
+    name, *settings = text.split(",")
+    name, colon, value = name.partition(":")
+    if colon:
+        settings.insert(0, f"{name}={value}")
+    return {"name": name, **dict(setting_of(setting, option) for setting in settings)}
+
+
+def setting_of(text: str, option: str) -> tuple[str, object]:
+    """Reads "code=500", "hidden=[300,200]" or "latents=rounded"."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise OptionError(f"{option} is written KEY=VALUE, as in code=500, not {text!r}")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value

@@ -5,14 +5,13 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
-import json
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from lvc.cli.options import add_overwrite, add_quiet, progress, say
+from lvc.cli.options import add_overwrite, add_quiet, progress, say, setting_of, spec_of
 from lvc.errors import OptionError
 
 SUMMARY = "train a model on a data set"
@@ -25,10 +24,11 @@ TRAINING = {
     "steps": (int, "an earlier end, in steps"),
     "batch": (int, "frames to a step"),
     "lr": (float, "the highest learning rate of Adam"),
-    "schedule": (str, "of the learning rate: cosine or constant"),
+    "schedule": (str, "of the learning rate: cosine, constant or cyclic"),
     "seed": (int, "of weights, order and noise"),
     "patience": (int, "stop after so many epochs without a better validation"),
-    "distortion": (str, "mse, mae or bce (default: the model's own)"),
+    "distortion": (str, "mse, mae, bce, ms-ssim, perceptual, or a sum as mae,ms-ssim=0.5,perceptual=0.1 (default: the model's own)"),
+    "adversarial": (float, "weight of an adversarial loss beside the distortion (default 0: none)"),
     "rate_weight": (float, "weight of bits a pixel beside the distortion, for --quantiser round"),
     "rounding_from": (float, "share of the run after which rounding replaces its noise"),
     "precision": (str, "auto, float32 or bfloat16"),
@@ -38,13 +38,14 @@ TRAINING = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
-    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae or temporal")
+    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae, resnet18, gdn-attention or temporal")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
     parser.add_argument("--recipe", help="a named set of model and options; those given replace the recipe's")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")
     parser.add_argument("--resume", action="store_true", help="go on from MODEL.last.safetensors, on the same curve")
-    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans or round (default naive)")
-    parser.add_argument("--entropy", help="raw, adaptive or factorised (default: what fits the quantiser best)")
+    parser.add_argument("--start-from", type=Path, metavar="FILE", help="weights to begin with: of the same model, or a ResNet18 classifier's for resnet18 (.safetensors)")
+    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, round or bits:B (default naive)")
+    parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive or factorised (default: what fits the quantiser best)")
     for name, (kind, text) in TRAINING.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N" if kind in (int, float) else "NAME", help=text)
     parser.add_argument("--limit-time", dest="limit_seconds", type=float, metavar="SECONDS", help="an end by the clock; the learning rate is planned for it")
@@ -71,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
     from lvc.training.loop import new_model, train
     from lvc.training.temporal import train_temporal
 
+    if options.start_from and options.resume:
+        raise OptionError("--resume goes on with the run's own weights: give it or --start-from")
     chosen = choices(options)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -93,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             records = train_temporal(*data, **common)
         else:
             quantiser = quantize.build(**chosen.quantiser, latent_range=model.latent_range)
-            records = train(*data, quantiser=quantiser, entropy=chosen.entropy, **common)
+            records = train(*data, quantiser=quantiser, entropy=chosen.entropy, start=options.start_from, **common)
         ended = follow(records, write_curves, options)
     return INTERRUPTED if ended == "interrupted" else 0
 
@@ -112,14 +115,14 @@ def choices(options: argparse.Namespace):
     given = {name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None}
     if model == TEMPORAL:
         known = {field.name for field in dataclasses.fields(recipe.training)}
-        foreign = [name for name in given if name not in known] + [name for name in ("quantiser", "entropy") if getattr(options, name)]
+        foreign = [name for name in given if name not in known] + [name for name in ("quantiser", "entropy", "start_from") if getattr(options, name)]
         if foreign:
             raise OptionError(f"the temporal model has no training option {foreign[0].replace('_', '-')}: it rounds and predicts, at all rates; it has {', '.join(sorted(known))}")
     model_options = {**recipe.options, **dict(setting_of(text, "--option") for text in options.option)}
-    quantiser = quantiser_of(options.quantiser) if options.quantiser else recipe.quantiser
+    quantiser = spec_of(options.quantiser, "--quantiser") if options.quantiser else recipe.quantiser
     if quantiser["name"] == "round" and "latents" in option_names(model):
         model_options.setdefault("latents", "rounded")
-    entropy = {"name": options.entropy} if options.entropy else recipe.entropy
+    entropy = spec_of(options.entropy, "--entropy") if options.entropy else recipe.entropy
     if options.quantiser and not options.entropy:
         entropy = {"name": {"none": "raw", "kmeans": "adaptive"}.get(quantiser["name"], "factorised")}
     return dataclasses.replace(
@@ -139,23 +142,6 @@ def family_defaults(model: str):
     if isinstance(recipe.training, TrainingOptions):
         recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=TrainingOptions().epochs))
     return recipe
-
-
-def quantiser_of(text: str) -> dict:
-    """Reads "round" or "round,step=0.5"."""
-    name, *settings = text.split(",")
-    return {"name": name, **dict(setting_of(setting, "--quantiser") for setting in settings)}
-
-
-def setting_of(text: str, option: str) -> tuple[str, object]:
-    """Reads "code=500", "hidden=[300,200]" or "latents=rounded"."""
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise OptionError(f"{option} is written KEY=VALUE, as in code=500, not {text!r}")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def facts_of(dataset: Path) -> dict:

@@ -8,11 +8,12 @@ frame before, by how much that latent has moved lately. The forgetting is that o
 import numpy as np
 
 from lvc.entropy.tables import PRECISION, Tables, escape_class, escape_excess, quantised
-from lvc.errors import FormatError
+from lvc.errors import FormatError, OptionError
 
 REACH = 64  # an open alphabet's histogram covers -64 … 64, its differences likewise; what is beyond escapes
 GAIN = 24  # what one symbol adds to its count
-FORGET_SHIFT = 5  # each frame takes 1/32 off every count
+FORGET = 5  # each frame takes 1/32 off every count
+MOST_FORGET = 8  # a longer memory could let the counts of the largest frames outgrow 64 bits
 SHARED_WEIGHT = 3072  # a channel's histogram starts from all channels', as if 128 symbols had been seen
 ACTIVITIES = 10  # classes of how much a latent has moved lately
 FIRST_BLOCK = 8  # symbols of each channel before the first update; blocks double from there
@@ -22,10 +23,13 @@ class Adaptive:
     """Codes frames of symbols [*shape] in order; the state starts afresh with each object, that is with each group.
 
     alphabet: least and greatest symbol, or None for any 32-bit numbers. Channels are the first axis of the latents, where
-    they have several. Raises FormatError where bytes lead out of the alphabet.
+    they have several. forget: each frame takes 1/2**forget off every count, 1 (what was there counts half) to 8.
+    Raises OptionError for another, and FormatError where bytes lead out of the alphabet.
     """
 
-    def __init__(self, alphabet: tuple[int, int] | None):
+    def __init__(self, alphabet: tuple[int, int] | None, *, forget: int = FORGET):
+        check_forget(forget)
+        self.forget = forget
         low, high = alphabet or (-REACH, REACH)
         self.low, self.high, self.escape = low, high, alphabet is None
         self.size = high - low + 1 + self.escape
@@ -117,8 +121,13 @@ class Adaptive:
 
     def _forget(self) -> None:
         for counts in (self.direct, self.moved, self.costs):
-            counts -= counts >> FORGET_SHIFT
-        self.shared -= (self.shared - 1) >> FORGET_SHIFT
+            counts -= counts >> self.forget
+        self.shared -= (self.shared - 1) >> self.forget
+
+
+def check_forget(forget) -> None:
+    if not (type(forget) is int and 1 <= forget <= MOST_FORGET):
+        raise OptionError(f"entropy adaptive: forget must be a whole number from 1 to {MOST_FORGET}, not {forget!r}")
 
 
 def tables_of(counts: np.ndarray, low: int, escape: bool) -> Tables:

@@ -6,11 +6,12 @@ ignores them and finds them; both ways it gives int32 [*shape].
 
 import numpy as np
 
-from lvc.entropy.adaptive import Adaptive
+from lvc.entropy.adaptive import Adaptive, check_forget
 from lvc.entropy.tables import Tables, from_counts
 from lvc.errors import FormatError, ModelError, OptionError
 
-NAMES = ("raw", "adaptive", "factorised")
+HYPERPRIOR = "hyperprior"  # the entropy model that a model with side information brings along
+NAMES = ("raw", "adaptive", "factorised", HYPERPRIOR)
 RAW_BITS = (1, 2, 4, 8, 16, 32)
 
 
@@ -82,23 +83,50 @@ def build(spec: dict, *, quantiser, tables: Tables | None = None):
     the weights hold no tables.
     """
     name = check_spec(spec)
+    options = {key: value for key, value in spec.items() if key != "name"}
     if name == "raw":
         return Raw(quantiser.alphabet)
     if name == "adaptive":
-        return Adaptive(quantiser.alphabet)
+        return Adaptive(quantiser.alphabet, **options)
+    if name == HYPERPRIOR:
+        raise OptionError("entropy hyperprior needs a model that has one; choose adaptive")
     if tables is None:
         raise ModelError("entropy factorised needs a learned prior, and these weights hold none; choose adaptive")
     return Factorised(tables)
 
 
 def check_spec(spec: dict) -> str:
-    """The name in a spec; raises OptionError."""
+    """The name in a spec {"name": …}, or with "adaptive" {"name": …, "forget": 1 to 8}; raises OptionError."""
     name = spec.get("name")
     if name not in NAMES:
         raise OptionError(f"there is no entropy model {name!r}; choose from {', '.join(NAMES)}")
-    if len(spec) > 1:
-        raise OptionError(f"entropy {name} has no options, and {', '.join(sorted(set(spec) - {'name'}))} was given")
+    options = {"forget"} if name == "adaptive" else set()
+    foreign = sorted(set(spec) - options - {"name"})
+    if foreign:
+        raise OptionError(f"entropy {name} has no option {', '.join(foreign)}; it has {', '.join(options) or 'none'}")
+    if "forget" in spec:
+        check_forget(spec["forget"])
     return name
+
+
+def learned_by_channel(symbols: np.ndarray, alphabet: tuple[int, int] | None) -> Tables:
+    """Tables for a factorised prior from symbols [T, C, …] of training frames: one for each channel, for frames of any size."""
+    channels = np.asarray(symbols).shape[1]
+    histograms, low = histograms_of(np.moveaxis(np.asarray(symbols), 1, -1).reshape(-1, channels), alphabet)
+    return from_counts(histograms if alphabet is None else histograms[:, :-1], low, escape=alphabet is None)
+
+
+def histograms_of(flat: np.ndarray, alphabet: tuple[int, int] | None) -> tuple[np.ndarray, int]:
+    """How often each symbol occurs in each column of `flat` [T, N], and the first symbol; the last entry counts what is beyond."""
+    if not flat.size:
+        raise OptionError("a learned prior needs symbols of at least one frame")
+    low, high = alphabet or (int(np.percentile(flat, 0.01)), int(np.percentile(flat, 99.99)))
+    low, high = (low, high) if alphabet else (max(low, -2048), min(high, 2048))
+    size, columns = high - low + 1, flat.shape[1]
+    local = flat.astype(np.int64) - low
+    covered = (local >= 0) & (local < size)
+    entries = (np.arange(columns) * (size + 1) + np.where(covered, local, size)).ravel()
+    return np.bincount(entries, minlength=columns * (size + 1)).reshape(columns, size + 1), low
 
 
 def learned(symbols: np.ndarray, alphabet: tuple[int, int] | None, *, tables: int = 64, rounds: int = 12) -> Tables:
@@ -108,15 +136,9 @@ def learned(symbols: np.ndarray, alphabet: tuple[int, int] | None, *, tables: in
     cheapest table and each table's new histogram. Its `places` say which latent has which.
     """
     flat = np.asarray(symbols).reshape(len(symbols), -1)
-    if not len(flat) or not flat.shape[1]:
-        raise OptionError("a learned prior needs symbols of at least one frame")
-    low, high = alphabet or (int(np.percentile(flat, 0.01)), int(np.percentile(flat, 99.99)))
-    low, high = (low, high) if alphabet else (max(low, -2048), min(high, 2048))
-    size, latents = high - low + 1, flat.shape[1]
-    local = flat.astype(np.int64) - low
-    covered = (local >= 0) & (local < size)
-    entries = (np.arange(latents) * (size + 1) + np.where(covered, local, size)).ravel()
-    histograms = np.bincount(entries, minlength=latents * (size + 1)).reshape(latents, size + 1).astype(np.float32)
+    histograms, low = histograms_of(flat, alphabet)
+    histograms = histograms.astype(np.float32)
+    latents, size = histograms.shape[0], histograms.shape[1] - 1
     # Start by mean and spread: latents in the order of their mean, in pieces ordered by spread.
     clusters = min(tables, latents)
     mean, spread = flat.mean(axis=0), flat.std(axis=0)

@@ -7,9 +7,11 @@ import torch
 
 from lvc.errors import OptionError
 from lvc.frames import Geometry
+from lvc.models.attention import AttentionConfig, GdnAttention
 from lvc.models.convolutional import Convolutional, ConvolutionalConfig
 from lvc.models.fully_connected import FullyConnected, FullyConnectedConfig
 from lvc.models.model import Model
+from lvc.models.resnet import ResNet, ResNetConfig
 from lvc.models.temporal import Temporal, TemporalConfig
 from lvc.models.variational import Variational, VariationalConfig
 
@@ -22,6 +24,8 @@ MODELS = {
     "conv4": (Convolutional, partial(ConvolutionalConfig, stages=4)),
     "conv5": (Convolutional, partial(ConvolutionalConfig, stages=5)),
     "vae": (Variational, VariationalConfig),
+    "resnet18": (ResNet, ResNetConfig),
+    "gdn-attention": (GdnAttention, AttentionConfig),
     "temporal": (Temporal, TemporalConfig),
 }
 

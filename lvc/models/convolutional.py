@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lvc.frames import Geometry
-from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, logit
+from lvc.models.model import BOUNDED, ROUNDED, activation, check_count, check_kind, logit
+from lvc.models.strided import Strided
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,8 @@ class ConvolutionalConfig:
         check_kind(self.latents)
 
 
-class Convolutional(Model):
+class Convolutional(Strided):
     """Latents [C, h, w] of each frame: h and w are its sides over 2**stages, rounded up."""
-
-    any_geometry = True
 
     def __init__(self, name: str, config: ConvolutionalConfig):
         super().__init__(name, config)
@@ -60,21 +58,12 @@ class Convolutional(Model):
     def stride(self) -> int:
         return 1 << self.config.stages
 
-    def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, ...]:
-        geometry = geometry or self.geometry
-        channels = self.config.channels << (self.config.stages - 1)
-        return (channels, -(-geometry.height // self.stride), -(-geometry.width // self.stride))
-
-    def own_geometry(self, latents: Tensor) -> Geometry:
-        if latents.ndim != 4 or tuple(latents.shape[1:]) == self.latent_shape():
-            return self.geometry
-        return Geometry(latents.shape[3] * self.stride, latents.shape[2] * self.stride)
+    @property
+    def latent_channels(self) -> int:
+        return self.config.channels << (self.config.stages - 1)
 
     def encode(self, frames: Tensor) -> Tensor:
-        right, bottom = -frames.shape[3] % self.stride, -frames.shape[2] % self.stride
-        x = F.pad(frames, (0, right, 0, bottom), mode="replicate")
-        # channels_last: 1.4 times as fast on a CPU, and synthesis twice.
-        return self.down(x.contiguous(memory_format=torch.channels_last))
+        return self.down(self.padded(frames))
 
     def decode(self, latents: Tensor, geometry: Geometry) -> Tensor:
         frames = self.up(latents.contiguous(memory_format=torch.channels_last))

@@ -30,16 +30,20 @@ class Model(nn.Module):
 
     latent_range: bounds of the latents where they have some. rounded_latents: whether they are made for rounding.
     distortion: the loss of the frames, "mse" or "bce". any_geometry: whether frames of other sizes are taken.
+    tables_by_channel: whether a learned prior has a table a channel, and so takes any size, or one chosen for each latent.
+    hyper: its hyperprior, or None.
     """
 
     latent_range: tuple[float, float] | None = (0.0, 1.0)
     rounded_latents = False
     distortion = "mse"
     any_geometry = False
+    tables_by_channel = False
 
     def __init__(self, name: str, config):
         super().__init__()
         self.name, self.config = name, config
+        self.hyper: nn.Module | None = None
         self.geometry = Geometry(config.width, config.height)
 
     def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, ...]:
@@ -78,6 +82,9 @@ class Model(nn.Module):
 
     def initialise(self, frames: Tensor) -> None:
         """Lets training start from the data: here nothing. frames: [T, 3, H, W] in 0..1, some hundred of the training set."""
+
+    def settle(self) -> None:
+        """Brings what coding uses in line with what was trained, before weights are written: here nothing."""
 
     def for_coding(self) -> "Model":
         """The model as it codes fastest; its latents and frames may differ in the last bits of a float."""

@@ -12,6 +12,7 @@ curves, ends and best weights of their own, each reading all frames again; where
 make smaller models.
 """
 
+import dataclasses
 import json
 import math
 import time
@@ -26,19 +27,23 @@ from torch import Tensor
 
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
-from lvc.entropy.priors import check_spec
+from lvc.entropy.priors import HYPERPRIOR, check_spec
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.models import config as models
 from lvc.models.model import Model, contexts
 from lvc.output import check_output
 from lvc.quantize import Quantiser, Round, check_combination
+from lvc.training.adversary import Adversary
+from lvc.training.adversary import step as adversary_step
 from lvc.training.data import ClipSampler, Frames, spread
-from lvc.training.loss import DISTORTIONS, ChannelDensity, training_loss
-from lvc.training.validation import Validation, fit_tables, latent_statistics, to_input, validate
+from lvc.training.loss import ChannelDensity, parts_of, training_loss
+from lvc.training.start import start_from
+from lvc.training.validation import Validation, fit_hyper_tables, fit_tables, latent_statistics, to_input, validate
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-SCHEDULES = ("cosine", "constant")
+SCHEDULES = ("cosine", "constant", "cyclic")
+CYCLES, LOWEST_OF_CYCLE = 4, 0.1
 FACTORISED = "factorised"
 INITIAL_FRAMES = 128  # what a model may look at before its first step
 WARM_UP_STEPS = 20  # Adam's second moments are guesses before
@@ -50,10 +55,12 @@ DENSITY_LR = 10.0  # times the model's: three numbers a channel have far to go, 
 @dataclass(frozen=True)
 class TrainingOptions:
     """epochs: passes over the training frames. steps: an earlier end, or None. lr: the highest of Adam's learning rate,
-    which falls to a fiftieth over the run with the schedule "cosine".
+    which falls to a fiftieth over the run with the schedule "cosine";
+    "cyclic" goes up and down between a tenth and the whole of it, four times (Smith, WACV 2017).
     patience: epochs without a better validation before an early stop, or None for none.
-    distortion: "mse", "mae", "bce", or None for the model's own. rate_weight: of bits a pixel beside the distortion,
-    for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which rounding itself replaces
+    distortion: parts with weights as `parts_of` reads them, or None for the model's own. adversarial: weight beside it of
+    what an adversary tells from the source; 0 trains none. rate_weight: of bits a pixel beside the distortion,
+    for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which quantising itself replaces
     the noise that stands for it (Minnen and Singh, ICIP 2020, section 3.3).
     precision: "auto" takes bfloat16 where `fast_bfloat16` says so.
     validation_frames, fit_frames: at most so many, evenly spread. limit_seconds: an end by the clock, which no seed repeats.
@@ -68,6 +75,7 @@ class TrainingOptions:
     patience: int | None = None
     distortion: str | None = None
     rate_weight: float = 1e-3
+    adversarial: float = 0.0
     rounding_from: float = 0.6
     precision: str = "auto"
     validation_frames: int | None = 256
@@ -83,13 +91,16 @@ class TrainingOptions:
         for name, value in (("lr", self.lr), ("limit_seconds", self.limit_seconds)):
             if value is not None and not (is_number(value) and value > 0):
                 raise OptionError(f"{name} must be a number above 0, not {value!r}")
-        if not (is_number(self.rate_weight) and self.rate_weight >= 0):
-            raise OptionError(f"rate_weight must be a number from 0, not {self.rate_weight!r}")
+        for name in ("rate_weight", "adversarial"):
+            if not (is_number(getattr(self, name)) and getattr(self, name) >= 0):
+                raise OptionError(f"{name} must be a number from 0, not {getattr(self, name)!r}")
         if not (is_number(self.rounding_from) and 0 <= self.rounding_from <= 1):
             raise OptionError(f"rounding_from must be a share from 0 to 1, not {self.rounding_from!r}")
-        for name, choices in (("precision", PRECISIONS), ("schedule", SCHEDULES), ("distortion", (None, *DISTORTIONS))):
+        for name, choices in (("precision", PRECISIONS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in choices:
                 raise OptionError(f"{name} must be one of {', '.join(filter(None, choices))}, not {getattr(self, name)!r}")
+        if self.distortion is not None:
+            parts_of(self.distortion)
 
 
 def check_whole(name: str, value, least: int) -> None:
@@ -148,7 +159,7 @@ class Progress:
 class Run:
     """All that a run changes, or needs at each step; nothing of it lives in the module.
 
-    density: of rounded latents, where a rate is trained, else None.
+    density: of rounded latents, or of the side information where there is some, if a rate is trained, else None.
     """
 
     def __init__(self, model: Model, quantiser: Quantiser, options: TrainingOptions, *, device: torch.device):
@@ -156,11 +167,17 @@ class Run:
         self.distortion = options.distortion or model.distortion
         self.density = None
         if isinstance(quantiser, Round) and options.rate_weight > 0:
-            self.density = ChannelDensity(contexts(model.latent_shape())).to(device)
+            channels = contexts(model.latent_shape()) if model.hyper is None else model.hyper.channels
+            self.density = ChannelDensity(channels).to(device)
         groups = [{"params": list(model.parameters()), "factor": 1.0}]
         if self.density is not None:
             groups.append({"params": list(self.density.parameters()), "factor": DENSITY_LR})
         self.optimiser = torch.optim.Adam(groups, lr=options.lr, fused=True)
+        self.adversary = self.adversary_optimiser = None
+        if options.adversarial > 0:
+            with seeded(options.seed, -1, device):
+                self.adversary = Adversary().to(device)
+            self.adversary_optimiser = torch.optim.Adam(self.adversary.parameters(), lr=options.lr, fused=True)
         self.autocast = options.precision == "bfloat16" or (options.precision == "auto" and fast_bfloat16(model, device))
         self.position = Position()
 
@@ -182,14 +199,17 @@ class Run:
         with seeded(self.options.seed, self.position.step, self.device):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
                 result = self.model(target, perturb)
-            bits = None if self.density is None else self.density.bits(seen[0] / self.quantiser.step)
+            extra = dict(result.extra_loss)
+            if self.adversary is not None:
+                extra["adversarial"] = self.options.adversarial * self.adversary.fooled(result.frames)
+            bits = None if self.density is None else self.bits(seen[0] / self.quantiser.step)
             terms = training_loss(
                 result.frames,
                 target,
                 distortion=self.distortion,
                 bits=bits,
                 rate_weight=self.options.rate_weight,
-                extra=result.extra_loss,
+                extra=extra,
             )
             self.optimiser.zero_grad(set_to_none=True)
             terms["loss"].backward()
@@ -197,7 +217,17 @@ class Run:
         if not math.isfinite(figures["loss"]):
             raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate")
         self.optimiser.step()
+        if self.adversary is not None:
+            self.adversary_optimiser.param_groups[0]["lr"] = learning_rate
+            figures["adversary"] = adversary_step(self.adversary, self.adversary_optimiser, result.frames, target)
         return figures
+
+    def bits(self, symbols: Tensor) -> Tensor:
+        """Estimated bits of each frame [T] for symbols [T, …], with noise or whole."""
+        if self.model.hyper is None:
+            return self.density.bits(symbols)
+        bits, side = self.model.hyper.rate(symbols)
+        return bits + self.density.bits(side)
 
     def rounded(self, latents: Tensor) -> Tensor:
         """What decoding will see of the latents, with their gradient passed through."""
@@ -216,9 +246,10 @@ class Run:
 
     def state(self) -> dict[str, Tensor]:
         """The tensors beside the model's that `restore` needs, by name."""
-        state = {}
-        for number, moments in self.optimiser.state_dict()["state"].items():
-            state |= {f"optimiser.{number}.{name}": moment for name, moment in moments.items()}
+        state = moments_of(self.optimiser, "optimiser")
+        if self.adversary is not None:
+            state |= moments_of(self.adversary_optimiser, "adversary_optimiser")
+            state |= {f"adversary.{name}": tensor for name, tensor in self.adversary.state_dict().items()}
         if self.density is not None:
             state |= {f"density.{name}": tensor for name, tensor in self.density.state_dict().items()}
         return state
@@ -238,28 +269,38 @@ class Run:
             self.model.load_state_dict(checkpoint.model.state_dict())
             if self.density is not None:
                 self.density.load_state_dict({name.removeprefix("density."): tensor for name, tensor in tensors.items() if name.startswith("density.")})
-            self.optimiser.load_state_dict({"state": self.moments(tensors), "param_groups": self.optimiser.state_dict()["param_groups"]})
+            restore_moments(self.optimiser, "optimiser", tensors)
+            if self.adversary is not None:
+                self.adversary.load_state_dict({name.removeprefix("adversary."): tensor for name, tensor in tensors.items() if name.startswith("adversary.")})
+                restore_moments(self.adversary_optimiser, "adversary_optimiser", tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: holds no state of training to go on from; {type(error).__name__}: {error}") from error
 
     def compared(self, stored: dict | None) -> Iterator[tuple[str, object, object]]:
         stored = stored if isinstance(stored, dict) else {}
-        for name, asked in asdict(self.options).items():
-            if name not in FREE_ON_RESUME:
-                yield name, stored.get(name), asked
+        for part in dataclasses.fields(self.options):
+            if part.name not in FREE_ON_RESUME:
+                # Runs of an earlier lvc do not tell of options that there were not.
+                yield part.name, stored.get(part.name, part.default), getattr(self.options, part.name)
 
-    def moments(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        state = {}
-        for number, parameter in enumerate(parameters):
-            state[number] = {"step": tensors[f"optimiser.{number}.step"].clone()}
-            for name in ("exp_avg", "exp_avg_sq"):
-                stored = tensors[f"optimiser.{number}.{name}"]
-                if stored.shape != parameter.shape:
-                    raise ValueError(f"{name} {number} has the shape {list(stored.shape)}, {list(parameter.shape)} expected")
-                # The fused step walks memory, so a moment is laid out as its parameter is.
-                state[number][name] = torch.empty_like(parameter).copy_(stored)
-        return state
+
+def moments_of(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """Adam's moments by name, as `restore_moments` takes them."""
+    return {f"{prefix}.{number}.{name}": moment for number, moments in optimiser.state_dict()["state"].items() for name, moment in moments.items()}
+
+
+def restore_moments(optimiser: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor]) -> None:
+    """Raises KeyError or ValueError where the tensors are not those of this optimiser."""
+    state = {}
+    for number, parameter in enumerate(parameter for group in optimiser.param_groups for parameter in group["params"]):
+        state[number] = {"step": tensors[f"{prefix}.{number}.step"].clone()}
+        for name in ("exp_avg", "exp_avg_sq"):
+            stored = tensors[f"{prefix}.{number}.{name}"]
+            if stored.shape != parameter.shape:
+                raise ValueError(f"{name} {number} has the shape {list(stored.shape)}, {list(parameter.shape)} expected")
+            # The fused step walks memory, so a moment is laid out as its parameter is.
+            state[number][name] = torch.empty_like(parameter).copy_(stored)
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def train(
@@ -277,6 +318,7 @@ def train(
     device: str | torch.device = "cpu",
     workers: int = 1,
     resume: bool = False,
+    start: Path | None = None,
     overwrite: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
@@ -284,7 +326,7 @@ def train(
 
     With resume the weights are those of the last file, and options may differ from that run's in its ends alone
     (epochs, steps, patience, limit_seconds). should_stop is asked after each step; a yes saves and ends the run.
-    dataset: what the weights should remember of the data, JSON. Raises InputError for a split without frames,
+    start: weights to begin with, see `start_from`. dataset: what the weights should remember of the data, JSON. Raises InputError for a split without frames,
     OptionError, ModelError where the loss is no number any more, OutputError.
     """
     blank = Metadata(
@@ -296,7 +338,10 @@ def train(
         entropy=entropy,
         description=description,
     )
-    check_spec(entropy)
+    if (check_spec(entropy) == HYPERPRIOR) != (model.hyper is not None):
+        raise OptionError("entropy hyperprior goes with a model that has one, and with no other: gdn-attention with --option hyper=48")
+    if model.hyper is not None and not options.rate_weight > 0:
+        raise OptionError("a hyperprior is trained by its rate alone: rate_weight must be above 0")
     check_combination(Checkpoint(blank, model), blank.quantiser, entropy)
     sampler = ClipSampler(training, batch=options.batch, seed=options.seed)
     if not len(validation):
@@ -309,6 +354,8 @@ def train(
         run.restore(last)
     else:
         run.initialise(training)
+        if start is not None:
+            start_from(model, start)
     position = run.position
     clock = Clock(position)
     steps = min(options.epochs * len(sampler), options.steps or options.epochs * len(sampler))
@@ -317,6 +364,7 @@ def train(
         position.seconds = clock.seconds()
         training_facts = {"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}
         metadata = replace(blank, training=training_facts, latents=latents or {})
+        model.settle()
         # What was there before the run was checked above; from here on it is this run's own.
         checkpoints.save(path, Checkpoint(metadata, model, tables or {}), overwrite=True, state=state)
 
@@ -332,7 +380,7 @@ def train(
         for frames in sampler.batches(position.epoch, start=position.batch, workers=workers):
             share = share_done()
             learning_rate = learning_rate_at(options, position.step, share)
-            rounding = isinstance(quantiser, Round) and share >= options.rounding_from
+            rounding = quantiser.noisy and share >= options.rounding_from
             terms = run.step(to_input(frames, run.device), learning_rate, rounding=rounding)
             position.step += 1
             position.batch += 1
@@ -368,6 +416,8 @@ def train(
     tables = {}
     if entropy["name"] == FACTORISED:
         tables[FACTORISED] = fit_tables(model, quantiser, training, limit=options.fit_frames, device=run.device)
+    if entropy["name"] == HYPERPRIOR:
+        tables = fit_hyper_tables(model, quantiser, training, limit=options.fit_frames, device=run.device)
     statistics = latent_statistics(model, validation, limit=options.validation_frames, device=run.device)
     write(output, tables=tables, latents=statistics)
     yield record(ended=ended or "all steps done")
@@ -410,6 +460,9 @@ def learning_rate_at(options: TrainingOptions, step: int, share: float) -> float
     warm = min(1.0, (step + 1) / WARM_UP_STEPS)
     if options.schedule == "constant":
         return options.lr * warm
+    if options.schedule == "cyclic":
+        height = 1 - abs(2 * (min(share, 1.0) * CYCLES % 1) - 1)
+        return options.lr * warm * (LOWEST_OF_CYCLE + (1 - LOWEST_OF_CYCLE) * height)
     return options.lr * warm * (LOWEST_LR + (1 - LOWEST_LR) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
 
 

@@ -8,27 +8,55 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvc.errors import OptionError
+from lvc.training.perceptual import perceptual_distance
+from lvc.training.similarity import ms_ssim
 
 MIXTURE = 3  # logistics to a channel: enough for a peak at zero and a tail on either side
 LEAST_MASS = 2.0**-20
 
 
-DISTORTIONS = ("mse", "mae", "bce")
+def cross_entropy(frames: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy less the least that the target allows."""
+    least = F.binary_cross_entropy(target, target).detach()
+    return F.binary_cross_entropy(frames.clamp(1e-6, 1 - 1e-6), target) - least
+
+
+# name: measure of frames and target [T, 3, H, W] in 0..1, 0 where they are the same
+MEASURES = {
+    "mse": F.mse_loss,
+    "mae": F.l1_loss,
+    "bce": cross_entropy,
+    "ms-ssim": lambda frames, target: 1 - ms_ssim(frames, target),
+    "perceptual": perceptual_distance,
+}
+DISTORTIONS = tuple(MEASURES)
+
+
+def parts_of(kind: str) -> dict[str, float]:
+    """The weights of a distortion's parts: "mae" or "mae,ms-ssim=0.5,perceptual=0.1"; raises OptionError."""
+    parts = {}
+    for text in kind.split(","):
+        name, equals, weight = text.partition("=")
+        if name not in MEASURES:
+            raise OptionError(f"there is no distortion {name!r}; choose from {', '.join(DISTORTIONS)}")
+        try:
+            value = float(weight) if equals else 1.0
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf or name in parts:
+            raise OptionError(f"a distortion is written NAME or NAME=WEIGHT, each name once, as in mae,ms-ssim=0.5, not {kind!r}")
+        parts[name] = value
+    return parts
+
+
+def distortion_terms(frames: Tensor, target: Tensor, *, kind: str) -> dict[str, Tensor]:
+    """Each part of the distortion, by name and weighted; see `parts_of`."""
+    return {name: weight * MEASURES[name](frames, target) for name, weight in parts_of(kind).items()}
 
 
 def distortion_of(frames: Tensor, target: Tensor, *, kind: str) -> Tensor:
-    """A mean over all values of frames [T, 3, H, W] in 0..1, 0 where they are the target's.
-
-    bce: binary cross-entropy less the least that the target allows.
-    """
-    if kind == "mse":
-        return F.mse_loss(frames, target)
-    if kind == "mae":
-        return F.l1_loss(frames, target)
-    if kind != "bce":
-        raise OptionError(f"there is no loss {kind!r}; choose from {', '.join(DISTORTIONS)}")
-    least = F.binary_cross_entropy(target, target).detach()
-    return F.binary_cross_entropy(frames.clamp(1e-6, 1 - 1e-6), target) - least
+    """The sum of the weighted parts, over frames [T, 3, H, W] in 0..1; 0 where they are the target's."""
+    return sum(distortion_terms(frames, target, kind=kind).values())
 
 
 def training_loss(
@@ -45,7 +73,7 @@ def training_loss(
     bits: of each frame [T], which count as rate_weight * bits a pixel. extra: the model's own terms, on the scale of a mean.
     """
     frames, target = frames.float(), target.float()
-    terms = {distortion: distortion_of(frames, target, kind=distortion), **(extra or {})}
+    terms = {**distortion_terms(frames, target, kind=distortion), **(extra or {})}
     total = sum(terms.values())
     if bits is not None:
         pixels = target.shape[2] * target.shape[3]

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvc.entropy.priors import learned
+from lvc.entropy.priors import learned, learned_by_channel
 from lvc.entropy.tables import Tables
+from lvc.hyperprior import scale_tables, side_symbols
 from lvc.models.model import Model, contexts
 from lvc.quantize import Quantiser
 from lvc.training.data import Frames, spread
@@ -109,9 +110,21 @@ class SymbolCounts:
 @torch.no_grad()
 def fit_tables(model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device) -> Tables:
     """The factorised prior's tables, from the quantised latents of at most `limit` training frames."""
+    learn = learned_by_channel if model.tables_by_channel else learned
+    return learn(symbols_of(model, quantiser, source, limit=limit, device=device), quantiser.alphabet)
+
+
+def fit_hyper_tables(model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device) -> dict[str, Tables]:
+    """The hyperprior's tables: of the side information from at most `limit` training frames, and of all scales."""
+    symbols = symbols_of(model, quantiser, source, limit=limit, device=device)
+    return {"side": learned_by_channel(side_symbols(model.hyper, symbols), None), "scales": scale_tables()}
+
+
+@torch.no_grad()
+def symbols_of(model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device) -> np.ndarray:
+    """Quantised latents int32 [T, *latent_shape] of at most `limit` frames."""
     model.eval()
-    symbols = [quantiser.quantise(model.analyse(to_input(frames, device))).symbols.cpu().numpy() for frames in batches(source, limit)]
-    return learned(np.concatenate(symbols), quantiser.alphabet)
+    return np.concatenate([quantiser.quantise(model.analyse(to_input(frames, device))).symbols.cpu().numpy() for frames in batches(source, limit)])
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ import numpy as np
 from lvc.errors import OptionError, OutputError
 from lvc.frames import FrameBatch, Geometry
 from lvc.output import check_output, written_whole
+from lvc.video.picture import SUFFIXES, PictureWriter
 
 MUXERS = {".mp4": "mp4", ".mkv": "matroska"}
 PNG_FILE = re.compile(r"frame_\d{6,}\.png|timestamps\.json")
@@ -43,7 +44,8 @@ def open_output(
     """Gives a writer with `write(FrameBatch)`; what it wrote appears as `path` whole, when the block ends well.
 
     .mp4 and .mkv make a video; .npy an array uint8 [T, 3, H, W] with a <name>.timestamps.json beside it; a name
-    without suffix, or a folder that is there, a folder of frame_000000.png and so on with timestamps.json.
+    without suffix, or a folder that is there, a folder of frame_000000.png and so on with timestamps.json; .png and
+    .jpg a picture, where there is one frame.
     codec: of a video: libx264rgb (every pixel kept), ffv1 (the same, mkv only) or libx264 (4:2:0, plays anywhere).
     Raises OptionError for another suffix or codec, OutputError where the output exists already, is one of the
     inputs, or cannot be written.
@@ -73,8 +75,11 @@ def open_output(
             ) as writer,
         ):
             yield writer
+    elif suffix in SUFFIXES:
+        with written_whole(path, overwrite=overwrite, inputs=inputs) as part:
+            yield PictureWriter(part, geometry=geometry, name=path)
     else:
-        raise OptionError(f"{path}: an output ends in .mp4, .mkv or .npy, or is a folder (no suffix) for png files")
+        raise OptionError(f"{path}: an output ends in .mp4, .mkv, .npy, .png or .jpg, or is a folder (no suffix) for png files")
 
 
 class VideoWriter:

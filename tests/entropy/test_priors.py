@@ -14,6 +14,7 @@ from lvc.errors import FormatError, ModelError, OptionError
 BYTES = SimpleNamespace(alphabet=(0, 255))
 GOLDEN_BYTES = ["0007ba7d7282fadef48d4393e626436ab488a986d72c11378d", "884200808fc09528c0265e617cff0f", "7fffff76dc42d201693acb4cb9"]
 GOLDEN_OPEN = ["7f226fe78aef22da23415954a8ae1c", "7ffee2a9274f13bbff63ac57fff957ffffffb639fb49"]
+FOUR, TEN_BITS = SimpleNamespace(alphabet=(0, 3)), SimpleNamespace(alphabet=(0, 1023))
 OPEN = SimpleNamespace(alphabet=None)
 BITS = SimpleNamespace(alphabet=(-(2**31), 2**31 - 1))
 SHAPES = st.sampled_from([(1,), (40,), (3, 7), (16, 25), (4, 3, 5), (1, 1, 1)])
@@ -26,8 +27,10 @@ def training_symbols(shape, alphabet, seed=0, frames=60):
 
 
 def fresh(name, quantiser, shape):
+    name, *options = name.split(",")
+    spec = {"name": name, **({"forget": int(options[0])} if options else {})}
     tables = priors.learned(training_symbols(shape, quantiser.alphabet), quantiser.alphabet, tables=4) if name == "factorised" else None
-    return lambda: priors.build({"name": name}, quantiser=quantiser, tables=tables)
+    return lambda: priors.build(spec, quantiser=quantiser, tables=tables)
 
 
 def coded(make, frames):
@@ -51,6 +54,8 @@ CASES = [
     ("raw", BITS, st.integers(-(2**31), 2**31 - 1)),
     ("adaptive", BYTES, st.integers(0, 255)),
     ("adaptive", OPEN, st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 3)),
+    ("adaptive,1", FOUR, st.integers(0, 3)),
+    ("adaptive,8", TEN_BITS, st.integers(0, 1023)),
     ("factorised", BYTES, st.integers(0, 255)),
     ("factorised", OPEN, st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 3)),
 ]
@@ -121,6 +126,13 @@ def test_adaptive_forgets():
     assert np.mean([len(payload) for payload in payloads[-5:]]) < 1.2 * 400 * 3 / 8
 
 
+def test_the_less_is_forgotten_the_better_what_never_changes_is_coded():
+    rng = np.random.default_rng(4)
+    frames = [rng.binomial(1023, 0.3, (1, 30)).astype(np.int32) for _ in range(100)]
+    sizes = [np.mean([len(payload) for payload in coded(fresh(f"adaptive,{forget}", TEN_BITS, (1, 30)), frames)[40:]]) for forget in (1, 5, 8)]
+    assert sizes[0] > 1.1 * sizes[1] and sizes[1] > sizes[2]
+
+
 def test_adaptive_golden_bytes():
     """Pinned: these bytes must decode for ever; a change here is a change of the format."""
     place = np.arange(24).reshape(2, 12)
@@ -170,6 +182,25 @@ def test_tables_without_places_stand_for_channels():
         model.indices((len(tables) + 1, 2))
 
 
+def test_tables_learned_by_channel_take_any_size_and_come_near_the_entropy():
+    rng = np.random.default_rng(5)
+    scales = np.array([0.5, 3.0, 9.0])
+
+    def drawn(frames, rows, columns):
+        return np.rint(rng.laplace(0, scales[:, None, None], (frames, 3, rows, columns))).astype(np.int32)
+
+    tables = priors.learned_by_channel(drawn(60, 10, 12), None)
+    model = priors.build({"name": "factorised"}, quantiser=OPEN, tables=tables)
+    frame = drawn(1, 33, 21)[0]
+    (payload,) = coded(lambda: model, [frame])
+    entropy = 0.0
+    for channel in frame:
+        shares = np.unique(channel, return_counts=True)[1] / channel.size
+        entropy += channel.size * -(shares * np.log2(shares)).sum()
+    # Tables of 7,200 symbols a channel know the laws to a few percent; the frame's own histogram flatters it by as much.
+    assert len(payload) * 8 == pytest.approx(entropy, rel=0.05)
+
+
 def test_raw_takes_the_bits_of_the_alphabet():
     frame = np.arange(256, dtype=np.int32)
     (payload,) = coded(fresh("raw", BYTES, (256,)), [frame])
@@ -183,7 +214,7 @@ def test_a_learned_prior_that_is_missing_is_a_model_error():
         priors.build({"name": "factorised"}, quantiser=BYTES)
 
 
-@pytest.mark.parametrize("spec", [{}, {"name": "nosuch"}, {"name": "raw", "level": 3}])
+@pytest.mark.parametrize("spec", [{}, {"name": "nosuch"}, {"name": "raw", "level": 3}, {"name": "adaptive", "forget": 0}, {"name": "adaptive", "forget": 9}, {"name": "adaptive", "forget": "5"}])
 def test_bad_specs_are_refused(spec):
     with pytest.raises(OptionError):
         priors.build(spec, quantiser=BYTES)

@@ -20,8 +20,11 @@ OPTIONS = {
     "conv4": {"channels": 4},
     "conv5": {"channels": 4},
     "vae": {"code": 20, "hidden": 16},
+    "resnet18": {"channels": 6, "code": 16},
+    "gdn-attention": {"channels": 8, "code": 12},
 }
 NAMES = list(OPTIONS)
+CONVOLUTIONAL = ["conv4", "conv5", "resnet18", "gdn-attention"]
 
 
 def small(name, *, geometry=SMALL, **options):
@@ -42,14 +45,16 @@ def test_shapes_and_ranges(name):
     model = small(name).eval()
     latents = model.analyse(frames(3))
     assert latents.shape == (3, *model.latent_shape(SMALL)) and latents.dtype == torch.float32
-    low, high = model.latent_range
-    assert low <= latents.min() and latents.max() <= high
+    assert (model.latent_range is None) == model.rounded_latents
+    if model.latent_range is not None:
+        low, high = model.latent_range
+        assert low <= latents.min() and latents.max() <= high
     made = model.synthesise(latents * 3)
     assert made.shape == (3, 3, SMALL.height, SMALL.width) and made.dtype == torch.float32
     assert 0 <= made.min() and made.max() <= 1
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "vae"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("vae", "gdn-attention")])
 def test_rounded_latents_have_no_bounds(name):
     model = small(name, latents="rounded").eval()
     assert model.rounded_latents and model.latent_range is None
@@ -103,7 +108,7 @@ def test_a_few_steps_of_adam_learn(name):
     model = small(name, geometry=geometry).train()
     model.initialise(source)
     spread = (source - source.mean(dim=0)).square().mean().item()
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2 if name.startswith("conv") else 1e-3)
+    optimiser = torch.optim.Adam(model.parameters(), lr={"conv4": 1e-2, "conv5": 1e-2, "resnet18": 1e-2}.get(name, 1e-3))
     best = math.inf
     for _ in range(110):
         made = model(source)
@@ -136,7 +141,7 @@ def test_other_geometries_are_refused_with_the_reason(name):
         model.synthesise(torch.zeros(1, *model.latent_shape()), geometry=other)
 
 
-@pytest.mark.parametrize("name", ["conv4", "conv5"])
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
 @pytest.mark.parametrize("width, height", [(1, 1), (33, 17), (48, 32), (50, 70), (200, 160)])
 def test_conv_models_take_any_geometry(name, width, height):
     model, geometry = small(name).eval(), Geometry(width, height)
@@ -233,6 +238,14 @@ def test_vae_latents_are_drawn_in_training_and_the_mean_in_coding():
     assert not torch.equal(model(source).frames, model(source).frames)
     assert torch.equal(model.analyse(source), model.analyse(source))
     assert model(source).extra_loss["kl"].item() > 0
+
+
+def test_counts_of_s4():
+    """32,768 entries for 512x512, and the encoder of the well-known ResNet18: 11,689,512 parameters less its 513,000 of classes."""
+    with torch.device("meta"):
+        model = build("resnet18", geometry=Geometry(512, 512))
+    assert math.prod(model.latent_shape()) == 32_768
+    assert sum(parameter.numel() for parameter in model.encoder.parameters()) == 11_689_512 - 513_000
 
 
 def test_contexts_are_channels_or_blocks():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lvc import checkpoints
+from lvc.codec import Codec
 from lvc.errors import InputError, ModelError, OptionError, OutputError
 from lvc.training.loop import TrainingOptions, last_path, learning_rate_at, seeded
 
@@ -21,6 +22,9 @@ def weights(path):
 
 def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+HYPERPRIOR = {"model": "gdn-attention", "model_options": {"channels": 4, "code": 6, "hyper": 3}, "quantiser": {"name": "round"}, "entropy": "hyperprior"}
 
 
 def test_training_improves_the_picture_and_writes_both_files(trained, tmp_path):
@@ -61,8 +65,10 @@ def test_training_leaves_the_callers_random_numbers_alone(trained):
         {"model_options": {"latents": "rounded"}, "quantiser": {"name": "round"}, "entropy": "factorised"},
         {"model": "vae", "model_options": {"code": 6, "hidden": 12}, "options": {"patience": 50}},
         {"options": {"precision": "bfloat16"}},
+        {"options": {"adversarial": 0.01, "distortion": "mae,ms-ssim=0.2", "schedule": "cyclic"}},
+        {**HYPERPRIOR, "options": {"lr": 1e-3}},
     ],
-    ids=["conv", "rate", "vae", "bfloat16"],
+    ids=["conv", "rate", "vae", "bfloat16", "adversarial", "hyperprior"],
 )
 def test_a_resumed_run_gives_the_same_curve_to_the_last_bit(trained, tmp_path, case, stop_at):
     whole = trained("whole.safetensors", **case)
@@ -119,6 +125,32 @@ def test_early_stop_keeps_the_best_beside_the_last(trained, tmp_path):
     position = checkpoints.load(best).metadata.training["position"]
     assert position["best_step"] == validations[-3].step
     assert position["figures"]["psnr"] == max(record.validation.psnr for record in validations)
+
+
+def test_a_hyperprior_is_ready_to_code_with_the_best_weights(trained, tmp_path, training_frames):
+    trained(**HYPERPRIOR, options={"epochs": 1})
+    checkpoint = checkpoints.load(tmp_path / "model.safetensors")
+    codec = Codec(checkpoint, geometry=training_frames.geometry)
+    assert codec.entropy_spec == {"name": "hyperprior"}
+    latents = codec.analyse(training_frames.data[:3])
+    packets, _ = codec.encode(latents)
+    assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
+    for layer, exact in zip(checkpoint.model.hyper.synthesis, checkpoint.model.hyper.exact):
+        assert torch.equal(layer.exact().weight, exact.weight)
+
+
+@pytest.mark.parametrize("case", [{**HYPERPRIOR, "entropy": "factorised"}, {"entropy": "hyperprior"}, {**HYPERPRIOR, "options": {"rate_weight": 0}}, {**HYPERPRIOR, "quantiser": {"name": "scale"}}])
+def test_a_hyperprior_where_there_is_none_or_unused_is_refused(trained, case):
+    with pytest.raises(OptionError, match="hyperprior"):
+        trained(**case)
+
+
+def test_the_cyclic_rate_goes_up_and_down_four_times():
+    options = TrainingOptions(lr=1.0, schedule="cyclic")
+    rates = [learning_rate_at(options, 1000, share / 80) for share in range(81)]
+    assert min(rates) == pytest.approx(0.1) and max(rates) == pytest.approx(1.0)
+    turns = [place for place in range(1, 80) if (rates[place] - rates[place - 1]) * (rates[place + 1] - rates[place]) < 0]
+    assert turns == [10, 20, 30, 40, 50, 60, 70]
 
 
 def test_a_rate_term_lowers_the_rate(trained):
@@ -195,7 +227,7 @@ def test_a_set_without_validation_frames_is_refused(trained, validation_frames):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch": 1.5}, {"lr": 0}, {"lr": math.nan}, {"precision": "half"}, {"schedule": "step"}, {"distortion": "ssim"}, {"patience": 0}, {"rate_weight": -1}, {"steps": True}],
+    [{"epochs": 0}, {"batch": 1.5}, {"lr": 0}, {"lr": math.nan}, {"precision": "half"}, {"schedule": "step"}, {"distortion": "ssim"}, {"distortion": "mae=x"}, {"adversarial": -1}, {"patience": 0}, {"rate_weight": -1}, {"steps": True}],
 )
 def test_options_are_checked_by_name(wrong):
     with pytest.raises(OptionError, match=next(iter(wrong))):

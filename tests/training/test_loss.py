@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from lvc.errors import OptionError
-from lvc.training.loss import DISTORTIONS, ChannelDensity, distortion_of, training_loss
+from lvc.training.loss import DISTORTIONS, ChannelDensity, distortion_of, parts_of, training_loss
 
 
 @pytest.mark.parametrize("kind", DISTORTIONS)
 def test_a_perfect_frame_has_no_distortion_and_a_wrong_one_has(kind):
-    target = torch.rand(2, 3, 4, 4)
+    target = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(0))
     assert distortion_of(target, target, kind=kind).item() == pytest.approx(0, abs=1e-5)
     assert distortion_of((target + 0.3).clamp(0, 1), target, kind=kind).item() > 0.01
 
@@ -22,6 +22,20 @@ def test_distortions_by_hand():
     assert distortion_of(frames, target, kind="bce").item() == pytest.approx(math.log(2))
     with pytest.raises(OptionError, match="choose from mse, mae, bce"):
         distortion_of(frames, target, kind="ssim")
+
+
+def test_parts_are_weighed_and_named():
+    target, frames = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.5)
+    assert parts_of("mae,mse=0.5") == {"mae": 1.0, "mse": 0.5}
+    terms = training_loss(frames, target, distortion="mae,mse=0.5")
+    assert terms["mae"].item() == pytest.approx(0.5) and terms["mse"].item() == pytest.approx(0.125)
+    assert terms["loss"].item() == pytest.approx(0.625)
+
+
+@pytest.mark.parametrize("kind", ["", "mae,", "mae=0", "mae=-1", "mae=inf", "mae=much", "mae,mae=2", "mae;mse"])
+def test_bad_distortions_are_refused(kind):
+    with pytest.raises(OptionError):
+        parts_of(kind)
 
 
 def test_terms_add_up():

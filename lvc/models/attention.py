@@ -1,0 +1,175 @@
+"""The GDN and attention family: residual blocks with divisive normalisation, and masks that weigh what matters (S3).
+
+Six residual blocks, two attention modules and two convolutions each way, at a stride of 16; the synthesis is mirrored,
+with inverse normalisation and sub-pixel upsampling. After Balle et al., "Density modeling of images using a generalized
+normalization transformation" (ICLR 2016), and Cheng et al., "Learned image compression with discretized Gaussian mixture
+likelihoods and attention modules" (CVPR 2020, sections 3.3 and 4.1), whose attention this simplifies as they do.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lvc.frames import Geometry
+from lvc.models.hyperprior import HyperPrior
+from lvc.models.model import check_count
+from lvc.models.strided import Strided
+
+LEAST_NORM = 1e-6
+
+
+@dataclass(frozen=True)
+class AttentionConfig:
+    """channels: width of the networks. code: latents at each position. hyper: channels of side information, for entropy
+    hyperprior; 0 for none. Width and height are the training data's; any others work too."""
+
+    width: int
+    height: int
+    channels: int = 64
+    code: int = 96
+    hyper: int = 0
+
+    def __post_init__(self):
+        check_count("channels", self.channels, most=1024)
+        check_count("code", self.code, most=1024)
+        check_count("hyper", self.hyper, least=0, most=1024)
+
+
+class Normalisation(nn.Module):
+    """Generalised divisive normalisation: x / sqrt(beta + gamma * x^2), over the channels of each position; or its inverse."""
+
+    def __init__(self, channels: int, *, inverse: bool = False):
+        super().__init__()
+        self.inverse = inverse
+        # Both enter by their absolute values, so that no step can make the root's argument negative.
+        self.beta = nn.Parameter(torch.ones(channels))
+        self.gamma = nn.Parameter(0.1 * torch.eye(channels) + 1e-3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        norm = torch.sqrt(F.conv2d(x * x, self.gamma.abs()[:, :, None, None], self.beta.abs() + LEAST_NORM))
+        return x * norm if self.inverse else x / norm
+
+
+class Residual(nn.Module):
+    """Two convolutions, each with a normalisation, and a skip. stride: 2 halves the picture. up: doubles it by sub-pixels."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, up: bool = False, inverse: bool = False):
+        super().__init__()
+        first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+        self.body = nn.Sequential(
+            subpixel(inputs, outputs, 3) if up else first,
+            Normalisation(outputs, inverse=inverse),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+            Normalisation(outputs, inverse=inverse),
+        )
+        self.skip = nn.Identity()
+        if up:
+            self.skip = subpixel(inputs, outputs, 1)
+        elif stride != 1 or inputs != outputs:
+            self.skip = nn.Conv2d(inputs, outputs, 1, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.skip(x) + self.body(x)
+
+
+class Attention(nn.Module):
+    """Adds features weighed by a mask of 0..1, both from convolutions of the same input."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.features, self.mask = bottleneck(channels), bottleneck(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.features(x) * torch.sigmoid(self.mask(x))
+
+
+class GdnAttention(Strided):
+    """Latents [code, h, w] of each frame, made for rounding: h and w are its sides over 16, rounded up."""
+
+    stride = 16
+    latent_range = None
+    rounded_latents = True
+    tables_by_channel = True
+
+    def __init__(self, name: str, config: AttentionConfig):
+        super().__init__(name, config)
+        n, code = config.channels, config.code
+        self.analysis = nn.Sequential(
+            Residual(3, n, stride=2),
+            Residual(n, n),
+            Residual(n, n, stride=2),
+            Attention(n),
+            Residual(n, n),
+            Residual(n, n, stride=2),
+            Residual(n, n),
+            nn.Conv2d(n, n, 3, stride=2, padding=1),
+            Attention(n),
+            nn.Conv2d(n, code, 3, padding=1),
+        )
+        self.synthesis = nn.Sequential(
+            nn.Conv2d(code, n, 3, padding=1),
+            Attention(n),
+            subpixel(n, n, 3),
+            Residual(n, n, inverse=True),
+            Residual(n, n, up=True, inverse=True),
+            Residual(n, n, inverse=True),
+            Attention(n),
+            Residual(n, n, up=True, inverse=True),
+            Residual(n, n, inverse=True),
+            Residual(n, n, inverse=True),
+            subpixel(n, 3, 3),
+        )
+        self.to(memory_format=torch.channels_last)
+        self.hyper = HyperPrior(code, config.hyper) if config.hyper else None
+
+    @property
+    def latent_channels(self) -> int:
+        return self.config.code
+
+    def encode(self, frames: Tensor) -> Tensor:
+        return self.analysis(self.padded(frames) - 0.5)
+
+    def decode(self, latents: Tensor, geometry: Geometry) -> Tensor:
+        frames = self.synthesis(latents.contiguous(memory_format=torch.channels_last))
+        return frames[:, :, : geometry.height, : geometry.width] + 0.5
+
+    def settle(self) -> None:
+        if self.hyper is not None:
+            self.hyper.settle()
+
+    def for_coding(self) -> "GdnAttention":
+        if self.hyper is not None:
+            self.hyper.prepare()
+        return self
+
+    @torch.no_grad()
+    def initialise(self, frames: Tensor) -> None:
+        """Starts the latents at a deviation of two symbols, so that rounding leaves something, and the output at the mean colour."""
+        last = self.analysis[-1]
+        latents = self.encode(frames[:16])
+        scale = 2.0 / latents.std().clamp_min(1e-4)
+        last.weight.mul_(scale)
+        last.bias.sub_(latents.mean(dim=(0, 2, 3))).mul_(scale)
+        self.synthesis[0].weight.div_(scale)
+        out = self.synthesis[-1][0]
+        out.weight.mul_(0.1)
+        # Sub-pixels of a colour lie together: four to each.
+        out.bias.copy_((frames.mean(dim=(0, 2, 3)) - 0.5).repeat_interleave(4))
+
+
+def subpixel(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    """A convolution whose channels become 2x2 pixels each (Shi et al., CVPR 2016)."""
+    return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, kernel, padding=kernel // 2), nn.PixelShuffle(2))
+
+
+def bottleneck(channels: int) -> nn.Sequential:
+    half = max(1, channels // 2)
+    return nn.Sequential(
+        nn.Conv2d(channels, half, 1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(half, half, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(half, channels, 1),
+    )

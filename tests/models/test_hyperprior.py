@@ -1,0 +1,103 @@
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from lvc.entropy.tables import Tables
+from lvc.errors import ModelError
+from lvc.hyperprior import scale_tables, side_symbols
+from lvc.models.hyperprior import HyperPrior
+from lvc.models.temporal import ACTIVATION_SCALE
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def prior():
+    torch.manual_seed(2)
+    prior = HyperPrior(6, 4)
+    prior.settle()
+    return prior
+
+
+def drawn(shape, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).integers(-140, 141, shape))
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 1), (4, 8), (7, 9)])
+def test_shapes_for_any_size(prior, rows, columns):
+    shape = (6, rows, columns)
+    side = side_symbols(prior, np.ones((2, *shape), np.int32))
+    assert side.shape[1:] == prior.side_shape(shape)
+    levels = prior.levels(torch.from_numpy(side[0]), shape)
+    assert levels.shape == shape and 0 <= levels.min() and levels.max() <= 35
+
+
+def test_coding_computes_the_whole_numbers_that_were_trained(prior):
+    side = drawn((3, 4, 5, 6)).clamp(-127, 127).float()
+    trained = prior.scales(side, prior.synthesis)
+    assert torch.equal(trained, trained.round())
+    for number in range(3):
+        levels = prior.levels(side[number], (6, 20, 24))
+        expected = ((trained[number].long() * 4 + ACTIVATION_SCALE // 2) // ACTIVATION_SCALE + 12).clamp(0, 35)
+        assert torch.equal(levels, expected)
+    assert len(levels.unique()) > 3
+
+
+def test_levels_are_the_same_for_ever():
+    """Weights in whole numbers, as in a file: what they say may never change."""
+    prior = HyperPrior(3, 2)
+    count = 0
+    for layer in prior.exact:
+        for tensor in (layer.weight, layer.bias):
+            values = torch.arange(count, count + tensor.numel()) * 37 % 61 - 30
+            tensor.copy_(values.view(tensor.shape))
+            count += tensor.numel()
+        layer.shift.fill_(6)
+    levels = prior.levels(drawn((2, 2, 3)), (3, 8, 11)).numpy()
+    assert zlib.crc32(levels.astype("<i4").tobytes()) == GOLDEN, levels[0, 0]
+
+
+GOLDEN = 3689358370  # of a program that follows FORMAT.md without torch
+
+
+def test_estimated_rate_is_that_of_the_tables(prior):
+    """Half a percent lies between a scale and its level, which is an eighth of an octave off at most."""
+    shape = (6, 16, 20)
+    rng = np.random.default_rng(1)
+    symbols = np.rint(rng.laplace(0, np.exp(rng.normal(0.2, 0.4, (6, 1, 1))), shape)).astype(np.int32)
+    with torch.no_grad():
+        estimate, _ = prior.rate(torch.from_numpy(symbols)[None])
+    levels = prior.levels(torch.from_numpy(side_symbols(prior, symbols[None])[0]), shape).numpy().ravel()
+    assert scale_tables().bits(symbols.ravel(), levels) == pytest.approx(estimate.item(), rel=0.02)
+
+
+def test_the_rate_teaches_both_halves(prior):
+    """Latents whose spread differs from place to place: side information must come to pay for itself."""
+    torch.manual_seed(0)
+    spread = torch.rand(8, 1, 2, 2).repeat_interleave(4, 2).repeat_interleave(4, 3) * 4 - 1
+    latents = torch.randn(8, 6, 8, 8) * torch.exp2(spread)
+    optimiser = torch.optim.Adam(prior.parameters(), lr=5e-3)
+    rates = []
+    for _ in range(120):
+        bits, side = prior.rate(latents + torch.rand_like(latents) - 0.5)
+        # A plain price of the side information, in the place of its learned density.
+        loss = bits.mean() + torch.log2(1 + side.abs()).sum(dim=(1, 2, 3)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        rates.append(loss.item())
+    assert np.mean(rates[-10:]) < 0.9 * np.mean(rates[:3])
+
+
+def test_tables_survive_a_checkpoint_and_cover_all_levels():
+    tables = scale_tables()
+    again = Tables.from_arrays(tables.to_arrays())
+    assert len(again) == 36 and np.array_equal(again.frequencies, tables.frequencies)
+
+
+def test_numbers_that_could_leave_the_exact_range_are_refused(prior):
+    prior.exact[1].shift[0] = -40
+    with pytest.raises(ModelError, match="shifts"):
+        prior.prepare()

@@ -1,0 +1,201 @@
+"""Draws PSNR against bits a pixel of lvc's single-picture models beside JPEG, WebP and AVIF, and shows the pictures themselves.
+
+    python tools/compare_pictures.py frames/ --split test --limit 64 --lvc bits2.safetensors --lvc bits10.safetensors -o curves/
+    python tools/compare_pictures.py astronaut coffee chelsea rocket motorcycle_left --lvc gdn.safetensors -o curves/
+    python tools/compare_pictures.py photo.png --lvc gdn.safetensors -o curves/
+
+A source is a picture, one of scikit-image's own by name, or a data set of `lvc build-dataset`. Writes points.json, table.md, rd.png (low
+and high rates have a panel each) and pictures.png. Bits are of whole files, headers and all; for a data set lvc makes one file of
+all frames, and the others make one a frame. "packets" is lvc's without header and index. PSNR is the mean of per-picture dB in RGB.
+"""
+
+import argparse
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import lvc
+from lvc import checkpoints
+from lvc.dataset.read import FrameStore
+from lvc.errors import InputError, LvcError
+from lvc.quality.metrics import psnr, ssim
+
+# Pillow's format, its qualities from low to high, and what else it is told
+CLASSICAL = {
+    "JPEG": ("JPEG", (1, 5, 10, 20, 35, 50, 70, 85, 95), {"optimize": True, "subsampling": "4:2:0"}),
+    "WebP": ("WEBP", (0, 10, 25, 50, 75, 90), {"method": 6}),
+    "AVIF": ("AVIF", (5, 15, 30, 45, 60, 75, 90), {"speed": 4, "subsampling": "4:4:4"}),
+}
+SHOWN = 3  # pictures of each codec in pictures.png
+
+
+@dataclass(frozen=True)
+class Point:
+    """bits_per_pixel: of whole files. packet_bits_per_pixel: lvc's without header and index, None of others."""
+
+    codec: str
+    setting: str
+    bits_per_pixel: float
+    packet_bits_per_pixel: float | None
+    psnr: float
+    ssim: float
+
+
+def read_sources(names: list[str], options: argparse.Namespace) -> list[np.ndarray]:
+    """Batches of pictures of one size, uint8 [T, 3, H, W] each."""
+    return [batch for name in names for batch in read_source(name, options)]
+
+
+def read_source(name: str, options: argparse.Namespace) -> Iterator[np.ndarray]:
+    path = Path(name)
+    if path.is_dir():
+        source = FrameStore(path).split(options.split)
+        if not len(source):
+            raise InputError(f"{path}: has no frames of the split {options.split}")
+        yield source.frames(range(min(len(source), options.limit)))
+        return
+    if not path.exists():
+        import skimage.data
+
+        path = Path(skimage.data.__file__).parent / f"{name}.png"
+        path = path if path.exists() else path.with_suffix(".jpg")
+        if not path.exists():
+            raise InputError(f"{name}: is no file, no folder and no picture that scikit-image ships")
+    with Image.open(path) as picture:
+        yield np.asarray(picture.convert("RGB")).transpose(2, 0, 1)[None]
+
+
+def classical(name: str, batches: list[np.ndarray]) -> Iterator[tuple[Point, list[np.ndarray]]]:
+    kind, qualities, more = CLASSICAL[name]
+    for quality in qualities:
+        total, decoded = 0, []
+        for batch in batches:
+            files = [coded_by_pillow(picture, kind, quality, more) for picture in batch]
+            total += sum(map(len, files))
+            decoded.append(np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).transpose(2, 0, 1) for file in files]))
+        yield point_of(name, f"quality {quality}", batches, decoded, total, None), decoded
+
+
+def coded_by_pillow(picture: np.ndarray, kind: str, quality: int, more: dict) -> bytes:
+    memory = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).save(memory, kind, quality=quality, **more)
+    return memory.getvalue()
+
+
+def learned(weights: Path, batches: list[np.ndarray], folder: Path) -> tuple[Point, list[np.ndarray]]:
+    """lvc's files, made and read again."""
+    checkpoint = checkpoints.load(weights)
+    output, total, packets, decoded = folder / "coded.lvc", 0, 0, []
+    for batch in batches:
+        geometry = lvc.Geometry(batch.shape[3], batch.shape[2])
+        with lvc.Writer(output, geometry=geometry, time_base=Fraction(1, 3), model=checkpoint, overwrite=True) as writer:
+            writer.write(lvc.FrameBatch(batch, tuple(range(len(batch))), Fraction(1, 3)))
+        total += output.stat().st_size
+        with lvc.open(output, model=weights) as reader:
+            frames = reader.frames(0, len(reader)).data
+            packets += sum(len(packet.payload) for group in reader.container.groups() for packet in group.packets)
+        decoded.append(np.asarray(frames))
+    spec = checkpoint.quantiser
+    setting = f"{spec['name']} {spec['bits']}" if spec["name"] == "bits" else f"{spec['name']}, {checkpoint.entropy['name']}"
+    return point_of(f"lvc {checkpoint.name}", setting, batches, decoded, total, packets), decoded
+
+
+def point_of(codec: str, setting: str, batches, decoded, total: int, packets: int | None) -> Point:
+    pairs = [pair for one, other in zip(batches, decoded) for pair in zip(one, other)]
+    pixels = sum(len(batch) * batch.shape[2] * batch.shape[3] for batch in batches)
+    known = [value for value in (psnr(*pair) for pair in pairs) if value is not None]
+    similar = [value for value in (ssim(*pair) for pair in pairs) if value is not None]
+    per_pixel = None if packets is None else 8 * packets / pixels
+    return Point(codec, setting, 8 * total / pixels, per_pixel, float(np.mean(known)), float(np.mean(similar)))
+
+
+def as_markdown(points: list[Point]) -> str:
+    lines = ["| codec | setting | bits a pixel (whole files) | packets alone | PSNR dB | SSIM |", "|---|---|---|---|---|---|"]
+    for one in points:
+        packets = "" if one.packet_bits_per_pixel is None else f"{one.packet_bits_per_pixel:.4f}"
+        lines.append(f"| {one.codec} | {one.setting} | {one.bits_per_pixel:.4f} | {packets} | {one.psnr:.2f} | {one.ssim:.4f} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(points: list[Point], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    rates = [one.bits_per_pixel for one in points]
+    middle = (min(rates) * max(rates)) ** 0.5
+    for name in dict.fromkeys(one.codec for one in points):
+        mine = sorted((one.bits_per_pixel, one.psnr) for one in points if one.codec == name)
+        for axes in panels:
+            axes.plot(*zip(*mine), marker="*" if name.startswith("lvc") else ".", markersize=13 if name.startswith("lvc") else 7, label=name)
+    for axes, title, (low, high) in zip(panels, ("low rates", "high rates"), ((min(rates) / 1.2, middle), (middle, max(rates) * 1.2))):
+        axes.set(xlabel="bits a pixel", ylabel="PSNR RGB dB", xscale="log", xlim=(low, high), title=title)
+        axes.grid(alpha=0.3, which="both")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def contact_sheet(batches: list[np.ndarray], rows: list[list[np.ndarray]]) -> Image.Image:
+    """The source's first pictures in a row, each codec's in a row below."""
+    chosen = [(number, place) for number, batch in enumerate(batches) for place in range(0, len(batch), max(1, len(batch) // SHOWN))][:SHOWN]
+    height = min(batches[number].shape[2] for number, _ in chosen)
+    pictures = []
+    for row in (batches, *rows):
+        line = []
+        for number, place in chosen:
+            picture = Image.fromarray(np.ascontiguousarray(row[number][place].transpose(1, 2, 0)))
+            line.append(np.asarray(picture.resize((picture.width * height // picture.height, height))))
+        pictures.append(np.concatenate(line, axis=1))
+    return Image.fromarray(np.concatenate(pictures))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="pictures, names of scikit-image's, data sets")
+    parser.add_argument("--lvc", action="append", default=[], type=Path, metavar="WEIGHTS", help="a weights file; repeatable")
+    parser.add_argument("--codecs", default=",".join(CLASSICAL), help="some of %(default)s")
+    parser.add_argument("--split", default="test", help="split of a data set (%(default)s)")
+    parser.add_argument("--limit", type=int, default=64, help="frames of a data set (%(default)s)")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
+    options = parser.parse_args()
+    try:
+        return compare(options)
+    except LvcError as error:
+        print(f"compare_pictures: {error}", file=sys.stderr)
+        return 1
+
+
+def compare(options: argparse.Namespace) -> int:
+    batches = read_sources(options.sources, options)
+    options.output.mkdir(parents=True, exist_ok=True)
+    points, rows = [], []
+    for name in filter(None, options.codecs.split(",")):
+        made = list(classical(name, batches))
+        points += [point for point, _ in made]
+        rows.append(made[0][1])
+    with tempfile.TemporaryDirectory() as folder:
+        for weights in options.lvc:
+            point, decoded = learned(weights, batches, Path(folder))
+            points.append(point)
+            rows.append(decoded)
+    (options.output / "points.json").write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
+    (options.output / "table.md").write_text(as_markdown(points))
+    draw(points, options.output / "rd.png")
+    contact_sheet(batches, rows).save(options.output / "pictures.png")
+    print(as_markdown(points), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
