@@ -1,20 +1,28 @@
 """From a recording, or a picture, to a `.lvc` file: demux, sample, resize, and one `Writer`."""
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from lvc import checkpoints
-from lvc.errors import InputError
+from lvc.codec import Codec
+from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
+from lvc.models.temporal import CRF_LEVELS, Temporal
 from lvc.output import check_output
+from lvc.search import Candidate, Target, easier, joined, level_for, ranked, tried
 from lvc.video.demux import probe
 from lvc.video.picture import read_picture
 from lvc.video.resize import resize
 from lvc.video.sample import Sampling, sampled_frames
 from lvc.writer import DEFAULT_KEYINT, Writer
+
+AUTO = "auto"  # in place of a model's name
+PROBED = 64  # frames of a recording's beginning on which models and levels are tried
 
 
 def shown_name(path: Path) -> str:
@@ -26,7 +34,8 @@ def shown_name(path: Path) -> str:
 class Encoded:
     """What `encode` made: frames, bytes of the whole file, bytes of the same frames raw.
 
-    sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording.
+    sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording. crf: the
+    quality level, of models of many rates. tried: the models that were tried, the one taken first.
     """
 
     path: Path
@@ -35,6 +44,8 @@ class Encoded:
     raw_bytes: int
     model: str
     sample_psnr: float | None
+    crf: int | None = None
+    tried: tuple[Candidate, ...] = ()
 
 
 def encode(
@@ -42,10 +53,11 @@ def encode(
     output: str | os.PathLike,
     *,
     sampling: Sampling,
-    model: str | os.PathLike = checkpoints.DEFAULT,
+    model: str | os.PathLike = AUTO,
     quantiser: dict | None = None,
     entropy: dict | None = None,
     crf: int | None = None,
+    target: Target | None = None,
     effort: int | None = None,
     keyint: int = DEFAULT_KEYINT,
     device: str = "cpu",
@@ -54,19 +66,26 @@ def encode(
 ) -> Encoded:
     """Codes the sampled frames of a video into a file; memory does not grow with the video's length.
 
+    model: a name, a weights file, or AUTO for the shipped model that serves the first frames best. target: in place of crf,
+    what the file must reach; the level is searched on the first frames, then settled on all of them.
     progress is called with the number of new frames. Raises InputError, OptionError, ModelError or OutputError.
     """
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     info = probe(source)
-    return coded(
+    first = first_frames(source, sampling) if model == AUTO or target is not None else None
+    checkpoint, candidates = model_for(model, first, sampling.geometry, crf=crf, specified=quantiser or entropy, device=device)
+    if target is not None:
+        codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device)
+        crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling), keyint))
+    made = coded(
         sampled_frames(source, sampling),
         source,
         output,
         geometry=sampling.geometry,
         time_base=info.time_base,
         facts={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
-        model=model,
+        model=checkpoint,
         frame_duration=sampling.nominal_ticks(info),
         quantiser=quantiser,
         entropy=entropy,
@@ -77,6 +96,72 @@ def encode(
         overwrite=overwrite,
         progress=progress,
     )
+    return replace(made, tried=candidates)
+
+
+def first_frames(source: Path, sampling: Sampling) -> np.ndarray:
+    """Up to PROBED frames of a recording's beginning, uint8 [T, 3, H, W]."""
+    found = []
+    for batch in sampled_frames(source, sampling, batch=PROBED):
+        found.append(batch.data)
+        break
+    if not found:
+        raise InputError(f"{source}: has a video stream but not one frame")
+    return found[0]
+
+
+def model_for(model, first: np.ndarray | None, geometry: Geometry, *, crf: int | None, specified, device: str) -> tuple[checkpoints.Checkpoint, tuple[Candidate, ...]]:
+    """The weights that were named, or those that serve the first frames best, and which were tried for that."""
+    if model != AUTO:
+        return checkpoints.load(model, device=device), ()
+    if specified:
+        raise OptionError("a quantiser or an entropy coder goes with a model: name one")
+    candidates = tuple(ranked(first, geometry, crf=crf, device=device))
+    return candidates[0].checkpoint, candidates
+
+
+def levels_of(checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: int | None, effort: int | None, device: str) -> Callable[[int], Codec]:
+    """Makes the codec of each level; raises OptionError where there is nothing to search."""
+    if crf is not None:
+        raise OptionError("a target finds the crf itself: give one of them")
+    if not isinstance(checkpoint.model, Temporal):
+        raise OptionError(f"a target needs a model of many rates, and {checkpoint.name} has one rate (choose another quantiser)")
+    return lambda level: Codec(checkpoint, geometry=geometry, crf=level, effort=effort, device=device)
+
+
+def settled_level(first: np.ndarray, target: Target, codec_at: Callable[[int], Codec], groups: Callable[[], Iterable[np.ndarray]]) -> int:
+    """The level that meets the target at the least cost over all groups of a recording: searched on `first`, then tried in full."""
+    kept: dict[int, bool] = {}
+
+    def met(level: int) -> bool:
+        if level not in kept:
+            codec = codec_at(level)
+            kept[level] = target.met(joined([tried(codec, group) for group in groups()]))
+        return kept[level]
+
+    level = level_for(target, lambda level: tried(codec_at(level), first))
+    if level is None:
+        level = 0 if target.bytes_per_frame is None else CRF_LEVELS - 1
+    while not met(level):
+        level = easier(target, level)
+        if not 0 <= level < CRF_LEVELS:
+            raise OptionError(f"{target} cannot be reached with this model")
+    while 0 <= (harder := 2 * level - easier(target, level)) < CRF_LEVELS and met(harder):
+        level = harder
+    return level
+
+
+def groups_of(batches: Iterable[FrameBatch], keyint: int) -> Iterator[np.ndarray]:
+    """The frames of batches in groups of `keyint`, as a Writer codes them: uint8 [T, 3, H, W]."""
+    waiting: list[np.ndarray] = []
+    for batch in batches:
+        for frame in batch.data:
+            waiting.append(frame.copy())
+            if len(waiting) == keyint:
+                yield np.stack(waiting)
+                waiting = []
+    if waiting:
+        yield np.stack(waiting)
 
 
 def encode_picture(
@@ -84,13 +169,18 @@ def encode_picture(
     output: str | os.PathLike,
     *,
     geometry: Geometry | None = None,
-    model: str | os.PathLike = checkpoints.DEFAULT,
+    model: str | os.PathLike = AUTO,
+    quantiser: dict | None = None,
+    entropy: dict | None = None,
+    crf: int | None = None,
+    target: Target | None = None,
+    effort: int | None = None,
+    device: str = "cpu",
     overwrite: bool = False,
-    **options,
 ) -> Encoded:
     """Codes a png or jpg into a file of one frame at time 0, at its own size or that of `geometry`.
 
-    options: as of `encode`. Raises InputError, OptionError, ModelError or OutputError.
+    The other options are as of `encode`. Raises InputError, OptionError, ModelError or OutputError.
     """
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
@@ -99,8 +189,26 @@ def encode_picture(
     if geometry is not None:
         picture = resize(picture.transpose(1, 2, 0)[None], geometry)[0].transpose(2, 0, 1)
     batch = FrameBatch(np.ascontiguousarray(picture[None]), (0,), Fraction(1))
-    facts = {"name": shown_name(source), "width": width, "height": height}
-    return coded([batch], source, output, geometry=batch.geometry, time_base=batch.time_base, facts=facts, model=model, frame_duration=1, overwrite=overwrite, **options)
+    checkpoint, candidates = model_for(model, batch.data, batch.geometry, crf=crf, specified=quantiser or entropy, device=device)
+    if target is not None:
+        crf = settled_level(batch.data, target, levels_of(checkpoint, batch.geometry, crf=crf, effort=effort, device=device), lambda: [batch.data])
+    made = coded(
+        [batch],
+        source,
+        output,
+        geometry=batch.geometry,
+        time_base=batch.time_base,
+        facts={"name": shown_name(source), "width": width, "height": height},
+        model=checkpoint,
+        frame_duration=1,
+        quantiser=quantiser,
+        entropy=entropy,
+        crf=crf,
+        effort=effort,
+        device=device,
+        overwrite=overwrite,
+    )
+    return replace(made, tried=candidates)
 
 
 def coded(
@@ -123,4 +231,5 @@ def coded(
         if empty:
             raise InputError(f"{source}: has a video stream but not one frame")
     frames, geometry = writer.frames_written, writer.geometry
-    return Encoded(output, frames, output.stat().st_size, frames * geometry.width * geometry.height * 3, writer.header.model["name"], writer.sample_psnr)
+    raw_bytes = frames * geometry.width * geometry.height * 3
+    return Encoded(output, frames, output.stat().st_size, raw_bytes, writer.header.model["name"], writer.sample_psnr, writer.codec.crf)

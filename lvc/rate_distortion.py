@@ -70,7 +70,7 @@ class Unwritten:
 
 def choose(coding: PredictedLatents, latents: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Symbols int32 [T, C, h, w] of a group's latents, float of the same shape; `coding` is at the group's beginning."""
-    count, channels = latents.shape[:2]
+    channels = latents.shape[1]
     coder, symbols = Unwritten(), []
     for frame in latents:
         choice = Choice(np.ascontiguousarray(frame.reshape(channels, -1).T), weights)

@@ -13,6 +13,7 @@ from lvc.video.picture import is_picture
 SUMMARY = "code recordings and pictures into .lvc files"
 
 
+DEFAULT_CRF = 32  # as lvc.codec has it; its import takes a second
 UNLIKE_PSNR = 30.0  # dB below which a game's picture is visibly another one
 
 
@@ -20,8 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help="recordings that FFmpeg reads, pictures (.png, .jpg), or folders of pictures")
     parser.add_argument("-i", "--input", action="append", default=[], metavar="INPUT", help="the same, as an option")
     parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several inputs or a folder of them a folder (default: beside each, with .lvc)")
-    parser.add_argument("--model", help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one for all games)")
-    parser.add_argument("--crf", type=int, help="quality of models of many rates, 0 (best) to 63")
+    parser.add_argument("--model", default="auto", help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one that serves the first frames best)")
+    parser.add_argument("--crf", type=int, help=f"quality of models of many rates, 0 (best) to 63 (default {DEFAULT_CRF})")
+    parser.add_argument("--min-psnr", type=float, metavar="DB", help="the smallest file whose frames have this PSNR on average, in place of --crf")
+    parser.add_argument("--min-ssim", type=float, metavar="SSIM", help="the same by SSIM")
+    parser.add_argument("--target-bytes-per-frame", type=float, metavar="BYTES", help="the best file of at most so many bytes a frame, in place of --crf")
+    parser.add_argument("--effort", type=int, help="how hard the encoder looks for cheap symbols, 0 or 1 (default 1)")
     parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)")
     parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)")
     parser.add_argument("--keyint", default="64", help="frames from keyframe to keyframe, or seconds as in 20s (default %(default)s)")
@@ -42,10 +47,6 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("--report measures recordings, and a picture was given")
     if options.report and len(inputs) > 1:
         raise OptionError("--report takes one recording at a time")
-    if options.model is None:
-        from lvc import checkpoints  # not above: `lvc --help` does not wait for torch
-
-        options.model = checkpoints.DEFAULT
     outputs = [output_of(source, options, several=several, made_for_folder=given[0].is_dir()) for source in inputs]
     check_names(inputs, outputs)
     if options.report:
@@ -126,8 +127,15 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
         raise LvcError(f"{error}; {left}") from error
     ratio = made.raw_bytes / made.file_bytes
     if options.json:
-        print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model}))
-    say(f"{made.path}: {made.frames} frames in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), model {made.model}", quiet=options.quiet)
+        print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model, "crf": made.crf}))
+    level = "" if made.crf is None else f", crf {made.crf}"
+    say(
+        f"{made.path}: {made.frames} frames in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), model {made.model}{level}",
+        quiet=options.quiet,
+    )
+    for candidate in made.tried if len(made.tried) > 1 else ():
+        trial = candidate.trial
+        say(f"  tried {candidate.checkpoint.name}: {trial.bytes_per_frame:.0f} bytes a frame at {trial.psnr:.1f} dB on the first {trial.frames} frames", quiet=options.quiet)
     if made.sample_psnr is not None and made.sample_psnr < UNLIKE_PSNR:
         say(
             f"lvc encode: warning: {source}: its first frames come back at {made.sample_psnr:.1f} dB: unlike what {made.model} was trained on, or too coarse; "
@@ -137,7 +145,7 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
     if options.report:
         from lvc.cli.report import headline, measure, write_reports
 
-        model = options.model if Path(options.model).is_file() else None
+        model = options.model if Path(options.model).is_file() else None  # no shipped one
         report = measure(output, source, model=model, device=options.device, quiet=options.quiet)
         write_reports(report, [options.report], inputs=(source, output), overwrite=options.overwrite, quiet=options.quiet)
         say(headline(report.totals()), quiet=options.quiet)
@@ -160,6 +168,8 @@ def coding_options(options: argparse.Namespace) -> dict:
         "quantiser": None if options.quantiser is None else spec_of(options.quantiser, "--quantiser"),
         "entropy": None if options.entropy is None else spec_of(options.entropy, "--entropy"),
         "crf": options.crf,
+        "target": target_of(options),
+        "effort": options.effort,
         "device": options.device,
         "overwrite": options.overwrite,
     }
@@ -179,6 +189,13 @@ def with_progress(source: Path, output: Path, options: argparse.Namespace):
             progress=bar.update,
             **coding_options(options),
         )
+
+
+def target_of(options: argparse.Namespace):
+    from lvc.search import Target
+
+    given = {"min_psnr": options.min_psnr, "min_ssim": options.min_ssim, "bytes_per_frame": options.target_bytes_per_frame}
+    return Target(**given) if any(value is not None for value in given.values()) else None
 
 
 def keyint_of(text: str, sampling, info) -> int:

@@ -80,6 +80,11 @@ class TemporalConfig:
         return -(-self.height // STRIDE), -(-self.width // STRIDE)
 
 
+def error_worth(crf):
+    """Bits a frame that one unit of mean squared error (of 255 levels) is worth at qualities crf, a number or a tensor."""
+    return BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))
+
+
 def straight_through(rounded: Tensor, smooth: Tensor) -> Tensor:
     """The value of `rounded` with the gradient of `smooth`."""
     return smooth + (rounded - smooth).detach()
@@ -637,8 +642,7 @@ class Temporal(nn.Module):
     def symbol_weights(self, crf: int) -> Tensor:
         """Bits a squared symbol of error in each channel [C] is worth at this quality, from the linear transforms alone."""
         unit = torch.exp(at_quality(self.inverse_gain, torch.tensor([float(crf)], device=self.inverse_gain.device)))[0]
-        worth = BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))
-        return worth * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
+        return error_worth(crf) * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
 
     def start_from(self, frames: Tensor, steady: Tensor) -> None:
         """Sets the linear transforms to the principal directions of training frames [N, 3, H, W] in 0..1, N in the hundreds

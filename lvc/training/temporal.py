@@ -18,7 +18,21 @@ from torch import Tensor
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.errors import InputError, ModelError, OptionError
-from lvc.models.temporal import BEST_WEIGHT, CRF_LEVELS, KEY, LEAST_WEIGHT, PREDICTED, STEADY_REACH, STRIDE, References, Temporal, held, held_group, settle, steadied, straight_through
+from lvc.models.temporal import (
+    CRF_LEVELS,
+    KEY,
+    PREDICTED,
+    STEADY_REACH,
+    STRIDE,
+    References,
+    Temporal,
+    error_worth,
+    held,
+    held_group,
+    settle,
+    steadied,
+    straight_through,
+)
 from lvc.output import check_output
 from lvc.prediction import prediction_tables
 from lvc.training.data import ClipSampler, Frames, moving_windows, spread
@@ -71,11 +85,6 @@ class TemporalOptions:
                 raise OptionError(f"{name} must be a whole number from 1, not {getattr(self, name)!r}")
         if not 0 <= self.joint_share <= 1:
             raise OptionError(f"joint_share must be from 0 to 1, not {self.joint_share!r}")
-
-
-def error_weight(crf: Tensor) -> Tensor:
-    """Bits a frame that one unit of mean squared error is worth at qualities crf [T]."""
-    return BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))
 
 
 def references_of(clips: Tensor) -> tuple[Tensor, References]:
@@ -220,7 +229,7 @@ class TemporalRun:
         bits = self.model.prior.rate(
             coded, references, relation, crf.repeat_interleave(2), soft=True, passes=passes, corners=corners.repeat_interleave(2, dim=0)
         ).view(-1, 2)
-        weight, share = error_weight(crf), self.share(frames)
+        weight, share = error_worth(crf), self.share(frames)
         loss = weight * error.view(-1, length).mean(dim=1) * share + bits[:, 1] + KEY_WEIGHT[JOINT] * bits[:, 0]
         loss = (loss / weight ** EVEN_QUALITIES[JOINT]).mean() / share / 50
         return loss, {"bytes": bits[:, 1].mean().item() / 8 / share, "psnr": (10 * torch.log10(255**2 / error.detach())).mean().item()}
@@ -235,7 +244,7 @@ class TemporalRun:
         share = self.share(frames)
         bits = bits.view(-1, length) / share
         loss = bits[:, 1:].mean(dim=1) + KEY_WEIGHT[PRIOR] * bits[:, 0]
-        loss = (loss / error_weight(crf) ** EVEN_QUALITIES[PRIOR]).mean() / 50
+        loss = (loss / error_worth(crf) ** EVEN_QUALITIES[PRIOR]).mean() / 50
         return loss, {"bytes": bits[:, 1:].mean().item() / 8}
 
     def share(self, frames: Tensor) -> float:

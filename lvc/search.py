@@ -1,0 +1,124 @@
+"""Finds the quality level that meets a target, and the shipped model that serves a recording best, on some of its frames."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lvc import checkpoints
+from lvc.checkpoints import Checkpoint
+from lvc.codec import DEFAULT_CRF, Codec
+from lvc.errors import OptionError
+from lvc.frames import Geometry
+from lvc.models.temporal import CRF_LEVELS, Temporal, error_worth
+from lvc.quality.metrics import mean_squared_error, ssim
+
+GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
+PEAK_PSNR = 100.0  # what an identical frame counts as
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What some frames came to: bytes a frame with what a file adds, and means over frames of PSNR (dB, RGB), SSIM and squared error."""
+
+    frames: int
+    bytes_per_frame: float
+    psnr: float
+    ssim: float
+    mse: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a file must reach, as cheaply (or as well) as it can: one of a mean PSNR in dB, a mean SSIM, or at most so many bytes a frame."""
+
+    min_psnr: float | None = None
+    min_ssim: float | None = None
+    bytes_per_frame: float | None = None
+
+    def __post_init__(self):
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if len(given) != 1:
+            raise OptionError("one of min_psnr, min_ssim and bytes_per_frame was expected")
+        if not all(value > 0 for value in given.values()) or (self.min_ssim or 0) >= 1:
+            raise OptionError("a target is above 0, and one of SSIM below 1")
+
+    def met(self, trial: Trial) -> bool:
+        if self.min_psnr is not None:
+            return trial.psnr >= self.min_psnr
+        if self.min_ssim is not None:
+            return trial.ssim >= self.min_ssim
+        return trial.bytes_per_frame <= self.bytes_per_frame
+
+    def __str__(self) -> str:
+        if self.min_psnr is not None:
+            return f"a PSNR of {self.min_psnr:g} dB"
+        return f"an SSIM of {self.min_ssim:g}" if self.min_ssim is not None else f"{self.bytes_per_frame:g} bytes a frame"
+
+
+def tried(codec: Codec, frames: np.ndarray) -> Trial:
+    """Codes frames uint8 [T, 3, H, W] as one group, and measures them."""
+    latents = codec.analyse(frames)
+    packets, _ = codec.encode(latents)
+    decoded = codec.synthesise(latents)
+    errors = [mean_squared_error(one, other) for one, other in zip(frames, decoded)]
+    return Trial(
+        len(frames),
+        (sum(len(packet.payload) for packet in packets) + GROUP_BYTES) / len(frames),
+        float(np.mean([PEAK_PSNR if error == 0 else 10 * np.log10(255**2 / error) for error in errors])),
+        float(np.mean([1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)])),
+        float(np.mean(errors)),
+    )
+
+
+def joined(trials: Sequence[Trial]) -> Trial:
+    """The groups of a file together."""
+    counts = [trial.frames for trial in trials]
+    mean = lambda name: float(np.average([getattr(trial, name) for trial in trials], weights=counts))
+    return Trial(sum(counts), mean("bytes_per_frame") + HEADER_BYTES / sum(counts), mean("psnr"), mean("ssim"), mean("mse"))
+
+
+def level_for(target: Target, trial_at: Callable[[int], Trial]) -> int | None:
+    """The quality level that meets the target at the least cost (bytes, or quality for a target of bytes); None where none does.
+
+    trial_at: what a level comes to; bytes and quality fall as levels rise. The ends of the search are tried themselves: the
+    level given met the target, and its neighbour on the other side did not.
+    """
+    # From the end where the target is met most easily to the one where it is hardest.
+    easy, hard = (0, CRF_LEVELS - 1) if target.bytes_per_frame is None else (CRF_LEVELS - 1, 0)
+    if target.met(trial_at(hard)):
+        return hard
+    if not target.met(trial_at(easy)):
+        return None
+    while abs(easy - hard) > 1:
+        middle = (easy + hard) // 2
+        easy, hard = (middle, hard) if target.met(trial_at(middle)) else (easy, middle)
+    return easy
+
+
+def easier(target: Target, level: int) -> int:
+    """The next level at which the target is met more easily."""
+    return level - 1 if target.bytes_per_frame is None else level + 1
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A shipped model on some frames: what it came to at a level, and what that costs, in bits a frame with the error's worth."""
+
+    checkpoint: Checkpoint
+    trial: Trial
+    cost: float
+
+
+def ranked(frames: np.ndarray, geometry: Geometry, *, crf: int | None = None, names: Sequence[str] | None = None, device: str = "cpu") -> list[Candidate]:
+    """The shipped models of many rates on frames uint8 [T, 3, H, W], the cheapest at the wanted quality first."""
+    crf = DEFAULT_CRF if crf is None else crf
+    found = []
+    for name in checkpoints.shipped() if names is None else names:
+        checkpoint = checkpoints.load(name, device=device)
+        if isinstance(checkpoint.model, Temporal):
+            trial = tried(Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device), frames)
+            found.append(Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + error_worth(crf) * trial.mse))
+    if not found:
+        raise OptionError("no shipped model serves many rates; name one with --model")
+    return sorted(found, key=lambda candidate: candidate.cost)
