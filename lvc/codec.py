@@ -111,7 +111,7 @@ class Codec:
     @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
         """Quantised latents of frames uint8 [T, 3, H, W], with prediction those of one group: a latent keeps near to the one before."""
-        scenery = self._scenery(frames) if self.predicts else None
+        scenery = self._scenery(frames)
         parts = []
         for start in range(0, len(frames), BATCH):
             batch = self._input(frames[start : start + BATCH])
@@ -136,7 +136,7 @@ class Codec:
         return (batch.float() / 255).contiguous(memory_format=torch.channels_last)
 
     def _scenery(self, frames: np.ndarray) -> torch.Tensor | None:
-        if not self.model.config.placed:
+        if not (self.many_rates and self.model.config.placed):
             return None
         parts = [self.model.scenery(self._input(frames[start : start + BATCH])) for start in range(0, len(frames), BATCH)]
         return steadied(torch.cat(parts))

@@ -215,7 +215,7 @@ class Grid:
 
     def around(self, state: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Neighbourhoods [N, 9 * K] of places in a bordered state [bordered_count, K]."""
-        return state[self.bordered[places][:, None] + self.steps].reshape(len(places), -1)
+        return state[self.bordered[places][:, None] + self.steps].reshape(len(places), len(self.steps) * state.shape[1])
 
 
 def limited(latents: np.ndarray) -> np.ndarray:

@@ -8,6 +8,9 @@ import numpy as np
 from lvc.models.temporal import ACTIVATION_SCALE, COPY_LEVELS, COPY_STEP, HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
 from lvc.prediction import BACK, NEW, SAME, Chain, PredictedLatents
 
+# How much more than once an error counts: what is kept now is kept by the frames that follow. Measured: 4 takes 11 % off the
+# bytes at the same quality, 1 nothing, 8 as much as 4.
+LASTING = 4.0
 # What a new position is thought to cost before it is coded, in bits: its own, and those of each latent that changes.
 BITS_NEW, BITS_CHANGED = 6.0, 4.0
 ODDS_LIMIT = COPY_LEVELS / 2 * COPY_STEP
@@ -20,7 +23,7 @@ class Choice:
     """
 
     def __init__(self, latents: np.ndarray, weights: np.ndarray):
-        self.latents, self.weights = latents, weights
+        self.latents, self.weights = latents, LASTING * weights
         self.rounded = np.rint(latents)
 
     def modes(self, chain: Chain) -> np.ndarray:

@@ -22,11 +22,13 @@ from lvc.errors import OptionError, OutputError
 from lvc.frames import FrameBatch, Geometry
 from lvc.output import check_output, part_of, written_whole
 from lvc.pictures import checked_order, pictures_of
+from lvc.scene import is_cut
 from lvc.timing import Clock, rate_of
 
 VERSION = "0.1.0"
 DEFAULT_KEYINT = 64
 SAMPLE_FRAMES = 4  # decoded again from the first group, to tell whether the model suits the recording
+SHORTEST_SCENE = 8  # frames: a screen that flashes does not get a keyframe for each flash
 MAX_KEYINT = 4096  # bounds what one group costs in memory: 4096 frames of 200x160 latents are 130 MB
 PTS_LIMIT = 1 << 63
 SAME_RATE = 0.05  # ticks of a millisecond put 60 frames a second 2 % off
@@ -226,10 +228,17 @@ class Writer:
         self._check_times([times[place] for place in kept])
         self._given, self._timed = self._given + len(pictures), pts is not None
         for place in kept:
-            self._waiting.append((self._fitted(pictures[place]), times[place]))
+            picture = self._fitted(pictures[place])
+            if self._ends_scene(picture):
+                self._hand_over()
+            self._waiting.append((picture, times[place]))
             self._last_pts = times[place]
             if len(self._waiting) == self.keyint:
                 self._hand_over()
+
+    def _ends_scene(self, picture: np.ndarray) -> bool:
+        """Whether the waiting frames are a group of their own, because this one has nothing to do with them."""
+        return self.codec.predicts and len(self._waiting) >= SHORTEST_SCENE and is_cut(self._waiting[-1][0], picture)
 
     def _checked_batch(self, batch: FrameBatch, pts) -> tuple[int, ...]:
         if pts is not None:

@@ -109,7 +109,7 @@ class HyperPrior(nn.Module):
 
 def exactly(layer: ExactConv, x: Tensor) -> Tensor:
     weight, bias, shift = (part.cpu().double() for part in (layer.weight, layer.bias, layer.shift))
-    return torch.floor(F.conv2d(x, weight, bias, padding=layer.padding) * torch.exp2(-shift)[:, None, None] + 0.5)
+    return torch.floor(F.conv2d(x, weight, bias, padding=layer.weight.shape[2] // 2) * torch.exp2(-shift)[:, None, None] + 0.5)
 
 
 def doubled(x: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ RELATIONS = 2
 HISTORY = 4  # frames before that the prior sees: sprites that take turns in being drawn come back
 MODE_PHASES = 2
 DILATIONS = 1, 2, 2
+STEADY_BATCH = 256
 STEADY_REACH = 5  # frames on either side that decide what the scenery is
 MODES, MODE_UNIT = 3, 16  # planes of the same, back, new: MODE_UNIT or 0
 BLOCK = 3 * STRIDE * STRIDE  # pixels' components at one position
@@ -553,7 +554,9 @@ def steadied(latents: Tensor, *, reach: int = STEADY_REACH) -> Tensor:
     reach: frames on either side; the first and last frame are continued.
     """
     wide = torch.cat((latents[:1].expand(reach, *latents.shape[1:]), latents, latents[-1:].expand(reach, *latents.shape[1:])))
-    return wide.unfold(0, 2 * reach + 1, 1).median(dim=-1).values
+    # A part at a time: the medians need many times the memory of what they are of.
+    parts = (wide[start : start + STEADY_BATCH + 2 * reach] for start in range(0, len(latents), STEADY_BATCH))
+    return torch.cat([part.unfold(0, 2 * reach + 1, 1).median(dim=-1).values for part in parts])
 
 
 def principal(products: Tensor, count: int) -> Tensor:
