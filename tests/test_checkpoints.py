@@ -87,6 +87,8 @@ def change_metadata(path, edit):
         ("fc-vanilla", {"code": 5}),
         ("fc-multilayer", {"code": 5, "hidden": (9, 7)}),
         ("vae", {"code": 4, "hidden": 6}),
+        ("resnet18", {"channels": 4, "code": 6}),
+        ("gdn-attention", {"channels": 4, "code": 6, "hyper": 3}),
     ],
 )
 def test_what_is_saved_is_loaded(tmp_path, name, options):
@@ -101,8 +103,11 @@ def test_what_is_saved_is_loaded(tmp_path, name, options):
         assert np.array_equal(after.tables["factorised"].to_arrays()[array], value)
     with torch.no_grad():
         latents = before.model.analyse(FRAMES)
-        assert torch.equal(after.model.analyse(FRAMES), latents)
-        assert torch.equal(after.model.synthesise(latents), before.model.synthesise(latents))
+        # Weights that were laid out channels last are read as plain rows, which may change a float's last bits.
+        assert torch.allclose(after.model.analyse(FRAMES), latents, atol=1e-5)
+        assert torch.allclose(after.model.synthesise(latents), before.model.synthesise(latents), atol=1e-5)
+    for name, tensor in before.model.state_dict().items():
+        assert torch.equal(after.model.state_dict()[name], tensor), name
 
 
 def test_a_loaded_model_can_be_trained_and_leaves_the_file_alone(saved):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lvc.frames import Geometry
 from lvc.models.hyperprior import HyperPrior
+from lvc.models.layers import thinned
 from lvc.models.model import check_count
 from lvc.models.strided import Strided
 
@@ -57,6 +58,7 @@ class Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, up: bool = False, inverse: bool = False):
         super().__init__()
+        self.stride = stride
         first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
         self.body = nn.Sequential(
             subpixel(inputs, outputs, 3) if up else first,
@@ -68,10 +70,10 @@ class Residual(nn.Module):
         if up:
             self.skip = subpixel(inputs, outputs, 1)
         elif stride != 1 or inputs != outputs:
-            self.skip = nn.Conv2d(inputs, outputs, 1, stride=stride)
+            self.skip = nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.skip(x) + self.body(x)
+        return self.skip(thinned(x, self.stride)) + self.body(x)
 
 
 class Attention(nn.Module):

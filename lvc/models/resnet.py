@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lvc.frames import Geometry
+from lvc.models.layers import thinned
 from lvc.models.model import BOUNDED, ROUNDED, activation, check_count, check_kind, logit
 from lvc.models.strided import Strided
 
@@ -43,17 +44,17 @@ class Block(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, up: bool = False):
         super().__init__()
-        self.up = up
+        self.up, self.stride = up, stride
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.downsample = None
         if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs))
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        skip = x if self.downsample is None else self.downsample(x)
+        skip = x if self.downsample is None else self.downsample(thinned(x, self.stride))
         if self.up:
             # The skip's product of points is the same before doubling, at a quarter of the work.
             x, skip = doubled(x), doubled(skip)
@@ -65,8 +66,6 @@ class Encoder(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None], persistent=False)
         self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.layer1 = nn.Sequential(Block(channels, channels), Block(channels, channels))
@@ -75,7 +74,8 @@ class Encoder(nn.Module):
         self.layer4 = nn.Sequential(Block(4 * channels, 8 * channels, stride=2), Block(8 * channels, 8 * channels))
 
     def forward(self, frames: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1((frames - self.mean) / self.deviation)))
+        mean, deviation = (frames.new_tensor(colour)[:, None, None] for colour in (MEAN, DEVIATION))
+        x = F.relu(self.bn1(self.conv1((frames - mean) / deviation)))
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         return self.layer4(self.layer3(self.layer2(self.layer1(x))))
 

@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -238,6 +240,23 @@ def test_vae_latents_are_drawn_in_training_and_the_mean_in_coding():
     assert not torch.equal(model(source).frames, model(source).frames)
     assert torch.equal(model.analyse(source), model.analyse(source))
     assert model(source).extra_loss["kl"].item() > 0
+
+
+@pytest.mark.parametrize("name", ["resnet18", "gdn-attention"])
+def test_a_step_at_full_size_survives_in_a_process_of_its_own(name):
+    """torch's strided 1x1 convolutions of 3 channels wrote beyond their memory, which small frames did not show."""
+    code = f"""
+import torch
+from lvc.frames import Geometry
+from lvc.models.config import build
+torch.set_num_threads(1)
+model = build({name!r}, geometry=Geometry(200, 160), channels=24, code=32).train()
+for _ in range(3):
+    frames = torch.rand(2, 3, 160, 200)
+    (model(frames).frames - frames).square().mean().backward()
+    [torch.rand(1000) for _ in range(50)]  # so that a damaged heap is noticed
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_counts_of_s4():
