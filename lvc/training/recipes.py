@@ -29,6 +29,9 @@ RECIPES = {
     "conv4": Recipe("conv4", training=TrainingOptions(epochs=320, batch=4, lr=1e-2)),
     "conv5": Recipe("conv5", training=TrainingOptions(epochs=320, batch=4, lr=1e-2)),
     "vae": Recipe("vae", training=TrainingOptions(epochs=220, batch=32, lr=1e-3)),
+    # As the edge codec was trained: mean absolute error, batches of 16, 5 epochs.
+    "edge3": Recipe("edge3", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
+    "edge5": Recipe("edge5", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
     "temporal": Recipe("temporal", quantiser={"name": "round"}, entropy={"name": "prediction"}, training=TemporalOptions()),
     # The shipped weights.
     "pacman": Recipe(
