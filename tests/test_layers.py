@@ -36,6 +36,7 @@ ALLOWED = {
     "decoding": GROUND | {"video", "reader"},
     "dataset": GROUND | {"video"},
     "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "dataset"},
+    "interchange": GROUND | {"models", "quantize", "checkpoints"},
     "quality": GROUND | {"video"},
     "player": GROUND,
 }

@@ -1,6 +1,7 @@
 """Options that several commands share, so that a habit learnt in one works in all."""
 
 import argparse
+import json
 import re
 import sys
 from fractions import Fraction
@@ -82,3 +83,20 @@ def rate_of(text: str) -> Fraction:
         return Fraction(text)
     except ZeroDivisionError:
         raise OptionError(f"--fps is a number of frames a second, as in 3, 2.5 or 30000/1001, not {text!r}") from None
+
+
+def quantiser_of(text: str) -> dict:
+    """Reads "round" or "round,step=0.5"."""
+    name, *settings = text.split(",")
+    return {"name": name, **dict(setting_of(setting, "--quantiser") for setting in settings)}
+
+
+def setting_of(text: str, option: str) -> tuple[str, object]:
+    """Reads "code=500", "hidden=[300,200]" or "latents=rounded"."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise OptionError(f"{option} is written KEY=VALUE, as in code=500, not {text!r}")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value

@@ -5,14 +5,13 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
-import json
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from lvc.cli.options import add_overwrite, add_quiet, progress, say
+from lvc.cli.options import add_overwrite, add_quiet, progress, quantiser_of, say, setting_of
 from lvc.errors import OptionError
 
 SUMMARY = "train a model on a data set"
@@ -38,9 +37,10 @@ TRAINING = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
-    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae or temporal")
+    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae, edge3, edge5, chain or temporal")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
     parser.add_argument("--recipe", help="a named set of model and options; those given replace the recipe's")
+    parser.add_argument("--start", metavar="FILE", help="weights to train on from, with their model, options and quantiser; of a frame size that fits the data set")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")
     parser.add_argument("--resume", action="store_true", help="go on from MODEL.last.safetensors, on the same curve")
     parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans or round (default naive)")
@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
     from lvc.training.loop import new_model, train
     from lvc.training.temporal import train_temporal
 
-    chosen = choices(options)
+    started = weights_to_start_from(options)
+    chosen = choices(options, started)
     if options.threads:
         torch.set_num_threads(options.threads)
     store = FrameStore(options.dataset)
@@ -92,20 +93,43 @@ def run(options: argparse.Namespace) -> int:
         if chosen.model == TEMPORAL:
             records = train_temporal(*data, **common)
         else:
+            if started is not None:
+                started.model.latent_shape(store.geometry)  # tells of sizes that do not fit
+                model.load_state_dict(started.model.state_dict())
             quantiser = quantize.build(**chosen.quantiser, latent_range=model.latent_range)
-            records = train(*data, quantiser=quantiser, entropy=chosen.entropy, **common)
+            records = train(*data, quantiser=quantiser, entropy=chosen.entropy, initialise=started is None, **common)
         ended = follow(records, write_curves, options)
     return INTERRUPTED if ended == "interrupted" else 0
 
 
-def choices(options: argparse.Namespace):
-    """The recipe, or the defaults, with what was given on the command line in its place."""
+def weights_to_start_from(options: argparse.Namespace):
+    """The checkpoint of --start, or None without; raises OptionError for what cannot go with it."""
+    from lvc import checkpoints
+
+    if options.start is None:
+        return None
+    for name in ("recipe", "model", "option"):
+        if getattr(options, name):
+            raise OptionError(f"--start brings a model with its options: it does not go with --{name}")
+    started = checkpoints.load(options.start)
+    if started.metadata.model == TEMPORAL:
+        raise OptionError(f"{options.start}: is a temporal model, whose prior is in whole numbers for good; train another with --model {TEMPORAL}")
+    return started
+
+
+def choices(options: argparse.Namespace, started=None):
+    """The recipe, the defaults or those of the weights to start from, with what was given on the command line in their place."""
     from lvc.models.config import option_names
     from lvc.training.recipes import recipe_of
 
-    if not (options.recipe or options.model):
-        raise OptionError("a model to train was expected: --model NAME or --recipe NAME")
-    recipe = recipe_of(options.recipe) if options.recipe else family_defaults(options.model)
+    if started is not None:
+        metadata = started.metadata
+        model_options = {name: value for name, value in metadata.config.items() if name in option_names(metadata.model)}
+        recipe = dataclasses.replace(family_defaults(metadata.model), options=model_options, quantiser=metadata.quantiser, entropy=metadata.entropy)
+    elif options.recipe or options.model:
+        recipe = recipe_of(options.recipe) if options.recipe else family_defaults(options.model)
+    else:
+        raise OptionError("a model to train was expected: --model NAME, --recipe NAME or --start FILE")
     model = recipe.model
     if options.model not in (None, model):
         raise OptionError(f"recipe {options.recipe} is for {model}, and --model {options.model} was asked for")
@@ -139,23 +163,6 @@ def family_defaults(model: str):
     if isinstance(recipe.training, TrainingOptions):
         recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=TrainingOptions().epochs))
     return recipe
-
-
-def quantiser_of(text: str) -> dict:
-    """Reads "round" or "round,step=0.5"."""
-    name, *settings = text.split(",")
-    return {"name": name, **dict(setting_of(setting, "--quantiser") for setting in settings)}
-
-
-def setting_of(text: str, option: str) -> tuple[str, object]:
-    """Reads "code=500", "hidden=[300,200]" or "latents=rounded"."""
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise OptionError(f"{option} is written KEY=VALUE, as in code=500, not {text!r}")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def facts_of(dataset: Path) -> dict:

@@ -93,14 +93,10 @@ class Filter:
         return UnevenConv2d(inputs, self.outputs, self.kernel, uneven=self.padding, **{**options, "padding": 0})
 
     def mirrored(self, outputs: int) -> "Filter":
-        """The transposed convolution that undoes its sizes, where there is one."""
-        extra = tuple(self.stride[axis] - self.reach(axis) + 2 * self.padding[axis] for axis in (0, 1))
-        try:
-            if self.up:
-                raise OptionError("its mirror would be a convolution")
-            return Filter(True, outputs, self.kernel, self.stride, self.padding[:2] * 2, extra, self.dilation, self.groups)
-        except OptionError:
-            raise OptionError(f"the layer {str(self)!r} has no mirror that gives its input's size; give a decoder too") from None
+        """The transposed convolution that multiplies sides by the stride that this one divides them by."""
+        if self.up:
+            raise OptionError(f"the layer {str(self)!r} has no mirror; give a decoder too")
+        return Filter(True, outputs, self.kernel, self.stride, dilation=self.dilation, groups=self.groups).same()
 
     def same(self) -> "Filter":
         """Itself with the padding that goes without saying."""

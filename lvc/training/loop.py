@@ -276,6 +276,7 @@ def train(
     dataset: dict | None = None,
     device: str | torch.device = "cpu",
     workers: int = 1,
+    initialise: bool = True,
     resume: bool = False,
     overwrite: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
@@ -284,7 +285,8 @@ def train(
 
     With resume the weights are those of the last file, and options may differ from that run's in its ends alone
     (epochs, steps, patience, limit_seconds). should_stop is asked after each step; a yes saves and ends the run.
-    dataset: what the weights should remember of the data, JSON. Raises InputError for a split without frames,
+    dataset: what the weights should remember of the data, JSON. initialise: whether the model may start from the data; no for
+    weights that were trained before. Raises InputError for a split without frames,
     OptionError, ModelError where the loss is no number any more, OutputError.
     """
     blank = Metadata(
@@ -307,7 +309,7 @@ def train(
     run = Run(model, quantiser, options, device=checkpoints.device_of(device))
     if resume:
         run.restore(last)
-    else:
+    elif initialise:
         run.initialise(training)
     position = run.position
     clock = Clock(position)
