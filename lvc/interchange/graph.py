@@ -315,6 +315,8 @@ def filter_step(node, label: str, arguments: Arguments, tensors: Tensors) -> Ste
     given = [one for one in node.input[2:] if one]
     # A bias of zeros for none: the same sums, and one that training may move.
     bias = tensors.weights(given[0]) if given else np.zeros(outputs, np.float32)
+    if bias.shape != (outputs,):
+        raise ModelError(f"its bias has the shape {list(bias.shape)}, {[outputs]} expected")
     return Step(label, layer, {"weight": weight, "bias": bias}, half_of(tensors, [node.input[1]]))
 
 

@@ -11,8 +11,8 @@ from lvc.checkpoints import Checkpoint, Metadata
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.interchange.graph import OnnxChain, Step, read_chain
-from lvc.models.chain import Chain
-from lvc.models.chain_layers import PRELU, Filter, Pointwise
+from lvc.models.chain import Chain, edge
+from lvc.models.chain_layers import PRELU, Filter, Pointwise, layer_of, mirrored
 from lvc.models.config import build
 from lvc.models.model import BOUNDED, ROUNDED
 from lvc.quantize import build as build_quantiser
@@ -20,7 +20,7 @@ from lvc.quantize import check_combination
 
 DEFAULT_GEOMETRY = Geometry(200, 160)
 METADATA = "lvc"  # the key of what `lvc export-onnx` leaves in a file, JSON
-NAMED = ("edge3", "edge5")  # chains that have a name of their own
+NAMED = {"edge3": edge(3), "edge5": edge(5)}  # chains that have a name of their own
 
 
 def import_onnx(encoder: Path, decoder: Path | None = None, *, name: str, geometry: Geometry | None = None, quantiser: dict | None = None) -> Checkpoint:
@@ -74,9 +74,8 @@ def halves(chain: OnnxChain) -> tuple[list[Step], list[Step]]:
     steps = list(chain.steps)
     is_filter = [isinstance(step.layer, Filter) for step in steps]
     for place, step in enumerate(steps):
-        rounds = step.role == "round" and any(is_filter[place:])
+        rounds = step.role == "round" and any(is_filter[place:]) and all(later.half != "g_a" for later in steps[place:])
         if step.half == "g_s" or rounds or (step.half != "g_a" and is_filter[place] and step.layer.up):
-            # A last clip or crop belongs to frames: latents alone have none.
             return steps[:place], steps[place:]
     return steps, []
 
@@ -125,10 +124,9 @@ def model_of(analysis: list[Step], synthesis: list[Step], geometry: Geometry, *,
     if synthesis:
         options["synthesis"] = [str(step.layer) for step in synthesis]
     try:
-        for name in NAMED:
-            with torch.device("meta"):
-                known = build(name, geometry=geometry)
-            if known.encoder == tuple(step.layer for step in analysis) and (not synthesis or known.decoder == tuple(step.layer for step in synthesis)):
+        for name, lines in NAMED.items():
+            known = tuple(map(layer_of, lines))
+            if known == tuple(step.layer for step in analysis) and (not synthesis or mirrored(known) == tuple(step.layer for step in synthesis)):
                 return build(name, geometry=geometry, latents=options["latents"])
         check_inputs(analysis, 3, file)
         return build("chain", geometry=geometry, **options)

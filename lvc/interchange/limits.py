@@ -1,6 +1,6 @@
 """How much of an ONNX file is structure, found by walking its bytes before anything is parsed.
 
-A parser makes objects of a hundred bytes and more out of two, so that a file of megabytes could ask for all memory there is.
+A parser makes objects of a hundred bytes and more out of two, so that a file of some hundred megabytes could ask for all memory there is.
 Numbers of tensors are as large in memory as in the file; everything else has a limit of its own.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from lvc.errors import ModelError
 
 MAX_FILE_BYTES = 2**31 - 1  # of any protobuf message
-MAX_STRUCTURE_BYTES = 4 << 20  # a thousand layers with the stack traces that exporters add take a quarter
+MAX_STRUCTURE_BYTES = 1 << 20  # a node with the stack trace that exporters add takes one or two thousand
 
 VARINT, EIGHT_BYTES, DELIMITED, FOUR_BYTES = 0, 1, 2, 5
 
@@ -24,7 +24,7 @@ DOWN = {
 
 
 def check_structure(data: bytes) -> None:
-    """Raises ModelError where the bytes are no protobuf message, or hold more than 4 MiB beside numbers of tensors."""
+    """Raises ModelError where the bytes are no protobuf message, or hold more than 1 MiB beside numbers of tensors."""
     view = memoryview(data)
     left = MAX_STRUCTURE_BYTES
     waiting = [("model", 0, len(data))]

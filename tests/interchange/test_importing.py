@@ -205,7 +205,7 @@ def wide(model):
         (loop, "nothing leads on|makes a branch"),
         (two_inputs, "2 inputs"),
         (foreign, "'relu_1' .* domain 'com.example'"),
-        (wide, "'conv_0' .* strides"),
+        (wide, "'conv_0' .* pads"),
     ],
 )
 def test_graphs_that_are_no_chain_are_refused_with_the_reason(onnx_file, weights, mutate, reason):
@@ -271,7 +271,7 @@ def test_no_damage_escapes_as_another_error(onnx_file, weights, tmp_path):
     path, refused = tmp_path / "damaged.onnx", 0
     # The numbers of the weights are in the middle and say nothing: most changes go to what is around them.
     structure = [place for place in range(len(whole)) if whole[place : place + 1].isalnum() or whole[place] < 16]
-    for number in range(400):
+    for number in range(160):
         damaged = bytearray(whole)
         if number % 4 == 0:
             damaged = damaged[: rng.integers(1, len(whole))]
@@ -283,7 +283,7 @@ def test_no_damage_escapes_as_another_error(onnx_file, weights, tmp_path):
             import_onnx(path, name="damaged")
         except LvcError:
             refused += 1
-    assert refused > 200
+    assert refused > 80
 
 
 @pytest.mark.parametrize("data", [b"", b"no onnx at all", b"\x08\x07", b"\x3a\x00", bytes(100)])
