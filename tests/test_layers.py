@@ -46,6 +46,7 @@ ALLOWED = {
     "contact_sheet": GROUND | {"video", "reader"},
     "dataset": GROUND | {"video"},
     "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "hyperprior", "dataset"},
+    "interchange": GROUND | {"models", "quantize", "checkpoints"},
     "quality": GROUND | {"video"},
     "player": GROUND,
 }

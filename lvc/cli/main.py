@@ -21,6 +21,8 @@ COMMANDS = {
     "storyboard": "storyboard",
     "report": "report",
     "models": "models",
+    "import-onnx": "import_onnx",
+    "export-onnx": "export_onnx",
 }
 
 # Read when torch is loaded. Threads that spin while they wait make a busy machine ten times slower: each call of a small

@@ -38,12 +38,12 @@ TRAINING = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
-    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae, resnet18, gdn-attention or temporal")
+    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae, resnet18, gdn-attention, edge3, edge5, chain or temporal")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
     parser.add_argument("--recipe", help="a named set of model and options; those given replace the recipe's")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")
     parser.add_argument("--resume", action="store_true", help="go on from MODEL.last.safetensors, on the same curve")
-    parser.add_argument("--start-from", type=Path, metavar="FILE", help="weights to begin with: of the same model, or a ResNet18 classifier's for resnet18 (.safetensors)")
+    parser.add_argument("--start-from", type=Path, metavar="FILE", help="weights to begin with, and without --model their model, options and quantiser; for resnet18 also a classifier's (.safetensors)")
     parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, round or bits:B (default naive)")
     parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive or factorised (default: what fits the quantiser best)")
     for name, (kind, text) in TRAINING.items():
@@ -74,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.start_from and options.resume:
         raise OptionError("--resume goes on with the run's own weights: give it or --start-from")
-    chosen = choices(options)
+    started = weights_to_start_from(options)
+    chosen = choices(options, started)
     if options.threads:
         torch.set_num_threads(options.threads)
     store = FrameStore(options.dataset)
@@ -95,20 +96,41 @@ def run(options: argparse.Namespace) -> int:
         if chosen.model == TEMPORAL:
             records = train_temporal(*data, **common)
         else:
+            if started is not None:
+                started.model.latent_shape(store.geometry)  # tells of sizes that do not fit
             quantiser = quantize.build(**chosen.quantiser, latent_range=model.latent_range)
             records = train(*data, quantiser=quantiser, entropy=chosen.entropy, start=options.start_from, **common)
         ended = follow(records, write_curves, options)
     return INTERRUPTED if ended == "interrupted" else 0
 
 
-def choices(options: argparse.Namespace):
-    """The recipe, or the defaults, with what was given on the command line in its place."""
+def weights_to_start_from(options: argparse.Namespace):
+    """The checkpoint of --start-from where it brings its model along, or None; raises OptionError for what cannot go with it."""
+    from lvc import checkpoints
+
+    if options.start_from is None or options.recipe or options.model:
+        return None
+    if options.option:
+        raise OptionError("--start-from without --model brings a model with its options: it does not go with --option")
+    started = checkpoints.load(options.start_from)
+    if started.metadata.model == TEMPORAL:
+        raise OptionError(f"{options.start_from}: is a temporal model, whose prior is in whole numbers for good; train another with --model {TEMPORAL}")
+    return started
+
+
+def choices(options: argparse.Namespace, started=None):
+    """The recipe, the defaults or those of the weights to start from, with what was given on the command line in their place."""
     from lvc.models.config import option_names
     from lvc.training.recipes import recipe_of
 
-    if not (options.recipe or options.model):
-        raise OptionError("a model to train was expected: --model NAME or --recipe NAME")
-    recipe = recipe_of(options.recipe) if options.recipe else family_defaults(options.model)
+    if started is not None:
+        metadata = started.metadata
+        model_options = {name: value for name, value in metadata.config.items() if name in option_names(metadata.model)}
+        recipe = dataclasses.replace(family_defaults(metadata.model), options=model_options, quantiser=metadata.quantiser, entropy=metadata.entropy)
+    elif options.recipe or options.model:
+        recipe = recipe_of(options.recipe) if options.recipe else family_defaults(options.model)
+    else:
+        raise OptionError("a model to train was expected: --model NAME, --recipe NAME or --start-from FILE")
     model = recipe.model
     if options.model not in (None, model):
         raise OptionError(f"recipe {options.recipe} is for {model}, and --model {options.model} was asked for")

@@ -39,6 +39,9 @@ RECIPES = {
         training=TrainingOptions(epochs=100, batch=4, lr=5e-4, rate_weight=1e-3),
         description="gdn-attention with side information",
     ),
+    # As the edge codec was trained: mean absolute error, batches of 16, 5 epochs.
+    "edge3": Recipe("edge3", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
+    "edge5": Recipe("edge5", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
     "temporal": Recipe("temporal", quantiser={"name": "round"}, entropy={"name": "prediction"}, training=TemporalOptions()),
     # The shipped weights.
     "pacman": Recipe(

@@ -199,5 +199,5 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert end.value.code == 0
     shown = capsys.readouterr().out
-    for name in ("build-dataset", "train", "encode", "decode", "info", "verify", "play", "report", "models"):
+    for name in ("build-dataset", "train", "encode", "decode", "info", "verify", "play", "report", "models", "import-onnx", "export-onnx"):
         assert re.search(rf"^    {name}\s", shown, re.MULTILINE)
