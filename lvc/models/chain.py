@@ -116,9 +116,8 @@ class Chain(Model):
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
         """Starts the output near the mean colour, where the last layer's outputs are the frame or its logits."""
-        last, *after = [part for part in self.g_s if not isinstance(part, nn.Hardtanh)][-1:]
-        squashed = isinstance(last, nn.Sigmoid)
-        last = self.g_s[-2] if squashed and len(self.g_s) > 1 else last
+        squashed = isinstance(self.g_s[-1], nn.Sigmoid)
+        last = self.g_s[-2 if squashed else -1]  # a synthesis has a filter, so a sigmoid is not all of it
         if isinstance(last, (nn.Conv2d, nn.ConvTranspose2d)) and last.bias is not None:
             colour = frames.mean(dim=(0, 2, 3))
             last.weight.mul_(0.1)

@@ -41,9 +41,9 @@ def pair(game):
 
 def test_import_encode_decode_train_on_and_export(lvc, game, pair, dataset):
     shown = lvc("import-onnx", *pair, "-o", "m.safetensors")
-    assert shown.code == 0 and shown.out == "" and "chain at 48x32, 1,055 parameters, quantiser scale: imported from ONNX" in shown.err[-1]
+    assert shown.code == 0 and shown.out == "" and "chain at 48x32, 1,031 parameters, quantiser scale: imported from ONNX" in shown.err[-1]
     described = json.loads(lvc("models", "m.safetensors", "--json").out)
-    assert (described["model"], described["parameters"], described["name"]) == ("chain", 1055, "m")
+    assert (described["model"], described["parameters"], described["name"]) == ("chain", 1031, "m")
     for quantiser in ("none", "scale", "kmeans", "round"):
         assert lvc("encode", game, "-o", f"{quantiser}.lvc", "--model", "m.safetensors", *SAMPLING, "--quantiser", quantiser, "-q").code == 0
         assert lvc("verify", "--symbols", f"{quantiser}.lvc", "--model", "m.safetensors", "-q").code == 0

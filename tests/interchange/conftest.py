@@ -1,7 +1,6 @@
 """ONNX files made node by node with the onnx package, without any exporter of ours."""
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
