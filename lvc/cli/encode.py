@@ -127,7 +127,7 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
     ratio = made.raw_bytes / made.file_bytes
     if options.json:
         print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model}))
-    say(f"{made.path}: {made.frames} frames in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), model {made.model}", quiet=options.quiet)
+    say(f"{made.path}: {made.frames} frame{'s' * (made.frames != 1)} in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), model {made.model}", quiet=options.quiet)
     if made.sample_psnr is not None and made.sample_psnr < UNLIKE_PSNR:
         say(
             f"lvc encode: warning: {source}: its first frames come back at {made.sample_psnr:.1f} dB: unlike what {made.model} was trained on, or too coarse; "
