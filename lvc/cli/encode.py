@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
             failures += 1
             say(f"lvc encode: {error}", quiet=False)
     if failures:
-        say(f"lvc encode: {failures} of {len(inputs)} inputs failed", quiet=False)
+        kind = "inputs" if any(map(is_picture, inputs)) else "recordings"
+        say(f"lvc encode: {failures} of {len(inputs)} {kind} failed", quiet=False)
         return PARTLY_DONE if failures < len(inputs) else 1
     return 0
 
