@@ -30,9 +30,10 @@ from lvc.quality.metrics import psnr, ssim
 
 # Pillow's format, its qualities from low to high, and what else it is told
 CLASSICAL = {
-    "JPEG": ("JPEG", (1, 5, 10, 20, 35, 50, 70, 85, 95), {"optimize": True, "subsampling": "4:2:0"}),
-    "WebP": ("WEBP", (0, 10, 25, 50, 75, 90), {"method": 6}),
-    "AVIF": ("AVIF", (5, 15, 30, 45, 60, 75, 90), {"speed": 4, "subsampling": "4:4:4"}),
+    "JPEG": ("JPEG", (1, 5, 10, 20, 35, 50, 70, 85, 95), {"optimize": True, "subsampling": "4:4:4"}),
+    "JPEG 4:2:0": ("JPEG", (1, 5, 10, 20, 35, 50, 70, 85, 95), {"optimize": True, "subsampling": "4:2:0"}),
+    "WebP": ("WEBP", (0, 10, 25, 50, 75, 90), {"method": 4}),
+    "AVIF": ("AVIF", (5, 15, 30, 45, 60, 75, 90), {"speed": 6, "subsampling": "4:4:4"}),
 }
 SHOWN = 3  # pictures of each codec in pictures.png
 

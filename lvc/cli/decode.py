@@ -35,7 +35,7 @@ def decode_folder(folder: Path, options: argparse.Namespace) -> int:
 
     sources = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".lvc" and path.is_file())
     if not sources:
-        raise InputError(f"{folder}: holds no .lvc file")
+        raise InputError(f"{folder}: a regular file was expected, or a folder of .lvc files, and it holds none")
     if options.output.exists() and not options.output.is_dir():
         raise OutputError(f"{options.output}: a folder was expected, for a folder of files")
     options.output.mkdir(exist_ok=True)

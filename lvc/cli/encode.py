@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
             failures += 1
             say(f"lvc encode: {error}", quiet=False)
     if failures:
-        say(f"lvc encode: {failures} of {len(inputs)} inputs failed", quiet=False)
+        kind = "inputs" if any(map(is_picture, inputs)) else "recordings"
+        say(f"lvc encode: {failures} of {len(inputs)} {kind} failed", quiet=False)
         return PARTLY_DONE if failures < len(inputs) else 1
     return 0
 
@@ -130,7 +131,8 @@ def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
         print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model, "crf": made.crf}))
     level = "" if made.crf is None else f", crf {made.crf}"
     say(
-        f"{made.path}: {made.frames} frames in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), model {made.model}{level}",
+        f"{made.path}: {made.frames} frame{'s' * (made.frames != 1)} in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), "
+        f"model {made.model}{level}",
         quiet=options.quiet,
     )
     for candidate in made.tried if len(made.tried) > 1 else ():

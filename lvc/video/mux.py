@@ -79,7 +79,7 @@ def open_output(
         with written_whole(path, overwrite=overwrite, inputs=inputs) as part:
             yield PictureWriter(part, geometry=geometry, name=path)
     else:
-        raise OptionError(f"{path}: an output ends in .mp4, .mkv, .npy, .png or .jpg, or is a folder (no suffix) for png files")
+        raise OptionError(f"{path}: an output ends in .mp4, .mkv or .npy (.png or .jpg for one frame), or is a folder (no suffix) for png files")
 
 
 class VideoWriter:

@@ -29,7 +29,7 @@ def pictures_in(folder: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{folder}: cannot be read: {error.strerror or error}") from error
     if not found:
-        raise InputError(f"{folder}: holds no picture ({', '.join(SUFFIXES)})")
+        raise InputError(f"{folder}: is a folder; a video was expected, or pictures in it ({', '.join(SUFFIXES)})")
     return found
 
 

@@ -62,6 +62,6 @@ def test_what_makes_no_sense_for_pictures_is_refused(lvc, pictures, tiny_model, 
     (pictures / "shot_0.jpg").write_bytes(picture.read_bytes())
     assert "would become this file" in lvc("encode", pictures, "-o", "coded", "--model", tiny_model).err[-1]
     (tmp_path / "empty").mkdir()
-    assert "no picture" in lvc("encode", "empty", "-o", "coded", "--model", tiny_model).err[-1]
-    assert "no .lvc file" in lvc("decode", "empty", "-o", "decoded").err[-1]
+    assert "pictures in it" in lvc("encode", "empty", "-o", "coded", "--model", tiny_model).err[-1]
+    assert "it holds none" in lvc("decode", "empty", "-o", "decoded").err[-1]
     assert not (tmp_path / "a.lvc").exists() and not (tmp_path / "coded").exists() and not (tmp_path / "decoded").exists()

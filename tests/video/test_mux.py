@@ -88,7 +88,7 @@ def test_png_folder(tmp_path):
     assert json.loads((tmp_path / "pictures" / "timestamps.json").read_text())["pts"] == list(batch.pts)
 
 
-@pytest.mark.parametrize("name", ["out.avi", "out.gif", "out.png", "out.lvc"])
+@pytest.mark.parametrize("name", ["out.avi", "out.gif", "out.webp", "out.lvc"])
 def test_other_suffixes_are_refused_and_the_allowed_named(tmp_path, name):
     with pytest.raises(OptionError, match=r"\.mp4, \.mkv or \.npy"):
         write(tmp_path / name, frames(2))

@@ -89,5 +89,5 @@ def test_a_folders_pictures_come_by_name(tmp_path):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "deep.png").mkdir()
     assert [path.name for path in pictures_in(tmp_path)] == ["a.jpg", "b.PNG"]
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="pictures in it"):
         pictures_in(tmp_path / "deep.png")
