@@ -14,7 +14,7 @@ from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.models.temporal import CRF_LEVELS, Temporal
 from lvc.output import check_output
-from lvc.search import Candidate, Target, easier, joined, level_for, ranked, tried
+from lvc.search import Candidate, Target, joined, level_for, ranked, tried
 from lvc.video.demux import probe
 from lvc.video.picture import read_picture
 from lvc.video.resize import resize
@@ -139,16 +139,23 @@ def settled_level(first: np.ndarray, target: Target, codec_at: Callable[[int], C
             kept[level] = target.met(joined([tried(codec, group) for group in groups()]))
         return kept[level]
 
+    easy, hard = (0, CRF_LEVELS - 1) if target.bytes_per_frame is None else (CRF_LEVELS - 1, 0)
+    towards_hard = 1 if hard > easy else -1
     level = level_for(target, lambda level: tried(codec_at(level), first))
-    if level is None:
-        level = 0 if target.bytes_per_frame is None else CRF_LEVELS - 1
-    while not met(level):
-        level = easier(target, level)
-        if not 0 <= level < CRF_LEVELS:
-            raise OptionError(f"{target} cannot be reached with this model")
-    while 0 <= (harder := 2 * level - easier(target, level)) < CRF_LEVELS and met(harder):
-        level = harder
-    return level
+    level = easy if level is None else level
+    # From there in strides that double, to a level that meets the target and one that does not; then between them.
+    stride = towards_hard if met(level) else -towards_hard
+    reached = level
+    while met(reached) == (stride * towards_hard > 0) and reached != (hard if stride * towards_hard > 0 else easy):
+        level, reached = reached, min(max(reached + stride, 0), CRF_LEVELS - 1)
+        stride *= 2
+    if not met(reached) and not met(level):
+        raise OptionError(f"{target} cannot be reached with this model")
+    good, bad = (reached, level) if met(reached) else (level, reached)
+    while abs(good - bad) > 1 and not met(bad):
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if met(middle) else (good, middle)
+    return good
 
 
 def groups_of(batches: Iterable[FrameBatch], keyint: int) -> Iterator[np.ndarray]:

@@ -96,11 +96,6 @@ def level_for(target: Target, trial_at: Callable[[int], Trial]) -> int | None:
     return easy
 
 
-def easier(target: Target, level: int) -> int:
-    """The next level at which the target is met more easily."""
-    return level - 1 if target.bytes_per_frame is None else level + 1
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A shipped model on some frames: what it came to at a level, and what that costs, in bits a frame with the error's worth."""

@@ -102,6 +102,23 @@ def save_small():
 
 
 @pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    """The first 8 seconds of the Ms. Pac-Man clip that ships: 240 frames of 960x720."""
+    import av
+
+    path = tmp_path_factory.mktemp("clip") / "ms_pacman.mp4"
+    with av.open(str(Path(__file__).parent.parent / "datasets/clips/ms_pacman.mp4")) as source, av.open(str(path), "w") as target:
+        stream = source.streams.video[0]
+        copied = target.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.dts is None or packet.pts * stream.time_base >= 8:
+                break
+            packet.stream = copied
+            target.mux(packet)
+    return path
+
+
+@pytest.fixture(scope="session")
 def until():
     """`until(condition)` waits for a condition to give something, and returns it."""
 

@@ -1,0 +1,68 @@
+"""The encoder's choice of symbols: never dearer than rounding or keeping, and real in the file."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lvc import checkpoints
+from lvc.codec import Codec
+from lvc.errors import OptionError
+from lvc.frames import Geometry
+from lvc.prediction import BACK, NEW, SAME, Chain
+from lvc.rate_distortion import LASTING, Choice, logistic_bits
+from lvc.video.sample import Sampling, sampled_frames
+
+
+def cost(latents, symbols, weights, said, reference, limited):
+    """Bits with the error's worth, of whole numbers as the prior says them in sixteenths."""
+    odds, mean, scale = said.transpose(1, 0, 2) / 16
+    odds = np.clip(odds, -32 / 3, 32 / 3)
+    bits = np.where(
+        symbols == reference, np.log2(1 + np.exp(-odds)), np.log2(1 + np.exp(odds)) + logistic_bits(symbols - mean - limited, np.exp2(np.clip(scale, -3, 5.75)))
+    )
+    return LASTING * weights * np.square(latents - symbols) + bits
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 50))
+@settings(max_examples=50, deadline=None)
+def test_no_symbol_costs_more_than_rounding_or_keeping(seed, worth):
+    random = np.random.default_rng(seed)
+    latents, weights = random.normal(0, 4, (9, 6)), worth * random.uniform(0.5, 2, 6)
+    reference = np.rint(latents + random.normal(0, 1, latents.shape)).astype(np.int32)
+    said = np.stack((random.integers(-100, 100, (9, 6)), random.integers(-80, 80, (9, 6)), random.integers(-60, 60, (9, 6))), axis=1)
+    limited = np.clip(reference, -127, 127)
+    here, span = np.arange(9), slice(0, 6)
+    picked = Choice(latents, weights).pick(here, span, said, reference, limited)
+    found = cost(latents, picked, weights, said, reference, limited)
+    for other in (np.rint(latents), reference):
+        # 1e-9: the same sums in another order.
+        assert (found <= cost(latents, other, weights, said, reference, limited) + 1e-9).all()
+
+
+def test_a_position_that_did_not_move_is_the_same_and_one_that_comes_back_is_back():
+    random = np.random.default_rng(1)
+    settled = random.integers(-9, 9, (4, 6)).astype(np.int32)
+    near = settled.copy()
+    near[1:3] += 5
+    chain = Chain.after(Chain(near=settled, settled=settled, narrow=(settled.astype(np.int8),) * 5), near)
+    latents = near + 0.1
+    latents[1] = settled[1] - 0.1
+    latents[2] += 40
+    assert Choice(latents, np.ones(6)).modes(chain).tolist() == [SAME, BACK, NEW, SAME]
+
+
+def test_effort_makes_files_smaller_and_any_other_number_is_refused(clip):
+    checkpoint, geometry = checkpoints.load("pacman"), Geometry(200, 160)
+    frames = next(iter(sampled_frames(clip, Sampling(every=8, geometry=geometry)))).data
+    sizes = []
+    for effort in (0, 1):
+        codec = Codec(checkpoint, geometry=geometry, effort=effort)
+        latents = codec.analyse(frames)
+        packets, digest = codec.encode(latents)
+        assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
+        sizes.append(sum(len(packet.payload) for packet in packets))
+    assert sizes[1] < sizes[0]
+    for wrong in (2, -1, 0.5, True):
+        with pytest.raises(OptionError, match="effort must be a whole number from 0 to 1"):
+            Codec(checkpoint, geometry=geometry, effort=wrong)

@@ -1,0 +1,99 @@
+"""Levels that meet a target, and the model that serves best."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvc import checkpoints, encoding
+from lvc.codec import Codec
+from lvc.encoding import encode, groups_of, levels_of, settled_level
+from lvc.errors import OptionError
+from lvc.frames import Geometry
+from lvc.search import Target, Trial, joined, level_for, ranked, tried
+from lvc.video.sample import Sampling, sampled_frames
+
+SAMPLING = Sampling(every=8, geometry=Geometry(200, 160))
+
+
+def towards_hard(target: Target) -> int:
+    return 1 if target.bytes_per_frame is None else -1
+
+
+@given(st.lists(st.floats(20, 60), min_size=64, max_size=64).map(sorted), st.floats(15, 65))
+def test_the_level_given_meets_the_target_and_its_neighbour_does_not(qualities, wanted):
+    """For any falling quality, and for any falling size."""
+    trial_at = lambda level: Trial(1, qualities[63 - level], qualities[63 - level], 0.5, 1.0)
+    for target in (Target(min_psnr=wanted), Target(bytes_per_frame=wanted)):
+        level = level_for(target, trial_at)
+        met = [target.met(trial_at(one)) for one in range(64)]
+        assert (level is None) == (not any(met))
+        if level is not None:
+            assert met[level]
+            harder = level + towards_hard(target)
+            assert not 0 <= harder <= 63 or not met[harder]
+
+
+@pytest.mark.parametrize("wrong", [{}, {"min_psnr": 40, "min_ssim": 0.9}, {"min_psnr": -1}, {"min_ssim": 1.0}, {"bytes_per_frame": 0}, {"min_psnr": float("nan")}])
+def test_targets_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(OptionError):
+        Target(**wrong)
+
+
+def test_groups_count_by_their_frames():
+    together = joined([Trial(3, 10.0, 30.0, 0.9, 4.0), Trial(1, 50.0, 34.0, 0.7, 8.0)])
+    assert (together.frames, together.psnr, together.mse) == (4, 31.0, 5.0)
+    assert together.bytes_per_frame == 20 + 800 / 4 and together.ssim == pytest.approx(0.85)
+
+
+@pytest.mark.parametrize("target", [Target(min_psnr=43), Target(min_ssim=0.995), Target(bytes_per_frame=80)])
+def test_a_file_meets_its_target_as_cheaply_as_a_level_can(tmp_path, clip, target):
+    made = encode(clip, tmp_path / "a.lvc", sampling=SAMPLING, model="pacman", target=target, effort=0)
+    checkpoint = checkpoints.load("pacman")
+    measured = {}
+    for level in (made.crf, made.crf + towards_hard(target)):
+        codec = Codec(checkpoint, geometry=SAMPLING.geometry, crf=level, effort=0)
+        measured[level] = joined([tried(codec, group) for group in groups_of(sampled_frames(clip, SAMPLING), 64)])
+    (here, beyond) = measured.values()
+    assert target.met(here) and not target.met(beyond)
+    # The estimate may be a little above the file, never below: a file must not miss its target of bytes.
+    assert made.file_bytes <= here.bytes_per_frame * made.frames
+
+
+@given(st.integers(-1, 63), st.integers(0, 63), st.booleans())
+def test_the_search_over_all_frames_ends_at_the_best_level_wherever_it_begins(best, begins, by_bytes):
+    """best: the last level (for bytes: from the other end) that meets the target; -1 for none."""
+    target = Target(bytes_per_frame=50) if by_bytes else Target(min_psnr=50)
+    depth = lambda level: 63 - level if by_bytes else level  # how hard a level is
+
+    def trial(level: int, last: int) -> Trial:
+        value = (50 if depth(level) <= last else 51) if by_bytes else (50 if depth(level) <= last else 49)
+        return Trial(10**9, value, value, 0.9, 1.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "tried", lambda level, frames: trial(level, begins if frames is None else best))
+        patch.setattr(encoding, "joined", lambda trials: trials[0])
+        search = lambda: settled_level(None, target, lambda level: level, lambda: [0])
+        if best < 0:
+            with pytest.raises(OptionError, match="cannot be reached"):
+                search()
+        else:
+            assert depth(search()) == best
+
+
+def test_what_cannot_be_reached_is_said(clip):
+    codec_at = levels_of(checkpoints.load("pacman"), SAMPLING.geometry, crf=None, effort=0, device="cpu")
+    frames = next(iter(sampled_frames(clip, SAMPLING))).data[:4]
+    for target in (Target(min_psnr=80), Target(bytes_per_frame=1)):
+        with pytest.raises(OptionError, match="cannot be reached"):
+            settled_level(frames, target, codec_at, lambda: [frames])
+    with pytest.raises(OptionError, match="give one of them"):
+        levels_of(checkpoints.load("pacman"), SAMPLING.geometry, crf=3, effort=0, device="cpu")
+
+
+def test_the_model_of_the_game_is_taken_for_its_game_and_the_other_elsewhere(tmp_path, clip):
+    made = encode(clip, tmp_path / "a.lvc", sampling=SAMPLING)
+    assert made.model == "pacman" and [candidate.checkpoint.name for candidate in made.tried] == ["pacman", "arcade"]
+    random = np.random.default_rng(2)
+    other = np.kron(random.integers(0, 256, (1, 3, 20, 25), dtype=np.uint8), np.ones((1, 1, 8, 8), np.uint8)).repeat(4, axis=0)
+    assert [candidate.checkpoint.name for candidate in ranked(other, SAMPLING.geometry)] == ["arcade", "pacman"]
