@@ -49,14 +49,14 @@ RECIPES = {
         options={"channels": 24, "groups": (6, 4, 6, 8), "phases": (1, 4, 2, 1), "placed": 6},
         quantiser={"name": "round"},
         entropy={"name": "prediction"},
-        training=TemporalOptions(steps=20_000),
+        training=TemporalOptions(steps=20_000, joint_share=0.72),
         description="Ms. Pac-Man at 200x160: one game, every rate",
     ),
     "arcade": Recipe(
         "temporal",
         quantiser={"name": "round"},
         entropy={"name": "prediction"},
-        training=TemporalOptions(steps=30_000),
+        training=TemporalOptions(steps=26_000, joint_share=0.9),
         description="many arcade games at 200x160, for those it never saw too",
     ),
     "pacman-conv4": Recipe(
