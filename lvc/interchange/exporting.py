@@ -84,7 +84,7 @@ def export_onnx(checkpoint: Checkpoint, *, geometry: Geometry | None = None) -> 
     frames = smooth_frames(geometry)
     with torch.inference_mode():
         latents = model.analyse(frames)
-        made = model.synthesise(latents)
+        made = model.synthesise(latents, geometry=geometry)
     encoder = graph_of(Analysis(model, {}), frames, "frames", "latents", about)
     decoder = graph_of(Synthesis(model, geometry, {}), latents.clone(), "latents", "frames", about)
     check_same(encoder, frames, latents, LATENT_TOLERANCE * max(1.0, latents.abs().max().item()), "encoder")
@@ -174,6 +174,9 @@ def check_same(data: bytes, given: Tensor, expected: Tensor, tolerance: float, w
     graph = session(data)
     for count in (len(given), 1):
         found = run_graph(graph, given[:count])
-        difference = np.abs(found - expected[:count].numpy()).max(initial=0)
-        if found.shape != tuple(expected[:count].shape) or not difference <= tolerance:
+        wanted = expected[:count].numpy()
+        if found.shape != wanted.shape:
+            raise ModelError(f"the {what} as an ONNX graph gives {list(found.shape)} where the model gives {list(wanted.shape)}")
+        difference = np.abs(found - wanted).max(initial=0)
+        if not difference <= tolerance:
             raise ModelError(f"the {what} as an ONNX graph gives other numbers than the model: up to {difference:.3g} apart, {tolerance:.3g} expected")
