@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     from lvc.training.loop import new_model, train
     from lvc.training.temporal import train_temporal
 
-    if options.start_from and options.resume:
+    if options.start_from and options.resume and (options.model or options.recipe):
         raise OptionError("--resume goes on with the run's own weights: give it or --start-from")
     started = weights_to_start_from(options)
     chosen = choices(options, started)
