@@ -108,12 +108,12 @@ class Candidate:
 def ranked(frames: np.ndarray, geometry: Geometry, *, crf: int | None = None, names: Sequence[str] | None = None, device: str = "cpu") -> list[Candidate]:
     """The shipped models of many rates on frames uint8 [T, 3, H, W], the cheapest at the wanted quality first."""
     crf = DEFAULT_CRF if crf is None else crf
-    found = []
+    worth, found = error_worth(crf), []
     for name in checkpoints.shipped() if names is None else names:
         checkpoint = checkpoints.load(name, device=device)
         if isinstance(checkpoint.model, Temporal):
             trial = tried(Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device), frames)
-            found.append(Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + error_worth(crf) * trial.mse))
+            found.append(Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse))
     if not found:
         raise OptionError("no shipped model serves many rates; name one with --model")
     return sorted(found, key=lambda candidate: candidate.cost)

@@ -19,7 +19,16 @@ from lvc.codec import Codec, Latents, symbols_digest
 from lvc.errors import ModelError
 from lvc.frames import Geometry
 from lvc.models.coding import CodingPrior
-from lvc.models.temporal import ACTIVATION_LIMIT, HISTORY, LATENT_LIMIT, MODE_PHASES, MODE_UNIT, MODES, PREDICTED, References
+from lvc.models.temporal import (
+    ACTIVATION_LIMIT,
+    HISTORY,
+    LATENT_LIMIT,
+    MODE_PHASES,
+    MODE_UNIT,
+    MODES,
+    PREDICTED,
+    References,
+)
 from lvc.prediction import Chain, prediction_tables
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -13,8 +13,8 @@ from lvc import checkpoints
 
 gymnasium = pytest.importorskip("gymnasium")
 
-from lvc.container.recover import verify  # noqa: E402  after the skip, as what follows
-from lvc.gym import RecordVideo, seldom  # noqa: E402
+from lvc.container.recover import verify
+from lvc.gym import RecordVideo, seldom
 
 EPISODE = 6  # steps, so that an episode shows seven pictures
 

@@ -51,7 +51,8 @@ class TemporalConfig:
     """width, height: what it was trained on; others are taken too. channels: latents at each position. groups: how many of
     them are coded together, and phases: in how many passes over the positions, 1, 2 or 4 (see `phase_of`). features, detail: width of the networks at strides 8 and 4. trunk, context: width of
     the prior's. placed: channels whose transform is learned for each position by itself, for one game with a fixed layout;
-    with them come position maps in the prior. exact: the prior in integers, as shipped.
+    with them come position maps in the prior. finest: the trained level that crf 0 stands for; below it more bits bring no more
+    quality. exact: the prior in integers, as shipped.
     """
 
     width: int = 200
@@ -64,6 +65,7 @@ class TemporalConfig:
     trunk: int = 96
     context: int = 64
     placed: int = 0
+    finest: int = 0
     exact: bool = False
 
     def __post_init__(self):
@@ -75,6 +77,12 @@ class TemporalConfig:
             raise OptionError(f"groups {self.groups} must add up to the {self.channels} channels")
         if not 0 <= self.placed < self.channels:
             raise OptionError(f"placed must be from 0 to {self.channels - 1}, not {self.placed!r}")
+        if not 0 <= self.finest < CRF_LEVELS - 1:
+            raise OptionError(f"finest must be from 0 to {CRF_LEVELS - 2}, not {self.finest!r}")
+
+    def trained_level(self, crf):
+        """The level of training, 0 (best) to 63, that crf (a number or a tensor) stands for."""
+        return self.finest + crf * ((CRF_LEVELS - 1 - self.finest) / (CRF_LEVELS - 1))
 
     @property
     def map_size(self) -> tuple[int, int]:
@@ -82,7 +90,7 @@ class TemporalConfig:
 
 
 def error_worth(crf):
-    """Bits a frame that one unit of mean squared error (of 255 levels) is worth at qualities crf, a number or a tensor."""
+    """Bits a frame that one unit of mean squared error (of 255 levels) is worth at trained levels, a number or a tensor."""
     return BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))
 
 
@@ -259,7 +267,7 @@ class IntegerPrior(nn.Module):
         super().__init__()
         channels, trunk, context = config.channels, config.trunk, config.context
         self.groups = config.groups
-        self.channels = channels
+        self.channels, self.trained_level = channels, config.trained_level
         conv = ExactConv if config.exact else IntegerConv
         latents = {"input_scale": 1, "input_limit": 2 * LATENT_LIMIT, "gain": 0.5}
         # Which channels each pass codes, in which phase of how many.
@@ -317,7 +325,7 @@ class IntegerPrior(nn.Module):
         """Whole numbers [T, trunk] that relation [T] and quality [T] add to the first features."""
         if isinstance(self.first, ExactConv):
             return self.offsets[relation, crf.long()].float()
-        return round_through((self.relation[relation] + at_quality(self.quality, crf)) * ACTIVATION_SCALE)
+        return round_through((self.relation[relation] + at_quality(self.quality, self.trained_level(crf))) * ACTIVATION_SCALE)
 
     @property
     def passes(self) -> int:
@@ -640,12 +648,17 @@ class Temporal(nn.Module):
         latents = self.analysis(frames) + F.conv2d(blocks, self.blockwise.gather[:, :, None, None])
         if scenery is not None:
             latents = torch.cat((scenery, latents), dim=1)
-        return latents * torch.exp(at_quality(self.gain, crf))[:, :, None, None]
+        return latents * torch.exp(at_quality(self.gain, self.config.trained_level(crf)))[:, :, None, None]
+
+    def error_worth(self, crf):
+        """Bits a frame that one unit of mean squared error (of 255 levels) is worth at qualities crf, a number or a tensor."""
+        return error_worth(self.config.trained_level(crf))
 
     def symbol_weights(self, crf: int) -> Tensor:
         """Bits a squared symbol of error in each channel [C] is worth at this quality, from the linear transforms alone."""
-        unit = torch.exp(at_quality(self.inverse_gain, torch.tensor([float(crf)], device=self.inverse_gain.device)))[0]
-        return error_worth(crf) * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
+        level = torch.tensor([float(self.config.trained_level(crf))], device=self.inverse_gain.device)
+        unit = torch.exp(at_quality(self.inverse_gain, level))[0]
+        return self.error_worth(crf) * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
 
     def start_from(self, frames: Tensor, steady: Tensor) -> None:
         """Sets the linear transforms to the principal directions of training frames [N, 3, H, W] in 0..1, N in the hundreds
@@ -660,7 +673,7 @@ class Temporal(nn.Module):
 
     def decode(self, symbols: Tensor, crf: Tensor, *, corners: Tensor | None = None) -> Tensor:
         """Frames [T, 3, 8h, 8w], not clamped, so that training has a gradient everywhere."""
-        latents = symbols * torch.exp(at_quality(self.inverse_gain, crf))[:, :, None, None]
+        latents = symbols * torch.exp(at_quality(self.inverse_gain, self.config.trained_level(crf)))[:, :, None, None]
         x = self.deep(F.leaky_relu(self.enter(latents), 0.1))
         x = F.pixel_shuffle(self.enlarge(x), 2)
         x = self.fine(F.leaky_relu(x, 0.1))

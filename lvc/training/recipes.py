@@ -46,7 +46,7 @@ RECIPES = {
     # The shipped weights.
     "pacman": Recipe(
         "temporal",
-        options={"channels": 24, "groups": (6, 4, 6, 8), "phases": (1, 4, 2, 1), "placed": 6},
+        options={"channels": 24, "groups": (6, 4, 6, 8), "phases": (1, 4, 2, 1), "placed": 6, "finest": 12},
         quantiser={"name": "round"},
         entropy={"name": "prediction"},
         training=TemporalOptions(steps=20_000, joint_share=0.72),
@@ -54,6 +54,7 @@ RECIPES = {
     ),
     "arcade": Recipe(
         "temporal",
+        options={"finest": 8},
         quantiser={"name": "round"},
         entropy={"name": "prediction"},
         training=TemporalOptions(steps=26_000, joint_share=0.9),

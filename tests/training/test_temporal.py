@@ -13,7 +13,7 @@ from lvc.models.temporal import KEY, PREDICTED
 from lvc.training.temporal import TemporalOptions, chains_of, train_temporal
 
 GEOMETRY = Geometry(width=40, height=32)
-OPTIONS = {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4}
+OPTIONS = {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4, "finest": 9}
 
 
 class Play:
