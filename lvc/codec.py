@@ -22,7 +22,7 @@ from lvc.entropy.tables import Tables
 from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.hyperprior import HyperLatents
-from lvc.models.temporal import CRF_LEVELS, Temporal, held_group, steadied
+from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
@@ -126,7 +126,7 @@ class Codec:
     def _chosen(self, latents: torch.Tensor) -> np.ndarray:
         """Symbols of one group's latents, by effort: held near those before, or weighed against their bits one by one."""
         if self.effort == 0:
-            symbols = held_group(latents).cpu().numpy()
+            symbols = held_clips(latents[None])[0][0].cpu().numpy()
         else:
             symbols = choose(self._coding(), latents.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).cpu().numpy(), self.model.symbol_weights(self.crf).cpu().numpy())
         return np.clip(symbols, -SYMBOL_LIMIT, SYMBOL_LIMIT).astype(np.int32)

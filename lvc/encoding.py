@@ -14,7 +14,7 @@ from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.models.temporal import CRF_LEVELS, Temporal
 from lvc.output import check_output
-from lvc.search import Candidate, Target, joined, level_for, ranked, tried
+from lvc.search import Candidate, Target, Trial, joined, level_for, ranked, tried
 from lvc.video.demux import probe
 from lvc.video.picture import read_picture
 from lvc.video.resize import resize
@@ -101,13 +101,10 @@ def encode(
 
 def first_frames(source: Path, sampling: Sampling) -> np.ndarray:
     """Up to PROBED frames of a recording's beginning, uint8 [T, 3, H, W]."""
-    found = []
-    for batch in sampled_frames(source, sampling, batch=PROBED):
-        found.append(batch.data)
-        break
-    if not found:
+    batch = next(sampled_frames(source, sampling, batch=PROBED), None)
+    if batch is None:
         raise InputError(f"{source}: has a video stream but not one frame")
-    return found[0]
+    return batch.data
 
 
 def model_for(model, first: np.ndarray | None, geometry: Geometry, *, crf: int | None, specified, device: str) -> tuple[checkpoints.Checkpoint, tuple[Candidate, ...]]:
@@ -130,32 +127,22 @@ def levels_of(checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: in
 
 
 def settled_level(first: np.ndarray, target: Target, codec_at: Callable[[int], Codec], groups: Callable[[], Iterable[np.ndarray]]) -> int:
-    """The level that meets the target at the least cost over all groups of a recording: searched on `first`, then tried in full."""
-    kept: dict[int, bool] = {}
+    """The level that meets the target at the least cost over all groups of a recording: searched on `first`, then tried in full.
 
-    def met(level: int) -> bool:
-        if level not in kept:
-            codec = codec_at(level)
-            kept[level] = target.met(joined([tried(codec, group) for group in groups()]))
-        return kept[level]
+    Raises OptionError where no level does.
+    """
+    similarity = target.min_ssim is not None
 
-    easy, hard = (0, CRF_LEVELS - 1) if target.bytes_per_frame is None else (CRF_LEVELS - 1, 0)
-    towards_hard = 1 if hard > easy else -1
-    level = level_for(target, lambda level: tried(codec_at(level), first))
-    level = easy if level is None else level
-    # From there in strides that double, to a level that meets the target and one that does not; then between them.
-    stride = towards_hard if met(level) else -towards_hard
-    reached = level
-    while met(reached) == (stride * towards_hard > 0) and reached != (hard if stride * towards_hard > 0 else easy):
-        level, reached = reached, min(max(reached + stride, 0), CRF_LEVELS - 1)
-        stride *= 2
-    if not met(reached) and not met(level):
+    def whole(level: int) -> Trial:
+        codec = codec_at(level)
+        return joined([tried(codec, group, similarity=similarity) for group in groups()])
+
+    hardest = CRF_LEVELS - 1 if target.bytes_per_frame is None else 0
+    near = level_for(target, lambda level: tried(codec_at(level), first, similarity=similarity))
+    level = level_for(target, whole, start=CRF_LEVELS - 1 - hardest if near is None else near)
+    if level is None:
         raise OptionError(f"{target} cannot be reached with this model")
-    good, bad = (reached, level) if met(reached) else (level, reached)
-    while abs(good - bad) > 1 and not met(bad):
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if met(middle) else (good, middle)
-    return good
+    return level
 
 
 def groups_of(batches: Iterable[FrameBatch], keyint: int) -> Iterator[np.ndarray]:

@@ -82,7 +82,7 @@ class PredictedLatents:
     def _code_frame(self, wanted: "Known | None", chain: "Chain | None", features: np.ndarray, coder, grid: "Grid", channels: int) -> np.ndarray:
         """Codes one frame's symbols int32 [positions, C], or decodes them; features: [positions, trunk]."""
         if chain is None:
-            reference = result = np.zeros((grid.count, channels), np.int32)
+            reference, result = np.zeros((2, grid.count, channels), np.int32)
             modes = np.full(grid.count, NEW)
         else:
             reference = chain.near
@@ -92,8 +92,7 @@ class PredictedLatents:
         # What a pass sees of the frame itself: the latents known so far, these less the reference's, and the modes.
         known = limited(result).astype(np.float32)
         state = np.zeros((grid.bordered_count, 2 * channels + MODES), np.float32)
-        state[grid.bordered] = np.concatenate((known, known - near, planes_of(modes)), axis=1)
-        result = result.copy()
+        state[grid.bordered] = np.concatenate((known, known - near, MODE_PLANES[modes]), axis=1)
         new = modes == NEW
         for index, step in enumerate(self.prior.schedule):
             here = grid.phases[step.phases][step.phase]
@@ -124,7 +123,7 @@ class PredictedLatents:
             back = places[maybe]
             flags = self._code_flags(None if modes is None else modes[back] == BACK, odds[maybe, 1], coder)
             result[back[flags]] = BACK
-            state[grid.bordered[places]] = planes_of(result[places])
+            state[grid.bordered[places]] = MODE_PLANES[result[places]]
         return result
 
     def _code_flags(self, flags: np.ndarray | None, odds: np.ndarray, coder) -> np.ndarray:
@@ -221,10 +220,6 @@ class Grid:
 def limited(latents: np.ndarray) -> np.ndarray:
     """What the prior sees of latents, int8."""
     return np.minimum(np.maximum(latents, -LATENT_LIMIT), LATENT_LIMIT).astype(np.int8)
-
-
-def planes_of(modes: np.ndarray) -> np.ndarray:
-    return MODE_PLANES[modes]
 
 
 def prediction_tables() -> tuple[Tables, Tables]:

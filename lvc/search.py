@@ -11,7 +11,7 @@ from lvc.codec import DEFAULT_CRF, Codec
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.temporal import CRF_LEVELS, Temporal, error_worth
-from lvc.quality.metrics import mean_squared_error, ssim
+from lvc.quality.metrics import mean_squared_error, psnr_of_mse, ssim
 
 GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
 PEAK_PSNR = 100.0  # what an identical frame counts as
@@ -19,12 +19,12 @@ PEAK_PSNR = 100.0  # what an identical frame counts as
 
 @dataclass(frozen=True)
 class Trial:
-    """What some frames came to: bytes a frame with what a file adds, and means over frames of PSNR (dB, RGB), SSIM and squared error."""
+    """What some frames came to: bytes a frame with what a file adds, and means over frames of PSNR (dB, RGB), SSIM (where it was asked for) and squared error."""
 
     frames: int
     bytes_per_frame: float
     psnr: float
-    ssim: float
+    ssim: float | None
     mse: float
 
 
@@ -56,17 +56,18 @@ class Target:
         return f"an SSIM of {self.min_ssim:g}" if self.min_ssim is not None else f"{self.bytes_per_frame:g} bytes a frame"
 
 
-def tried(codec: Codec, frames: np.ndarray) -> Trial:
-    """Codes frames uint8 [T, 3, H, W] as one group, and measures them."""
+def tried(codec: Codec, frames: np.ndarray, *, similarity: bool = False) -> Trial:
+    """Codes frames uint8 [T, 3, H, W] as one group, and measures them; SSIM, which takes longest, only with `similarity`."""
     latents = codec.analyse(frames)
     packets, _ = codec.encode(latents)
     decoded = codec.synthesise(latents)
     errors = [mean_squared_error(one, other) for one, other in zip(frames, decoded)]
+    similarities = [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)] if similarity else None
     return Trial(
         len(frames),
         (sum(len(packet.payload) for packet in packets) + GROUP_BYTES) / len(frames),
-        float(np.mean([PEAK_PSNR if error == 0 else 10 * np.log10(255**2 / error) for error in errors])),
-        float(np.mean([1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)])),
+        float(np.mean([PEAK_PSNR if (value := psnr_of_mse(error)) is None else value for error in errors])),
+        None if similarities is None else float(np.mean(similarities)),
         float(np.mean(errors)),
     )
 
@@ -75,25 +76,30 @@ def joined(trials: Sequence[Trial]) -> Trial:
     """The groups of a file together."""
     counts = [trial.frames for trial in trials]
     mean = lambda name: float(np.average([getattr(trial, name) for trial in trials], weights=counts))
-    return Trial(sum(counts), mean("bytes_per_frame") + HEADER_BYTES / sum(counts), mean("psnr"), mean("ssim"), mean("mse"))
+    similarity = None if trials[0].ssim is None else mean("ssim")
+    return Trial(sum(counts), mean("bytes_per_frame") + HEADER_BYTES / sum(counts), mean("psnr"), similarity, mean("mse"))
 
 
-def level_for(target: Target, trial_at: Callable[[int], Trial]) -> int | None:
+def level_for(target: Target, trial_at: Callable[[int], Trial], *, start: int | None = None) -> int | None:
     """The quality level that meets the target at the least cost (bytes, or quality for a target of bytes); None where none does.
 
     trial_at: what a level comes to; bytes and quality fall as levels rise. The ends of the search are tried themselves: the
-    level given met the target, and its neighbour on the other side did not.
+    level given met the target, and its neighbour on the other side did not. start: a level that is thought to be near.
     """
-    # From the end where the target is met most easily to the one where it is hardest.
-    easy, hard = (0, CRF_LEVELS - 1) if target.bytes_per_frame is None else (CRF_LEVELS - 1, 0)
-    if target.met(trial_at(hard)):
-        return hard
-    if not target.met(trial_at(easy)):
-        return None
-    while abs(easy - hard) > 1:
-        middle = (easy + hard) // 2
-        easy, hard = (middle, hard) if target.met(trial_at(middle)) else (easy, middle)
-    return easy
+    # Depth 0 meets the target most easily, the last depth hardest.
+    level_at = (lambda depth: depth) if target.bytes_per_frame is None else (lambda depth: CRF_LEVELS - 1 - depth)
+    good, bad = -1, CRF_LEVELS  # all up to `good` meet it, all from `bad` on do not
+    # From `start` in strides that double; without it by halves, as each stride then leads out of the range.
+    depth, stride = (CRF_LEVELS // 2, CRF_LEVELS) if start is None else (level_at(start), 1)
+    while bad - good > 1:
+        if not good < depth < bad:
+            depth = (good + bad) // 2
+        if target.met(trial_at(level_at(depth))):
+            good, depth = depth, depth + stride
+        else:
+            bad, depth = depth, depth - stride
+        stride *= 2
+    return None if good < 0 else level_at(good)
 
 
 @dataclass(frozen=True)

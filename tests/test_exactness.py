@@ -119,7 +119,7 @@ def test_a_gpu_gives_the_same_bytes_and_symbols(folder, expected, name, tf32):
 def test_the_prior_laid_out_for_coding_says_what_the_layers_say(rows, columns, eight_bits):
     prior = random_model(seed=4, geometry=Geometry(200, 160), channels=6, groups=(2, 1, 3), phases=(1, 4, 2), trunk=24, context=12, placed=2).prior
     prior.prepare()
-    quick = CodingPrior(prior, activation_limit=ACTIVATION_LIMIT, latent_limit=LATENT_LIMIT, eight_bits=eight_bits)
+    quick = CodingPrior(prior, activation_limit=ACTIVATION_LIMIT, eight_bits=eight_bits)
     generator = torch.Generator().manual_seed(7)
     *recent, settled, now = torch.randint(-LATENT_LIMIT, LATENT_LIMIT + 1, (HISTORY + 2, 2, 6, rows, columns), generator=generator).float()
     near = recent[0]

@@ -53,7 +53,7 @@ def test_a_file_meets_its_target_as_cheaply_as_a_level_can(tmp_path, clip, targe
     measured = {}
     for level in (made.crf, made.crf + towards_hard(target)):
         codec = Codec(checkpoint, geometry=SAMPLING.geometry, crf=level, effort=0)
-        measured[level] = joined([tried(codec, group) for group in groups_of(sampled_frames(clip, SAMPLING), 64)])
+        measured[level] = joined([tried(codec, group, similarity=True) for group in groups_of(sampled_frames(clip, SAMPLING), 64)])
     (here, beyond) = measured.values()
     assert target.met(here) and not target.met(beyond)
     # The estimate may be a little above the file, never below: a file must not miss its target of bytes.
@@ -71,7 +71,7 @@ def test_the_search_over_all_frames_ends_at_the_best_level_wherever_it_begins(be
         return Trial(10**9, value, value, 0.9, 1.0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoding, "tried", lambda level, frames: trial(level, begins if frames is None else best))
+        patch.setattr(encoding, "tried", lambda level, frames, similarity: trial(level, begins if frames is None else best))
         patch.setattr(encoding, "joined", lambda trials: trials[0])
         search = lambda: settled_level(None, target, lambda level: level, lambda: [0])
         if best < 0:

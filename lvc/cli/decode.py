@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, progress, say
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, left_alone, progress, say
 from lvc.errors import InputError, LvcError, OptionError, OutputError
 
 SUMMARY = "decode .lvc files into mp4, mkv, npy, png, jpg or a folder of png"
@@ -58,8 +58,7 @@ def decode_one(source: Path, output: Path, options: argparse.Namespace) -> int:
     from lvc.container.reader import ContainerReader
     from lvc.decoding import decode
 
-    if options.never_overwrite and output.exists():
-        say(f"{output}: exists already, left as it is", quiet=options.quiet)
+    if left_alone(options, output):
         return 0
     with ContainerReader(source) as container:
         total = len(container.index) if options.keyframes_only else container.frame_count

@@ -5,7 +5,17 @@ import json
 import math
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_sampling, progress, sampling_of, say, spec_of
+from lvc.cli.options import (
+    PARTLY_DONE,
+    add_overwrite,
+    add_quiet,
+    add_sampling,
+    left_alone,
+    progress,
+    sampling_of,
+    say,
+    spec_of,
+)
 from lvc.errors import LvcError, OptionError, OutputError
 from lvc.output import check_output, part_of
 from lvc.video.picture import is_picture
@@ -94,8 +104,7 @@ def check_report(options: argparse.Namespace, inputs: list[Path]) -> None:
     path = options.report
     if path.suffix.lower() not in WRITERS:
         raise OptionError(f"{path}: a report ends in {', '.join(WRITERS)}")
-    if options.never_overwrite and path.exists():
-        say(f"{path}: exists already, left as it is", quiet=options.quiet)
+    if left_alone(options, path):
         options.report = None
         return
     check_output(path, overwrite=options.overwrite, inputs=tuple(inputs))
@@ -112,8 +121,7 @@ def output_of(source: Path, options: argparse.Namespace, *, several: bool, made_
 
 
 def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
-    if options.never_overwrite and output.exists():
-        say(f"{output}: exists already, left as it is", quiet=options.quiet)
+    if left_alone(options, output):
         return
     before = part_of(output).exists()
     try:

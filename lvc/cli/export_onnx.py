@@ -4,7 +4,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from lvc.cli.options import add_overwrite, add_quiet, say
+from lvc.cli.options import add_overwrite, add_quiet, left_alone, say
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.output import check_output, written_whole
@@ -24,8 +24,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output.suffix != ".onnx":
         raise OptionError(f"{options.output}: a name ending in .onnx was expected")
     paths = [options.output.with_suffix(f".{part}.onnx") for part in ("encoder", "decoder")]
-    if options.never_overwrite and any(path.exists() for path in paths):
-        say(f"{next(path for path in paths if path.exists())}: exists already, left as it is", quiet=options.quiet)
+    if left_alone(options, *paths):
         return 0
     for path in paths:
         check_output(path, overwrite=options.overwrite)

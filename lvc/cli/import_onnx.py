@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lvc.cli.options import add_overwrite, add_quiet, say, spec_of
+from lvc.cli.options import add_overwrite, add_quiet, left_alone, say, spec_of
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.output import check_output
@@ -23,8 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.never_overwrite and options.output.exists():
-        say(f"{options.output}: exists already, left as it is", quiet=options.quiet)
+    if left_alone(options, options.output):
         return 0
     if options.output.suffix != ".safetensors":
         raise OptionError(f"{options.output}: a name ending in .safetensors was expected")

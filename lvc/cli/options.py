@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -104,3 +105,12 @@ def setting_of(text: str, option: str) -> tuple[str, object]:
         return key, json.loads(value)
     except ValueError:
         return key, value
+
+
+def left_alone(options: argparse.Namespace, *paths: Path) -> bool:
+    """Whether -n leaves an output as it is, because it is there; says so."""
+    there = next((path for path in paths if options.never_overwrite and path.exists()), None)
+    if there is None:
+        return False
+    say(f"{there}: exists already, left as it is", quiet=options.quiet)
+    return True

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, progress, say
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, left_alone, progress, say
 
 SUMMARY = "draw frames spread over a .lvc file, with their times, on one png or jpg"
 
@@ -27,8 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from lvc.contact_sheet import storyboard
     from lvc.container.reader import ContainerReader
 
-    if options.never_overwrite and options.output.exists():
-        say(f"{options.output}: exists already, left as it is", quiet=options.quiet)
+    if left_alone(options, options.output):
         return 0
     damage = []
     with ContainerReader(options.file) as container:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from lvc.cli.options import add_overwrite, add_quiet, progress, say, setting_of, spec_of
+from lvc.cli.options import add_overwrite, add_quiet, left_alone, progress, say, setting_of, spec_of
 from lvc.errors import OptionError
 
 SUMMARY = "train a model on a data set"
@@ -60,8 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.never_overwrite and options.output.exists():
-        say(f"{options.output}: exists already, left as it is", quiet=options.quiet)
+    if left_alone(options, options.output):
         return 0
     if options.output.suffix != ".safetensors":
         raise OptionError(f"{options.output}: a name ending in .safetensors was expected")

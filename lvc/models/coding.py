@@ -20,9 +20,8 @@ class CodingPrior:
     (by default tried out).
     """
 
-    def __init__(self, prior, *, activation_limit: int, latent_limit: int, eight_bits: bool | None = None):
-        self.channels, self.schedule = prior.channels, prior.schedule
-        self.prior, self.limit, self.latent_limit = prior, activation_limit, latent_limit
+    def __init__(self, prior, *, activation_limit: int, eight_bits: bool | None = None):
+        self.prior, self.schedule, self.limit = prior, prior.schedule, activation_limit
         self.device = prior.first.weight.device
         if eight_bits is None:
             eight_bits = sums_of_8_bits_are_exact(prior.blocks[0].weight.shape[1] * 9, self.device)

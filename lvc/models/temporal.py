@@ -250,9 +250,9 @@ class References(NamedTuple):
         return References(tuple(change(part) for part in self.recent), change(self.settled))
 
 
-def settle(latents: Tensor) -> References:
-    """The references of the frame after a keyframe."""
-    return References((latents,) * HISTORY, latents)
+def following(references: References | None, latents: Tensor) -> References:
+    """The references of the frame after `latents`; references: what these were predicted from, None for a keyframe."""
+    return References((latents,) * HISTORY, latents) if references is None else references.after(latents)
 
 
 class IntegerPrior(nn.Module):
@@ -266,7 +266,6 @@ class IntegerPrior(nn.Module):
     def __init__(self, config: TemporalConfig):
         super().__init__()
         channels, trunk, context = config.channels, config.trunk, config.context
-        self.groups = config.groups
         self.channels, self.trained_level = channels, config.trained_level
         conv = ExactConv if config.exact else IntegerConv
         latents = {"input_scale": 1, "input_limit": 2 * LATENT_LIMIT, "gain": 0.5}
@@ -319,7 +318,7 @@ class IntegerPrior(nn.Module):
         for module in self.modules():
             if isinstance(module, ExactConv):
                 module.prepare()
-        self.coding = CodingPrior(self, activation_limit=ACTIVATION_LIMIT, latent_limit=LATENT_LIMIT)
+        self.coding = CodingPrior(self, activation_limit=ACTIVATION_LIMIT)
 
     def offset(self, relation: Tensor, crf: Tensor) -> Tensor:
         """Whole numbers [T, trunk] that relation [T] and quality [T] add to the first features."""
@@ -474,13 +473,14 @@ def held(latents: Tensor, references: References | None) -> Tensor:
     return torch.where(added(references.near) < SAME_LIMIT, references.near, symbols)
 
 
-def held_group(latents: Tensor) -> Tensor:
-    """Whole-number latents [T, C, h, w] of a group of consecutive frames, the first a keyframe."""
-    symbols, references = [], None
-    for frame in latents.split(1):
+def held_clips(clips: Tensor) -> tuple[Tensor, References | None]:
+    """Whole-number latents [clips, length, C, h, w] of clips of frames, the first of each a keyframe, and what the last was held to."""
+    symbols, references, last = [], None, None
+    for frame in clips.unbind(dim=1):
+        last = references
         symbols.append(held(frame, references))
-        references = settle(symbols[-1]) if references is None else references.after(symbols[-1])
-    return torch.cat(symbols)
+        references = following(references, symbols[-1])
+    return torch.stack(symbols, dim=1), last
 
 
 class Residual(nn.Module):
@@ -537,7 +537,7 @@ class Blockwise(nn.Module):
         return shared + self.place(latents[:, : self.placed], corners) if self.placed else shared
 
     @torch.no_grad()
-    def start_from(self, blocks: Tensor, steady: Tensor) -> None:
+    def start_from(self, blocks: Tensor, steady: Tensor | None) -> None:
         """Sets the transforms to the principal directions of training blocks [N, BLOCK, h, w], N in the hundreds or more;
         steady: alike, of the scenery alone.
         """
@@ -660,11 +660,12 @@ class Temporal(nn.Module):
         unit = torch.exp(at_quality(self.inverse_gain, level))[0]
         return self.error_worth(crf) * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
 
-    def start_from(self, frames: Tensor, steady: Tensor) -> None:
+    def start_from(self, frames: Tensor, steady: Tensor | None) -> None:
         """Sets the linear transforms to the principal directions of training frames [N, 3, H, W] in 0..1, N in the hundreds
-        or more; steady: alike, the median over time around each.
+        or more; steady: alike, the median over time around each, needed where there are placed channels.
         """
-        self.blockwise.start_from(*(F.pixel_unshuffle(whole_blocks(part) - 0.5, STRIDE) for part in (frames, steady)))
+        blocks, still = (None if part is None else F.pixel_unshuffle(whole_blocks(part) - 0.5, STRIDE) for part in (frames, steady))
+        self.blockwise.start_from(blocks, still)
 
     def synthesise(self, symbols: Tensor, crf: Tensor, *, geometry: Geometry | None = None) -> Tensor:
         """Frames float32 [T, 3, H, W] in 0..1 of symbols [T, C, h, w] at qualities crf [T]."""

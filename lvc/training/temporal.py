@@ -26,9 +26,8 @@ from lvc.models.temporal import (
     STRIDE,
     References,
     Temporal,
-    held,
-    held_group,
-    settle,
+    following,
+    held_clips,
     steadied,
     straight_through,
 )
@@ -86,27 +85,12 @@ class TemporalOptions:
             raise OptionError(f"joint_share must be from 0 to 1, not {self.joint_share!r}")
 
 
-def references_of(clips: Tensor) -> tuple[Tensor, References]:
-    """Symbols [clips, length, C, h, w] as coding will have them of latents alike, and the references of each clip's last frame.
-
-    The first frame of a clip may lie further back: it is coded as a keyframe.
-    """
-    symbols = [held(clips[:, 0], None)]
-    references = settle(symbols[0])
-    for number in range(1, clips.shape[1]):
-        last, symbols_now = references, held(clips[:, number], references)
-        symbols.append(symbols_now)
-        references = references.after(symbols_now)
-    return torch.stack(symbols, dim=1), last
-
-
 def chains_of(symbols: Tensor) -> References:
     """The references of every frame of clips' symbols [clips, length, C, h, w]: [clips * length, C, h, w] each."""
-    references = settle(torch.zeros_like(symbols[:, 0]))
-    chains = [references]
-    for number in range(symbols.shape[1] - 1):
-        references = references.after(symbols[:, number]) if number else settle(symbols[:, 0])
-        chains.append(references)
+    chains = [None]
+    for frame in symbols.unbind(dim=1)[:-1]:
+        chains.append(following(chains[-1], frame))
+    chains[0] = following(None, torch.zeros_like(symbols[:, 0]))  # a keyframe is predicted from zeros
     return joined(chains)
 
 
@@ -129,9 +113,10 @@ def start_transforms(model: Temporal, source: Frames) -> None:
     for start in starts[spread(len(starts), START_FRAMES)]:
         around = source.frames(range(start, start + 2 * reach + 1))
         frames.append(around[reach])
-        steady.append(np.median(around, axis=0).astype(np.uint8) if reach else around[0])
+        if reach:
+            steady.append(np.median(around, axis=0).astype(np.uint8))
     cpu = torch.device("cpu")
-    model.start_from(to_input(np.stack(frames), cpu), to_input(np.stack(steady), cpu))
+    model.start_from(to_input(np.stack(frames), cpu), to_input(np.stack(steady), cpu) if reach else None)
 
 
 @torch.no_grad()
@@ -218,7 +203,7 @@ class TemporalRun:
         every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
         latents = self.model.analyse(frames, every, scenery, corners=places).float()
         with torch.no_grad():
-            symbols, references = references_of(latents.view(-1, length, *latents.shape[1:]))
+            symbols, references = held_clips(latents.view(-1, length, *latents.shape[1:]))
         symbols = straight_through(symbols.flatten(0, 1), latents)
         decoded = self.model.decode(symbols, every, corners=places).float()
         error = ((decoded - frames) ** 2).mean(dim=(1, 2, 3)) * 255**2
@@ -237,7 +222,7 @@ class TemporalRun:
         every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
         with torch.no_grad():
             latents = self.model.analyse(frames, every, scenery, corners=places).float()
-            symbols, _ = references_of(latents.view(-1, length, *latents.shape[1:]))
+            symbols, _ = held_clips(latents.view(-1, length, *latents.shape[1:]))
         relation = torch.tensor([KEY, *[PREDICTED] * (length - 1)], device=self.device).repeat(len(crf))
         bits = self.model.prior.rate(symbols.flatten(0, 1), chains_of(symbols), relation, every, passes=passes, corners=places)
         share = self.share(frames)
@@ -299,7 +284,7 @@ def validate_temporal(model: Temporal, source: Frames, *, clips: int, device: to
         frames = to_input(source.frames(range(start, start + VALIDATION_LENGTH)), device)
         crf = torch.full((len(frames),), float(VALIDATION_CRF), device=device)
         scenery = model.scenery(frames)
-        symbols = held_group(model.analyse(frames, crf, None if scenery is None else steadied(scenery)))
+        symbols = held_clips(model.analyse(frames, crf, None if scenery is None else steadied(scenery))[None])[0][0]
         error = ((model.decode(symbols, crf).clamp(0, 1) - frames) ** 2).mean(dim=(1, 2, 3))
         decibels += (10 * torch.log10(1 / error.clamp_min(1e-10))).tolist()
         relation = torch.tensor([KEY, *[PREDICTED] * (VALIDATION_LENGTH - 1)], device=device)
