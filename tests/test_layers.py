@@ -48,6 +48,7 @@ ALLOWED = {
     "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "hyperprior", "dataset"},
     "interchange": GROUND | {"models", "quantize", "checkpoints"},
     "quality": GROUND | {"video"},
+    "study": GROUND | {"video", "dataset", "models", "quantize", "checkpoints", "codec", "writer", "reader", "training", "quality"},
     "player": GROUND,
 }
 

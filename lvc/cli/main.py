@@ -20,6 +20,7 @@ COMMANDS = {
     "play": "play",
     "storyboard": "storyboard",
     "report": "report",
+    "study": "study",
     "models": "models",
     "import-onnx": "import_onnx",
     "export-onnx": "export_onnx",

@@ -29,6 +29,7 @@ TRAINING = {
     "patience": (int, "stop after so many epochs without a better validation"),
     "distortion": (str, "mse, mae, bce, ms-ssim, perceptual, or a sum as mae,ms-ssim=0.5,perceptual=0.1 (default: the model's own)"),
     "adversarial": (float, "weight of an adversarial loss beside the distortion (default 0: none)"),
+    "input_noise": (float, "deviation of noise on the frames that go in, in 0..1, for a model that denoises (default 0: none)"),
     "rate_weight": (float, "weight of bits a pixel beside the distortion, for --quantiser round"),
     "rounding_from": (float, "share of the run after which rounding replaces its noise"),
     "precision": (str, "auto, float32 or bfloat16"),
@@ -120,7 +121,7 @@ def weights_to_start_from(options: argparse.Namespace):
 def choices(options: argparse.Namespace, started=None):
     """The recipe, the defaults or those of the weights to start from, with what was given on the command line in their place."""
     from lvc.models.config import option_names
-    from lvc.training.recipes import recipe_of
+    from lvc.training.recipes import entropy_for, recipe_of
 
     if started is not None:
         metadata = started.metadata
@@ -145,7 +146,7 @@ def choices(options: argparse.Namespace, started=None):
         model_options.setdefault("latents", "rounded")
     entropy = spec_of(options.entropy, "--entropy") if options.entropy else recipe.entropy
     if options.quantiser and not options.entropy:
-        entropy = {"name": {"none": "raw", "kmeans": "adaptive"}.get(quantiser["name"], "factorised")}
+        entropy = entropy_for(quantiser)
     return dataclasses.replace(
         recipe, options=model_options, quantiser=quantiser, entropy=entropy, training=dataclasses.replace(recipe.training, **given)
     )

@@ -59,7 +59,8 @@ class TrainingOptions:
     "cyclic" goes up and down between a tenth and the whole of it, four times (Smith, WACV 2017).
     patience: epochs without a better validation before an early stop, or None for none.
     distortion: parts with weights as `parts_of` reads them, or None for the model's own. adversarial: weight beside it of
-    what an adversary tells from the source; 0 trains none. rate_weight: of bits a pixel beside the distortion,
+    what an adversary tells from the source; 0 trains none. input_noise: deviation of noise that frames in 0..1 get on
+    their way in, and not as the target (Vincent et al., ICML 2008); 0 adds none. rate_weight: of bits a pixel beside the distortion,
     for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which quantising itself replaces
     the noise that stands for it (Minnen and Singh, ICIP 2020, section 3.3).
     precision: "auto" takes bfloat16 where `fast_bfloat16` says so.
@@ -76,6 +77,7 @@ class TrainingOptions:
     distortion: str | None = None
     rate_weight: float = 1e-3
     adversarial: float = 0.0
+    input_noise: float = 0.0
     rounding_from: float = 0.6
     precision: str = "auto"
     validation_frames: int | None = 256
@@ -91,7 +93,7 @@ class TrainingOptions:
         for name, value in (("lr", self.lr), ("limit_seconds", self.limit_seconds)):
             if value is not None and not (is_number(value) and value > 0):
                 raise OptionError(f"{name} must be a number above 0, not {value!r}")
-        for name in ("rate_weight", "adversarial"):
+        for name in ("rate_weight", "adversarial", "input_noise"):
             if not (is_number(getattr(self, name)) and getattr(self, name) >= 0):
                 raise OptionError(f"{name} must be a number from 0, not {getattr(self, name)!r}")
         if not (is_number(self.rounding_from) and 0 <= self.rounding_from <= 1):
@@ -197,8 +199,9 @@ class Run:
             return seen[-1]
 
         with seeded(self.options.seed, self.position.step, self.device):
+            source = noisy(target, self.options.input_noise) if self.options.input_noise > 0 else target
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-                result = self.model(target, perturb)
+                result = self.model(source, perturb)
             extra = dict(result.extra_loss)
             if self.adversary is not None:
                 extra["adversarial"] = self.options.adversarial * self.adversary.fooled(result.frames)
@@ -282,6 +285,12 @@ class Run:
             if part.name not in FREE_ON_RESUME:
                 # Runs of an earlier lvc do not tell of options that there were not.
                 yield part.name, stored.get(part.name, part.default), getattr(self.options, part.name)
+
+
+def noisy(frames: Tensor, deviation: float) -> Tensor:
+    """Frames [T, 3, H, W] in 0..1 with normal noise of that deviation, cut off at 0 and 1 as pixels are; grey ones stay grey."""
+    grey = bool((frames == frames[:, :1]).all())
+    return (frames + deviation * torch.randn_like(frames[:, :1] if grey else frames)).clamp(0, 1)
 
 
 def moments_of(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:

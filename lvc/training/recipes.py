@@ -75,3 +75,8 @@ def recipe_of(name: str) -> Recipe:
     if name not in RECIPES:
         raise OptionError(f"there is no recipe {name!r}; choose from {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def entropy_for(quantiser: dict) -> dict:
+    """The entropy model to train with for a quantiser's spec, where none was asked for."""
+    return {"name": {"none": "raw", "kmeans": "adaptive"}.get(quantiser["name"], "factorised")}
