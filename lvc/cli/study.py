@@ -92,8 +92,11 @@ def run(options: argparse.Namespace) -> int:
             bar.update(0)
 
         done = study(cases, sets, options.output, settings=settings, amounts=amounts, device=options.device, overwrite=options.overwrite, on_step=on_step)
-        for _ in done:
-            bar.update()
+        try:
+            for _ in done:
+                bar.update()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"{options.output} keeps what is measured; the same command goes on") from None
     for path in write_report(read_points(options.output), options.output):
         say(f"wrote {path}", quiet=options.quiet)
     return 0

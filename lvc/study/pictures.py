@@ -176,7 +176,7 @@ def read_array(file, name: str) -> np.ndarray:
     if kind != np.uint8 or not (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3))):
         raise InputError(f"{name}: has {kind} {list(shape)}; pictures uint8 [N, H, W] or [N, H, W, 3] were expected")
     size = int(np.prod([int(side) for side in shape], dtype=object))
-    if not 0 < size <= MAX_BYTES or max(shape[1:3]) > MAX_SIDE:
+    if min(shape) < 1 or size > MAX_BYTES or max(shape[1:3]) > MAX_SIDE:
         raise InputError(f"{name}: has the shape {list(shape)}; up to {MAX_BYTES:,} bytes of pictures with sides up to {MAX_SIDE} were expected")
     data = file.read(size)
     if len(data) != size:
@@ -221,8 +221,9 @@ def shares(items: Sequence, parts: tuple[int, ...], name: str) -> list:
         raise InputError(f"{name}: has {len(items)} pictures; {len(parts)} at least were expected, one for each split")
     cuts = np.cumsum(parts) * len(items) // sum(parts)
     for place in range(len(cuts)):
-        # From the front one each, and one left for each of those behind.
-        cuts[place] = min(max(cuts[place], place + 1), len(items) - (len(cuts) - 1 - place))
+        # One at least for each, and one left for each of those behind.
+        before = cuts[place - 1] if place else 0
+        cuts[place] = min(max(cuts[place], before + 1), len(items) - (len(cuts) - 1 - place))
     return [items[start:stop] for start, stop in zip((0, *cuts[:-1]), cuts)]
 
 

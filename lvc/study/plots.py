@@ -1,12 +1,16 @@
 """The plots of a study, drawn with matplotlib."""
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from PIL import Image
 
 from lvc.errors import OptionError
 from lvc.study.systems import SYSTEMS
 
 DPI = 80
+PALETTE = 48
 COLOURS = dict(zip(SYSTEMS, ("tab:blue", "tab:cyan", "tab:orange", "tab:red")))
 SET_COLOURS = ("tab:green", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
 
@@ -90,7 +94,8 @@ def draw_elsewhere(points: Sequence[dict], path: Path) -> None:
                 there = [{"code": one["code"], "psnr": one["elsewhere"][name]["psnr"]} for one in line if name in one["elsewhere"]]
                 plot(panel, there, "code", "psnr", color=colours[name], marker=".", linestyle="--", label=f"on {name}")
             labels(panel, f"trained on {source}, {system}: PSNR dB", "code size")
-            panel.legend(fontsize=7, frameon=False)
+            if panel.lines:
+                panel.legend(fontsize=7, frameon=False)
     save(figure, path)
 
 
@@ -143,5 +148,8 @@ def save(figure, path: Path, first=None) -> None:
     plots = pyplot()
     if first is not None:
         figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=11, fontsize=8, frameon=False)
-    figure.savefig(path, dpi=DPI, format="png")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=DPI, format="png")
     plots.close(figure)
+    # A palette takes a third of the bytes, and lines and letters need no more colours.
+    Image.open(drawn).convert("RGB").quantize(PALETTE).save(path, "PNG", optimize=True)

@@ -28,6 +28,7 @@ from lvc.writer import Writer
 
 CURVES = ("loss_curve", "validation_curve")  # [step, loss] each
 CURVE_PIECES = 40  # means of the loss over as many pieces of the run
+MANY_EPOCHS = 1 << 20  # the steps end a run
 MEASURED_AT_ONCE = 64
 SECOND = Fraction(1)
 NAME = "study"  # what the measured files call their weights
@@ -56,7 +57,7 @@ class Settings:
 
     def training(self, system: str, *, denoising: bool) -> TrainingOptions:
         return TrainingOptions(
-            epochs=self.steps,  # the steps end it
+            epochs=MANY_EPOCHS,
             steps=self.steps,
             batch=self.batch,
             lr=system_of(system).learning_rate if self.lr is None else self.lr,

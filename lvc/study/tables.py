@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from lvc.study.point import CURVES
 
-
 # column of the Markdown table: what it holds, of a point
 COLUMNS = {
     "trained on": lambda one: one["source"],
