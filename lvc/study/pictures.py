@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,12 +106,11 @@ def read_set(source: str, *, amounts: Amounts, seed: int = 0) -> PictureSet:
     if source == DIGITS:
         return whole_set(source, {"all": digits()}, amounts, seed)
     if source == PHOTOGRAPHS:
-        return cut_set(source, {split: map(read_picture, photographs(split)) for split in SPLITS}, amounts, seed)
+        return cut_set(source, {split: photographs(split) for split in SPLITS}, read_picture, amounts, seed)
     if path.suffix.lower() in (".npy", ".npz"):
         return whole_set(path.stem, read_arrays(path), amounts, seed)
     if (path / MANIFEST).is_file():
-        store = FrameStore(path)
-        return cut_set(path.resolve().name, {split: some_frames(store.split(split), amounts.of(split)) for split in SPLITS}, amounts, seed)
+        return dataset_set(path, amounts, seed)
     if path.is_dir():
         return folder_set(path, amounts, seed)
     if is_picture(path):
@@ -235,42 +234,49 @@ def folder_set(folder: Path, amounts: Amounts, seed: int) -> PictureSet:
     first = read_picture(paths[0])
     if amounts.size is None and max(first.shape[1:]) <= LARGEST_WHOLE:
         amounts = Amounts(amounts.train, amounts.test, Geometry(first.shape[2], first.shape[1]))
-    return cut_set(folder.resolve().name, {split: map(read_picture, some(part, amounts.of(split))) for split, part in parts.items()}, amounts, seed)
+    return cut_set(folder.resolve().name, {split: some(part, amounts.of(split)) for split, part in parts.items()}, read_picture, amounts, seed)
+
+
+def dataset_set(folder: Path, amounts: Amounts, seed: int) -> PictureSet:
+    """Blocks of a data set's frames, which are spread over the recordings of each of its splits."""
+    sources = {split: FrameStore(folder).split(split) for split in SPLITS}
+    frames = {split: some([(source, place) for place in range(len(source))], -(-amounts.of(split) // BLOCKS_A_FRAME)) for split, source in sources.items()}
+    return cut_set(folder.resolve().name, frames, frame_of, amounts, seed)
+
+
+def frame_of(place: tuple[FrameSource, int]) -> np.ndarray:
+    source, number = place
+    return source.frames([number])[0]
 
 
 def some(items: Sequence, limit: int) -> list:
     return [items[place] for place in spread(len(items), limit)]
 
 
-def some_frames(source: FrameSource, limit: int) -> Iterator[np.ndarray]:
-    """Frames [3, H, W], spread over the recordings, enough to cut `limit` blocks from."""
-    for place in spread(len(source), -(-limit // BLOCKS_A_FRAME)):
-        yield source.frames([place])[0]
-
-
-def cut_set(name: str, pictures: dict[str, Iterable[np.ndarray]], amounts: Amounts, seed: int) -> PictureSet:
-    """Blocks cut at random from larger pictures, uint8 [3, H, W] each."""
+def cut_set(name: str, items: dict[str, Sequence], read: Callable[..., np.ndarray], amounts: Amounts, seed: int) -> PictureSet:
+    """Blocks cut at random from larger pictures, uint8 [3, H, W] each, which `read` gives of each split's items."""
     size = amounts.size or DEFAULT_SIZE
     parts = {}
     for number, split in enumerate(SPLITS):
         rng = np.random.default_rng([seed, 3, number])
-        parts[split] = Pictures(blocks(list(pictures[split]), size, amounts.of(split), rng, f"{name}, {split}"))
+        if not items[split]:
+            raise InputError(f"{name}: holds no pictures for {split}; build the data set with recordings for each split")
+        parts[split] = Pictures(blocks(items[split], read, size, amounts.of(split), rng, name))
     grey = all((part.data == part.data[:, :1]).all() for part in parts.values())
     return PictureSet(name, **parts, grey=grey)
 
 
-def blocks(pictures: list[np.ndarray], size: Geometry, count: int, rng: np.random.Generator, name: str) -> np.ndarray:
-    """`count` blocks uint8 [count, 3, height, width], as many from each picture; one each of pictures of just that size."""
-    if not pictures:
-        raise InputError(f"{name}: holds no pictures; build the data set with recordings for each split")
-    places = [(picture.shape[1] - size.height, picture.shape[2] - size.width) for picture in pictures]
-    if min(map(min, places)) < 0:
-        small = pictures[int(np.argmin([min(place) for place in places]))]
-        raise InputError(f"{name}: has a picture of {small.shape[2]}x{small.shape[1]}, which is smaller than {size}")
-    a_picture = -(-count // len(pictures)) if max(map(max, places)) else 1
+def blocks(items: Sequence, read: Callable[..., np.ndarray], size: Geometry, count: int, rng: np.random.Generator, name: str) -> np.ndarray:
+    """At most `count` blocks uint8 [N, 3, height, width], as many from each picture; a picture of just that size is one."""
+    a_picture = -(-count // len(items))
     cut = []
-    for picture, (rows, columns) in zip(pictures, places):
-        for _ in range(a_picture):
+    for item in items:
+        picture = read(item)
+        rows, columns = picture.shape[1] - size.height, picture.shape[2] - size.width
+        if min(rows, columns) < 0:
+            raise InputError(f"{name}: has a picture of {picture.shape[2]}x{picture.shape[1]}, which is smaller than {size}")
+        for _ in range(a_picture if rows or columns else 1):
             row, column = rng.integers(rows + 1), rng.integers(columns + 1)
-            cut.append(picture[:, row : row + size.height, column : column + size.width])
+            # A copy, so that the picture goes.
+            cut.append(picture[:, row : row + size.height, column : column + size.width].copy())
     return np.stack([cut[place] for place in spread(len(cut), count)])

@@ -8,7 +8,7 @@ import torch
 from lvc import checkpoints
 from lvc.codec import Codec
 from lvc.errors import InputError, ModelError, OptionError, OutputError
-from lvc.training.loop import TrainingOptions, last_path, learning_rate_at, seeded
+from lvc.training.loop import TrainingOptions, last_path, learning_rate_at, noisy, seeded
 
 
 def curve(records):
@@ -66,9 +66,10 @@ def test_training_leaves_the_callers_random_numbers_alone(trained):
         {"model": "vae", "model_options": {"code": 6, "hidden": 12}, "options": {"patience": 50}},
         {"options": {"precision": "bfloat16"}},
         {"options": {"adversarial": 0.01, "distortion": "mae,ms-ssim=0.2", "schedule": "cyclic"}},
+        {"options": {"input_noise": 0.1}},
         {**HYPERPRIOR, "options": {"lr": 1e-3}},
     ],
-    ids=["conv", "rate", "vae", "bfloat16", "adversarial", "hyperprior"],
+    ids=["conv", "rate", "vae", "bfloat16", "adversarial", "noise", "hyperprior"],
 )
 def test_a_resumed_run_gives_the_same_curve_to_the_last_bit(trained, tmp_path, case, stop_at):
     whole = trained("whole.safetensors", **case)
@@ -227,7 +228,7 @@ def test_a_set_without_validation_frames_is_refused(trained, validation_frames):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch": 1.5}, {"lr": 0}, {"lr": math.nan}, {"precision": "half"}, {"schedule": "step"}, {"distortion": "ssim"}, {"distortion": "mae=x"}, {"adversarial": -1}, {"patience": 0}, {"rate_weight": -1}, {"steps": True}],
+    [{"epochs": 0}, {"batch": 1.5}, {"lr": 0}, {"lr": math.nan}, {"precision": "half"}, {"schedule": "step"}, {"distortion": "ssim"}, {"distortion": "mae=x"}, {"adversarial": -1}, {"input_noise": -0.1}, {"patience": 0}, {"rate_weight": -1}, {"steps": True}],
 )
 def test_options_are_checked_by_name(wrong):
     with pytest.raises(OptionError, match=next(iter(wrong))):
@@ -249,6 +250,26 @@ def test_draws_depend_on_seed_and_step():
 
     assert draw(1, 2) == draw(1, 2)
     assert len({draw(1, 2), draw(2, 1), draw(1, 3), draw(0, 2)}) == 4
+
+
+def test_noise_comes_in_and_is_no_target(trained):
+    plain, noisy_one = (trained(f"{noise}.safetensors", options={"epochs": 1, "input_noise": noise}) for noise in (0.0, 0.3))
+    # The first step's loss is that of the same weights, by how far they are thrown off.
+    first, thrown = plain[0].terms["loss"], noisy_one[0].terms["loss"]
+    assert first != thrown and abs(thrown - first) < 0.01, "a noisy target would add most of the noise's own 0.09"
+
+
+def test_noise_has_its_deviation_and_leaves_grey_pictures_grey():
+    frames = torch.rand(4, 3, 40, 40) * 0.2 + 0.4
+    with seeded(0, 0, torch.device("cpu")):
+        apart = noisy(frames, 0.05) - frames
+        grey = noisy(frames[:, :1].expand(-1, 3, -1, -1), 0.05)
+        cut_off = noisy(frames, 5.0)
+    # Of 19,200 draws the deviation is within 1 %, and so are the means of products of channels, which are independent.
+    assert apart.std().item() == pytest.approx(0.05, rel=0.03)
+    assert abs((apart[:, 0] * apart[:, 1]).mean().item()) < 0.05**2 * 0.05
+    assert torch.equal(grey[:, 0], grey[:, 2]) and not torch.equal(grey[:, 0], frames[:, 0])
+    assert cut_off.min() == 0 and cut_off.max() == 1
 
 
 def test_last_path(tmp_path):
