@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from lvc import checkpoints, quantize
 from lvc.errors import InputError, OptionError, OutputError
 from lvc.models import config as models
 from lvc.output import written_whole
@@ -54,6 +55,7 @@ def study(
     OutputError for a folder of other things.
     """
     folder = Path(folder)
+    checkpoints.device_of(device)
     for case in cases:
         check_case(case, sets[case.source], settings)
     content = {"format": FORMAT, "version": VERSION, "settings": asdict(settings), "pictures": asdict(amounts)}
@@ -71,10 +73,11 @@ def study(
 
 
 def check_case(case: Case, pictures: PictureSet, settings: Settings) -> None:
-    """Builds the model without its memory; raises OptionError for one that cannot be."""
+    """Builds the model without its memory, and the quantiser; raises OptionError for one that cannot be."""
     name, options = configuration(case.system, case.code, pictures.geometry, latents=settings.latents)
     with torch.device("meta"):
-        models.build(name, geometry=pictures.geometry, **options)
+        model = models.build(name, geometry=pictures.geometry, **options)
+    quantize.build(**settings.quantiser, latent_range=model.latent_range)
 
 
 def start_study(folder: Path, content: dict, *, overwrite: bool) -> None:

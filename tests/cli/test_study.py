@@ -4,6 +4,9 @@ import os
 import numpy as np
 import pytest
 
+from lvc.cli.main import main
+
+SAMPLING = ("--every", "2", "--size", "48x32")
 TINY = ("--sizes", "2,5", "--systems", "mlp1,conv1", "--steps", 4, "--pictures", 64, "--test-pictures", 16, "--threads", 1)
 REPORTS = {"points.csv", "points.json", "table.md", "sweep.png", "curves.png", "denoising.png", "elsewhere.png"}
 
@@ -12,13 +15,26 @@ def times(folder):
     return {path.name: path.stat().st_mtime_ns for path in (folder / "points").iterdir()}
 
 
-def test_a_study_from_the_command_line(lvc, dataset, tmp_path):
+@pytest.fixture(scope="module")
+def frames(recordings, tmp_path_factory):
+    """A data set with a recording for each split."""
+    folder = tmp_path_factory.mktemp("data") / "frames"
+    assert main(["build-dataset", str(recordings), "-o", str(folder), *SAMPLING, "--split", "1:1:1", "-w", "1", "-q"]) == 0
+    return folder
+
+
+def test_a_data_set_needs_recordings_to_test_on(lvc, dataset, tmp_path):
+    shown = lvc("study", dataset, "-o", tmp_path / "study", *TINY)
+    assert (shown.code, len(shown.err)) == (1, 1) and "holds no pictures for test; build the data set" in shown.err[0]
+
+
+def test_a_study_from_the_command_line(lvc, frames, tmp_path):
     output = tmp_path / "study"
-    command = ("study", "digits", dataset, "-o", output, *TINY, "--size", "12x10")
+    command = ("study", "digits", frames, "-o", output, *TINY, "--size", "12x10")
     assert lvc(*command).err[-1].startswith("lvc study: digits: its pictures are 8x8"), "what is taken whole has no other size"
     assert not output.exists()
 
-    command = ("study", dataset, "-o", output, *TINY, "--size", "12x10")
+    command = ("study", frames, "-o", output, *TINY, "--size", "12x10")
     shown = lvc(*command)
     assert (shown.code, shown.out) == (0, "") and f"wrote {output}/table.md" in shown.err
     assert {path.name for path in output.iterdir()} == REPORTS | {"points", "study.json"}
@@ -107,7 +123,8 @@ def test_what_is_there_stays_unless_told(lvc, tmp_path):
 def test_what_makes_no_sense_is_refused_in_one_line(lvc, tmp_path, monkeypatch, arguments, reason):
     monkeypatch.chdir(tmp_path)
     os.mkdir("empty")
-    shown = lvc("study", "digits", "-o", "study", *TINY, *arguments)
+    sources = [one for one in arguments if len(arguments) == 1]
+    shown = lvc("study", "digits", *sources, "-o", "study", *TINY, *arguments[len(sources) :])
     assert (shown.code, shown.out, len(shown.err)) == (1, "", 1), shown
     assert shown.err[0].startswith("lvc study: ") and reason in shown.err[0]
     assert os.listdir() == ["empty"]
