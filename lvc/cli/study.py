@@ -1,6 +1,9 @@
 """`lvc study`: what an autoencoder's code size does to loss, real bytes and time, as tables and plots."""
 
 import argparse
+import signal
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 from lvc.cli.options import add_overwrite, add_quiet, left_alone, progress, say, spec_of
@@ -93,13 +96,27 @@ def run(options: argparse.Namespace) -> int:
 
         done = study(cases, sets, options.output, settings=settings, amounts=amounts, device=options.device, overwrite=options.overwrite, on_step=on_step)
         try:
-            for _ in done:
-                bar.update()
+            with interrupted_by_termination():
+                for _ in done:
+                    bar.update()
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"{options.output} keeps what is measured; the same command goes on") from None
     for path in write_report(read_points(options.output), options.output):
         say(f"wrote {path}", quiet=options.quiet)
     return 0
+
+
+@contextmanager
+def interrupted_by_termination():
+    """Takes SIGTERM for Ctrl-C, so that what is unfinished is cleared away then too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def sizes_of(text: str) -> list[int]:

@@ -1,11 +1,15 @@
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lvc.cli.main import main
 
+ROOT = Path(__file__).parents[2]
 SAMPLING = ("--every", "2", "--size", "48x32")
 TINY = ("--sizes", "2,5", "--systems", "mlp1,conv1", "--steps", 4, "--pictures", 64, "--test-pictures", 16, "--threads", 1)
 REPORTS = {"points.csv", "points.json", "table.md", "sweep.png", "curves.png", "denoising.png", "elsewhere.png"}
@@ -89,6 +93,19 @@ def test_an_interrupted_study_goes_on(lvc, tmp_path, monkeypatch):
     assert len(after) == 4 and all(after[name] == time for name, time in before.items())
 
 
+def test_a_study_that_is_ended_leaves_nothing_unfinished(tmp_path, until):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "lvc", "study", "digits", "-o", str(tmp_path / "study"), "--systems", "mlp1", "--sizes", "2", "--steps", "1000000", "-q"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    until(lambda: list(scratch.glob("lvc-study-*/*")), 120)  # weights are written after each epoch
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"the same command goes on" in errors
+    assert list(scratch.glob("lvc-study-*")) == [] and list((tmp_path / "study/points").iterdir()) == []
+
+
 def test_what_is_there_stays_unless_told(lvc, tmp_path):
     command = ("study", "digits", "-o", tmp_path / "study", *TINY, "-q")
     assert lvc(*command).code == 0
@@ -132,8 +149,6 @@ def test_what_makes_no_sense_is_refused_in_one_line(lvc, tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize("package, what", [("matplotlib", "plots"), ("sklearn.datasets", "digits")])
 def test_a_package_that_is_not_there_is_named_with_where_to_get_it(lvc, tmp_path, monkeypatch, package, what):
-    import sys
-
     monkeypatch.setitem(sys.modules, package, None)  # makes its import fail
     shown = lvc("study", "digits", "-o", tmp_path / "study", *TINY)
     assert (shown.code, len(shown.err)) == (1, 1) and what in shown.err[0] and "pip install lvc[study]" in shown.err[0]
