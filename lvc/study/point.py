@@ -65,6 +65,7 @@ class Settings:
             input_noise=self.noise if denoising else 0.0,
             precision="float32",
             validation_frames=256,
+            fit_frames=None,  # tables of 256 symbols for each number of a code: few pictures leave most unseen
         )
 
     @property
