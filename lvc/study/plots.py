@@ -54,15 +54,19 @@ def draw_curves(points: Sequence[dict], path: Path) -> None:
     plots = pyplot()
     rows = of_sources(points)
     systems = list(dict.fromkeys(system for mine in rows.values() for system, _ in lines(mine)))
+    codes = sorted({one["code"] for mine in rows.values() for one in mine})
+    colours = {code: plots.get_cmap("viridis")(place / max(1, len(codes) - 1)) for place, code in enumerate(codes)}
     figure, axes = grid(len(rows), len(systems))
     for row, (source, mine) in zip(axes, rows.items()):
         for panel, system in zip(row, systems):
             line = [one for one in mine if one["system"] == system]
-            for place, one in enumerate(line):
-                colour = plots.get_cmap("viridis")(place / max(1, len(line) - 1))
-                panel.plot(*zip(*one["loss_curve"]), color=colour, linewidth=1, label=f"{one['code']}")
-                panel.plot(*zip(*one["validation_curve"]), color=colour, linewidth=0.8, linestyle="--")
+            panel.set_visible(bool(line))
+            for one in line:
+                panel.plot(*zip(*one["loss_curve"]), color=colours[one["code"]], linewidth=1)
+                panel.plot(*zip(*one["validation_curve"]), color=colours[one["code"]], linewidth=0.8, linestyle="--")
             labels(panel, f"{source}, {system}", "step", x="linear", y="log")
+    for code in codes:
+        axes[0][0].plot([], [], color=colours[code], label=f"{code}")
     save(figure, path, axes[0][0])
 
 
@@ -89,6 +93,7 @@ def draw_elsewhere(points: Sequence[dict], path: Path) -> None:
     for row, (source, mine) in zip(axes, rows.items()):
         for panel, system in zip(row, systems):
             line = [one for one in mine if one["system"] == system]
+            panel.set_visible(bool(line))
             plot(panel, line, "code", "psnr", color=colours[source], marker=".", label=source)
             for name in dict.fromkeys(name for one in line for name in one["elsewhere"]):
                 there = [{"code": one["code"], "psnr": one["elsewhere"][name]["psnr"]} for one in line if name in one["elsewhere"]]
@@ -133,11 +138,14 @@ def grid(rows: int, columns: int):
 
 
 def labels(axes, title: str, xlabel: str, *, x: str = "code", y: str = "linear") -> None:
+    from matplotlib.ticker import LogLocator
+
     axes.set_title(title, fontsize=8)
     axes.set_xlabel(xlabel, fontsize=8)
     if x == "code":
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
+        axes.xaxis.set_major_locator(LogLocator(base=2, numticks=7))
+        axes.xaxis.set_major_formatter(lambda value, place: f"{value:.2g}" if value < 1 else f"{value:g}")
     axes.set_yscale(y)
     axes.tick_params(labelsize=7, which="both")
     axes.grid(alpha=0.3)
