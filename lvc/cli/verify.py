@@ -6,6 +6,7 @@ from pathlib import Path
 from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, printable, progress, say
 from lvc.container.recover import Repaired, VerifyReport, repair, verify
 from lvc.errors import LvcError
+from lvc.output import repaired_name
 
 SUMMARY = "check .lvc files byte by byte, and recover what holds of damaged ones"
 
@@ -81,12 +82,6 @@ def _repair_one(path: Path, options: argparse.Namespace) -> int:
         return FAILED
     say(f"{output}: written, {repaired.frames} frames in {_counted(repaired.groups, 'group')}", quiet=options.quiet)
     return 0 if _nothing_lost(repaired) else PARTLY_DONE
-
-
-def repaired_name(path: Path) -> Path:
-    """game.lvc and game.lvc.part become game.repaired.lvc."""
-    name = path.name.removesuffix(".part").removesuffix(".lvc")
-    return path.with_name(name + ".repaired.lvc")
 
 
 def _what_is_left(report: VerifyReport) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from lvc.errors import OptionError, OutputError
 from lvc.frames import FrameBatch, Geometry
-from lvc.output import check_output, written_whole
+from lvc.output import check_output, claimed, sync, sync_folder, written_whole
 from lvc.video.picture import SUFFIXES, PictureWriter
 
 MUXERS = {".mp4": "mp4", ".mkv": "matroska"}
@@ -254,19 +254,23 @@ def folder_written_whole(path: Path, *, overwrite: bool):
     part = path.with_name(path.name + ".part")
     try:
         # Left by a process that was killed; only pictures of ours are cleared away.
-        if part.exists():
-            check_folder(part, overwrite=True)
-            shutil.rmtree(part)
-        part.mkdir()
-        try:
-            yield part
-            check_folder(path, overwrite=overwrite)
-            if path.exists():
-                shutil.rmtree(path)
-            os.replace(part, path)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+        check_folder(part, overwrite=True)
+        with claimed(path, part, folder=True):
+            for left in part.iterdir():
+                left.unlink()
+            try:
+                yield part
+                check_folder(path, overwrite=overwrite)
+                for made in part.iterdir():
+                    sync(made)
+                sync_folder(part)
+                if path.exists():
+                    shutil.rmtree(path)
+                os.replace(part, path)
+                sync_folder(path.parent)
+            except BaseException:
+                shutil.rmtree(part, ignore_errors=True)
+                raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
