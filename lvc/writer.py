@@ -105,6 +105,7 @@ class Writer:
                 device=device,
             )
             self.keyint = whole("keyint", chosen(keyint, header, "keyint", DEFAULT_KEYINT), 1, MAX_KEYINT)
+            self.codec.check_group_frames(self.keyint)
             ticks = self._set_clock(header, fps, every, time_base, frame_duration)
             self.header = self._agreed(
                 header,
