@@ -99,7 +99,7 @@ def test_a_small_file_does_not_cost_a_gigabyte(tmp_path, shape, reason):
     assert peak < LIMIT, f"{peak} MB for a file of {path.stat().st_size} bytes"
     assert lines["open"] == "done" and lines["decode"] == "1"
     assert lines["last"].startswith("FormatError") and reason in lines["last"]
-    assert "symbols" in reason or all(reason in lines[name] for name in ("first", "latents", "bytes"))
+    assert "symbols" in reason or all(reason in lines[name] for name in ("first", "latents", "bytes")[: 2 if shape[2] == 1 else 3])
 
 
 def test_how_many_pixels_may_be_changed(monkeypatch, tmp_path):

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="write the groups that hold of each damaged FILE to NAME.repaired.lvc beside it, with a new index; FILE stays as it is",
+        help="write the groups that hold of each damaged FILE, and of each .part, to NAME.repaired.lvc beside it, with a new index; FILE stays as it is",
     )
     parser.add_argument("--symbols", action="store_true", help="also decode every group and compare its symbols with the digest (needs the model)")
     add_model(parser)
@@ -48,7 +48,8 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
     if report.ok:
         if not options.quiet:
             print(f"{printable(str(path))}: ok, {report.frames} frames in {_counted(report.groups, 'group')}, {report.file_bytes} bytes")
-        return 0
+        # An encoder may die when all is written but the name: whoever recovers a part wants a file.
+        return _repair_one(path, options) if options.repair and path.suffix == ".part" else 0
     print(f"{printable(str(path))}: damaged, {_what_is_left(report)}; {_first_damage(report)}")
     return _repair_one(path, options) if options.repair else FAILED
 
