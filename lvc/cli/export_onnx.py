@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         say(f"{next(path for path in paths if path.exists())}: exists already, left as it is", quiet=options.quiet)
         return 0
     for path in paths:
-        check_output(path, overwrite=options.overwrite)
+        check_output(path, overwrite=options.overwrite, inputs=(Path(options.model),))
     geometry = Geometry.parse(options.size) if options.size else None
 
     from lvc import checkpoints

@@ -15,7 +15,7 @@ import numpy as np
 
 from lvc.errors import OptionError, OutputError
 from lvc.frames import FrameBatch, Geometry
-from lvc.output import check_output, claimed, sync, sync_folder, written_whole
+from lvc.output import check_output, claimed, part_of, sync, sync_folder, written_whole
 from lvc.video.picture import SUFFIXES, PictureWriter
 
 MUXERS = {".mp4": "mp4", ".mkv": "matroska"}
@@ -248,10 +248,11 @@ def folder_written_whole(path: Path, *, overwrite: bool):
     """Gives the temporary folder `<path>.part`, renamed to `path` when the block ends well and removed otherwise.
 
     An empty folder may be there. With `overwrite` a folder of pictures that we wrote is replaced; a folder that holds
-    anything else never is.
+    anything else never is. Where `path` is a symbolic link the folder that it means is written.
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     check_folder(path, overwrite=overwrite)
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
     try:
         # Left by a process that was killed; only pictures of ours are cleared away.
         check_folder(part, overwrite=True)
