@@ -606,22 +606,21 @@ def test_two_writers_of_one_file(writer_of, made, frames, options):
 
 
 def test_a_reader_sees_what_was_added(writer_of, weights, frames, tmp_path):
-    with writer_of() as writer:
-        with lvc.open(writer.part, model=weights, cache_bytes=1 << 20) as reader:
-            assert len(reader) == reader.refresh() == 0
-            for number in range(1, 6):
-                writer.write(frames[4 * number - 4 : 4 * number])
-                until(lambda: writer.frames_written == 4 * number)
-                assert (reader.refresh(), reader.refresh(), len(reader)) == (4, 0, 4 * number)
-                assert reader[-1].shape == (3, 32, 40) and reader.damage
-            early = reader[:]
-            writer.write(frames[20:])
-            writer.close()
-            # The file has another name now, and the reader the same file.
-            assert not writer.part.exists() and reader.refresh() == 2
-            assert len(reader) == COUNT and reader.damage == ()
-            with lvc.open(writer.path, model=weights) as whole:
-                assert torch.equal(reader[:], whole[:]) and torch.equal(reader[:20], early)
+    with writer_of() as writer, lvc.open(writer.part, model=weights, cache_bytes=1 << 20) as reader:
+        assert len(reader) == reader.refresh() == 0
+        for count in range(4, 21, 4):
+            writer.write(frames[count - 4 : count])
+            until(lambda count=count: writer.frames_written == count)
+            assert (reader.refresh(), reader.refresh(), len(reader)) == (4, 0, count)
+            assert reader[-1].shape == (3, 32, 40) and reader.damage
+        early = reader[:]
+        writer.write(frames[20:])
+        writer.close()
+        # The file has another name now, and the reader the same file.
+        assert not writer.part.exists() and reader.refresh() == 2
+        assert len(reader) == COUNT and reader.damage == ()
+        with lvc.open(writer.path, model=weights) as whole:
+            assert torch.equal(reader[:], whole[:]) and torch.equal(reader[:20], early)
 
 
 def test_a_group_that_comes_to_light_does_not_mix_up_the_others(made, weights, tmp_path):
