@@ -3,8 +3,11 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
+# Of each fuzz target, and where corpora and what was found go.
+FUZZ_SECONDS ?= 1800
+FUZZ ?= build/fuzz
 
-.PHONY: demo test test-slow clean
+.PHONY: demo test test-slow fuzz clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,6 +20,16 @@ test: $(BIN)/lvc
 
 test-slow: $(BIN)/lvc
 	$(BIN)/python -m pytest -q -m slow
+
+fuzz: $(BIN)/lvc
+	$(BIN)/pip install --quiet -e ".[fuzz]"
+	$(BIN)/python tests/fuzz/seeds.py $(FUZZ)
+	set -e; for target in container reader weights; do \
+		mkdir -p $(FUZZ)/grown/$$target $(FUZZ)/found; \
+		LVC_MODELS=$(FUZZ)/weights OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python tests/fuzz/fuzz_$$target.py \
+			$(FUZZ)/grown/$$target $(FUZZ)/corpus/$$target -max_total_time=$(FUZZ_SECONDS) \
+			-rss_limit_mb=1100 -timeout=300 -artifact_prefix=$(FUZZ)/found/$$target- -print_final_stats=1; \
+	done
 
 demo: $(BIN)/lvc
 	$(BIN)/python tools/demo.py

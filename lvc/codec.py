@@ -33,6 +33,11 @@ DEFAULT_CRF = 32
 EFFORTS = range(2)
 DEFAULT_EFFORT = 1
 BATCH = 16  # frames that pass through the networks at once: bounds the memory
+BATCH_PIXELS = 1 << 20  # the same for large frames, of which one passes in any case
+# A file of 400 bytes may ask for frames of any size. These cost less than 1 GB in all with the shipped weights: 4K fits.
+MAX_PIXELS = 1 << 23
+MAX_PIXELS_VARIABLE = "LVC_MAX_PIXELS"
+MAX_GROUP_BYTES = 1 << 29  # of a group's symbols as int32
 NARROW = (np.int8, np.int16, np.int32)  # whole groups are kept in the first that fits
 SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hold them
 
@@ -66,7 +71,9 @@ class Codec:
         effort: int | None = None,
         device: str | torch.device = "cpu",
     ):
+        check_pixels(geometry)
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
+        self.batch = max(1, min(BATCH, BATCH_PIXELS // (geometry.width * geometry.height)))
         self.model = checkpoint.model.to(self.device).eval().for_coding()
         self.many_rates = isinstance(self.model, Temporal)
         self.crf = self._checked_crf(crf)
@@ -113,9 +120,9 @@ class Codec:
         """Quantised latents of frames uint8 [T, 3, H, W], with prediction those of one group: a latent keeps near to the one before."""
         scenery = self._scenery(frames)
         parts = []
-        for start in range(0, len(frames), BATCH):
-            batch = self._input(frames[start : start + BATCH])
-            more = {} if scenery is None else {"scenery": scenery[start : start + BATCH]}
+        for start in range(0, len(frames), self.batch):
+            batch = self._input(frames[start : start + self.batch])
+            more = {} if scenery is None else {"scenery": scenery[start : start + self.batch]}
             parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
         latents = torch.cat(parts)
         if self.predicts:
@@ -138,7 +145,7 @@ class Codec:
     def _scenery(self, frames: np.ndarray) -> torch.Tensor | None:
         if not (self.many_rates and self.model.config.placed):
             return None
-        parts = [self.model.scenery(self._input(frames[start : start + BATCH])) for start in range(0, len(frames), BATCH)]
+        parts = [self.model.scenery(self._input(frames[start : start + self.batch])) for start in range(0, len(frames), self.batch)]
         return steadied(torch.cat(parts))
 
     def synthesise(self, latents: Latents) -> np.ndarray:
@@ -150,19 +157,25 @@ class Codec:
         # Made outside of inference mode, whose tensors could not be written to by those who get them.
         frames = torch.empty((len(latents), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self.device)
         with torch.inference_mode():
-            for start in range(0, len(latents), BATCH):
-                symbols = torch.from_numpy(latents.symbols[start : start + BATCH]).to(self.device)
-                parameters = torch.from_numpy(latents.parameters[start : start + BATCH]).to(self.device)
+            for start in range(0, len(latents), self.batch):
+                symbols = torch.from_numpy(latents.symbols[start : start + self.batch]).to(self.device)
+                parameters = torch.from_numpy(latents.parameters[start : start + self.batch]).to(self.device)
                 values = self.quantiser.dequantise(symbols, parameters)
                 pixels = self.model.synthesise(values, geometry=self.geometry, **self._rate(len(values)))
                 pixels = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
-                frames[start : start + BATCH] = pixels.permute(0, 2, 3, 1)
+                frames[start : start + self.batch] = pixels.permute(0, 2, 3, 1)
         return frames
 
     def _rate(self, count: int) -> dict:
         return {"crf": torch.full((count,), float(self.crf), device=self.device)} if self.many_rates else {}
 
     # Latents and packets
+
+    def check_group_frames(self, frames: int) -> None:
+        """Raises OptionError for a group of so many frames that its symbols would fill the memory."""
+        most = MAX_GROUP_BYTES // (4 * int(np.prod(self.latent_shape)))
+        if frames > max(most, 1):
+            raise OptionError(f"groups of {frames} frames of {self.geometry}: {max(most, 1)} with this model at most; choose a smaller keyint")
 
     def encode(self, latents: Latents) -> tuple[tuple[Packet, ...], int]:
         """Packets of one group of frames, and the CRC-32 of their symbols."""
@@ -175,6 +188,15 @@ class Codec:
             packets.append(Packet(frame_count=count, payload=parameters + writer.finish()))
             start += count
         return tuple(packets), symbols_digest(latents.symbols)
+
+    def frames_of(self, packets: tuple[Packet, ...]) -> int:
+        """How many frames a group of packets has; FormatError where they are too many, before one is decoded."""
+        frames = sum(packet.frame_count for packet in packets)
+        try:
+            self.check_group_frames(frames)
+        except OptionError as error:
+            raise FormatError(str(error)) from error
+        return frames
 
     def decode(self, packets: tuple[Packet, ...], *, stop: int | None = None) -> Latents:
         """Latents of the first `stop` frames of a group (all by default); raises FormatError for impossible payloads."""
@@ -192,6 +214,7 @@ class Codec:
 
     def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
         """Bits that each frame of a group costs by the tables it is coded with, float64 [frames]; decodes the group."""
+        self.frames_of(packets)
         coding, bits = self._coding(), []
         for packet in packets:
             head = 4 * self.quantiser.parameter_count * packet.frame_count
@@ -225,6 +248,16 @@ class Codec:
         return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
 
 
+def check_pixels(geometry: Geometry) -> None:
+    """Raises OptionError for frames of more pixels than MAX_PIXELS, or than the environment's LVC_MAX_PIXELS allows."""
+    given = os.environ.get(MAX_PIXELS_VARIABLE, "")
+    if given and not (given.isascii() and given.isdigit()):
+        raise OptionError(f"{MAX_PIXELS_VARIABLE} is a number of pixels, not {given!r}")
+    most = int(given) if given else MAX_PIXELS
+    if geometry.width * geometry.height > most:
+        raise OptionError(f"frames of {geometry} have more than {most:,} pixels; where the memory is there, allow more with {MAX_PIXELS_VARIABLE}")
+
+
 class GroupDecoder:
     """Decodes the frames of a group of packets, and goes on from where it is when more of them are asked for.
 
@@ -236,7 +269,7 @@ class GroupDecoder:
         self._codec, self._coding = codec, codec._coding()
         self._packets = list(reversed(packets))  # those still to come
         self._reader, self._values = None, np.empty((0, 0))  # of the packet that is being read: coded symbols, parameters to come
-        self.frame_count = sum(packet.frame_count for packet in packets)
+        self.frame_count = codec.frames_of(packets)
         self.decoded = 0
         self._symbols = np.empty((0, *codec.latent_shape), np.int32)
         self._parameters = np.empty((0, codec.quantiser.parameter_count), np.float32)

@@ -54,11 +54,9 @@ def decode(
 
 
 def sound_batches(reader: Reader, *, keyframes_only: bool, tell: Callable[[str], None]) -> Iterator[FrameBatch]:
-    """Each group's frames, or its first; a group that does not hold is told, and left out."""
+    """Each group's frames, or its first; a group that does not hold is told, and left out whole."""
     for entry in reader.container.index:
         try:
-            batch = reader.frames_at([entry.first_frame] if keyframes_only else entry.frames)
+            yield from reader.batches(entry.first_frame, entry.first_frame + 1 if keyframes_only else entry.frames.stop)
         except FormatError as error:
             tell(str(error))
-        else:
-            yield batch

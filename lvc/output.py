@@ -1,12 +1,22 @@
 """Files that appear under their final name whole or not at all."""
 
+import contextlib
+import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows, which refuses to rename a file that somebody writes to, and so needs no lock
+    fcntl = None
+
 from lvc.errors import OutputError
+
+BEING_WRITTEN = "{}: is being written by another program; wait for it, or choose another name"
+NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # some network file systems
 
 
 def part_of(path: Path) -> Path:
@@ -17,10 +27,15 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
+def repaired_name(path: Path) -> Path:
+    """Where `lvc verify --repair` writes what holds: game.lvc and game.lvc.part become game.repaired.lvc."""
+    return path.with_name(path.name.removesuffix(".part").removesuffix(".lvc") + ".repaired.lvc")
+
+
 def check_output(
     path: Path, *, overwrite: bool = False, inputs: tuple[Path, ...] = (), recoverable: bool = False, extends: bool = False
 ) -> None:
-    """Raises OutputError where `path` is one of the inputs, exists and may not be overwritten, or has no folder.
+    """Raises OutputError where `path` is one of the inputs, is being written, exists and may not be overwritten, or has no folder.
 
     recoverable: the part file of an earlier run is worth keeping, and is not overwritten either unless told.
     extends: what is written begins with all that `path` holds, so that `path` itself may be replaced.
@@ -42,13 +57,79 @@ def check_output(
             raise OutputError(f"{path}: there is no folder {part.parent}")
         if part.is_dir():
             raise OutputError(f"{path}: its temporary name {part} is a folder")
+        if part.is_symlink():
+            raise OutputError(f"{path}: its temporary name {part} is a link; what it means would be written over")
+        check_unclaimed(path, part)
         if recoverable and part.exists() and not overwrite:
-            raise OutputError(
-                f"{path}: is being written, or an encoder died while it was; "
-                f"recover what there is with lvc verify --repair {part}, or overwrite it with -y"
-            )
+            raise OutputError(f"{path}: an encoder died while it was written; recover what there is with lvc verify --repair {part}, or overwrite it with -y")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def check_unclaimed(path: Path, part: Path) -> None:
+    """Raises OutputError where somebody is writing `part`; one that was left behind passes."""
+    if part.exists():
+        _release(_claim(path, part, os.O_RDONLY))
+
+
+@contextmanager
+def claimed(path: Path, part: Path, *, fresh: bool = False, folder: bool = False) -> Iterator[None]:
+    """Makes `part` if need be and holds it against other writers, of this process or another; OutputError where one holds it.
+
+    The operating system lets go of it when the process ends, however it does. fresh: `part` must not be there yet.
+    folder: it is one. Raises OSError too.
+    """
+    if folder:
+        part.mkdir(exist_ok=True)
+    flags = os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT | (os.O_EXCL if fresh else 0)
+    try:
+        descriptor = _claim(path, part, flags)
+    except FileExistsError:
+        raise OutputError(BEING_WRITTEN.format(path)) from None
+    try:
+        yield
+    finally:
+        _release(descriptor)
+
+
+def _claim(path: Path, part: Path, flags: int) -> int | None:
+    """An open file that keeps other writers away; None where the system has no such thing, or there is no `part`."""
+    if fcntl is None:
+        if flags & os.O_CREAT:
+            os.close(os.open(part, flags, 0o666))
+        return None
+    while True:
+        try:
+            descriptor = os.open(part, flags | os.O_NOFOLLOW, 0o666)
+        except FileNotFoundError:
+            if flags & os.O_CREAT:
+                raise  # the folder has gone
+            return None
+        kept = False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kept = os.path.samestat(os.fstat(descriptor), os.stat(part))
+            if kept:
+                return descriptor
+        except BlockingIOError:
+            raise OutputError(BEING_WRITTEN.format(path)) from None
+        except FileNotFoundError:
+            continue  # its writer ended just now and took the name away: another try
+        except OSError as error:
+            if error.errno not in NO_LOCKS_HERE:
+                raise
+            return None
+        finally:
+            if not kept:
+                os.close(descriptor)
+
+
+def _release(descriptor: int | None) -> None:
+    if descriptor is not None:
+        # Told, because a process that was forked meanwhile has the lock too.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 @contextmanager
@@ -62,20 +143,46 @@ def written_whole(
 ):
     """Gives the temporary name `<path>.part` to write to, and renames it to `path` when the block ends well.
 
-    When the block fails the temporary file is removed, or kept for recovery where `recoverable()` is true then.
+    The temporary file is there, empty, and held against other writers. Its bytes are on the disk before it gets its name, so
+    that a loss of power leaves the old file or the new one. When the block fails the temporary file is removed, or kept
+    for recovery where `recoverable()` is true then.
     Where `path` is a symbolic link the file it means is written. An operating system's error becomes an OutputError.
     """
     path = Path(path)
     check_output(path, overwrite=overwrite, inputs=inputs, recoverable=recoverable is not None, extends=extends)
     part = part_of(path)
-    try:
-        yield part
-        if path.exists() and not (overwrite or extends):  # somebody else wrote it meanwhile
-            raise OutputError(f"{path}: exists already; overwrite it with -y")
-        os.replace(part, part.with_name(part.name.removesuffix(".part")))
-    except BaseException as error:
-        if recoverable is None or not recoverable():
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(claimed(path, part, fresh=recoverable is not None and not overwrite))
+            os.truncate(part, 0)
+        except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-        raise
+        try:
+            yield part
+            if path.exists() and not (overwrite or extends):  # somebody else wrote it meanwhile
+                raise OutputError(f"{path}: exists already; overwrite it with -y")
+            sync(part)
+            os.replace(part, part.with_name(part.name.removesuffix(".part")))
+            sync_folder(part.parent)
+        except BaseException as error:
+            if recoverable is None or not recoverable():
+                part.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+            raise
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's bytes are on the disk; OSError where they cannot be, which a full disk may tell only now."""
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Waits until a folder's names are on the disk, where the system can tell; the files under them are whole in any case."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -22,6 +22,7 @@ from lvc.recency import RecentlyUsed
 
 DIMENSION_ORDERS = ("NCHW", "NHWC")
 AT_ONCE = 64  # frames whose latents are in memory at once on their way to pixels
+BATCH_BYTES = 1 << 26  # of pixels in a batch: a group may have 4,096 frames
 
 
 @dataclass(frozen=True)
@@ -269,16 +270,22 @@ class Reader:
         return data
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[FrameBatch]:
-        """Frames start to stop-1 in order, at most a group at a time."""
+        """Frames start to stop-1 in order, at most a group, and 64 MiB of pixels, at a time."""
         for run in self._runs(start, len(self) if stop is None else stop):
             yield self.frames_at(run)
 
     def _runs(self, start: int, stop: int) -> Iterator[range]:
-        """Frames start to stop-1 by group; raises FormatError where a group is lost."""
+        """Frames start to stop-1 by group, large ones in parts; raises FormatError where a group is lost, before any part of it."""
+        most = max(1, BATCH_BYTES // (3 * self.geometry.width * self.geometry.height))
         while start < stop:
             group = self.container.group_of_frame(start)
-            end = min(stop, self.container.first_frame_of_group(group) + self.container.frames_in_group(group))
-            yield range(start, end)
+            first = self.container.first_frame_of_group(group)
+            end = min(stop, first + self.container.frames_in_group(group))
+            if end - start > most:
+                with self._lock:
+                    self._decoder(group, end - first)
+            for at in range(start, end, most):
+                yield range(at, min(at + most, end))
             start = end
 
     def frames(self, start: int, stop: int) -> FrameBatch:
@@ -410,6 +417,18 @@ class Reader:
                     start = stop
             sizes.append(shares)
         return np.concatenate([np.zeros(0), *sizes])
+
+    def refresh(self) -> int:
+        """Looks for groups that were added to the file since it was opened; gives the number of new frames.
+
+        For the `part` of a writer that is at work. The same open file is read on when it gets its final name.
+        """
+        with self._lock:
+            before, known = len(self), self.container.index
+            self.container.refresh()
+            if not np.array_equal(self.container.index.offsets[: len(known)], known.offsets):
+                self._decoders = RecentlyUsed(self._cache_bytes)  # groups have other numbers: a damaged one came or went
+            return len(self) - before
 
     def close(self) -> None:
         self.container.close()

@@ -3,6 +3,7 @@
 import contextlib
 import operator
 import os
+import shlex
 import shutil
 from collections.abc import Iterable
 from fractions import Fraction
@@ -18,9 +19,9 @@ from lvc.codec import Codec, Latents
 from lvc.container.layout import MAX_SPAN_TICKS, Group, Header
 from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
-from lvc.errors import OptionError, OutputError
+from lvc.errors import FormatError, OptionError, OutputError
 from lvc.frames import FrameBatch, Geometry
-from lvc.output import check_output, part_of, written_whole
+from lvc.output import check_output, check_unclaimed, part_of, repaired_name, written_whole
 from lvc.pictures import checked_order, pictures_of
 from lvc.scene import is_cut
 from lvc.timing import Clock, rate_of
@@ -82,6 +83,8 @@ class Writer:
         self._queue_frames = whole("queue_frames", queue_frames, 0)
         if append and overwrite:
             raise OptionError("append keeps the file that is there, and overwrite does not: give one of them")
+        if append:
+            check_left_behind(self.path, self.part)
         check_output(self.path, overwrite=overwrite, inputs=inputs, recoverable=True, extends=append)
         # Told from one that is put in its place meanwhile, whose frames would be lost.
         self._continued = identity(self.path) if append else None
@@ -102,6 +105,7 @@ class Writer:
                 device=device,
             )
             self.keyint = whole("keyint", chosen(keyint, header, "keyint", DEFAULT_KEYINT), 1, MAX_KEYINT)
+            self.codec.check_group_frames(self.keyint)
             ticks = self._set_clock(header, fps, every, time_base, frame_duration)
             self.header = self._agreed(
                 header,
@@ -181,7 +185,7 @@ class Writer:
         self._output = written_whole(self.path, overwrite=overwrite, inputs=inputs, recoverable=self._recoverable, extends=self._continued is not None)
         self._output.__enter__()
         try:
-            self._file = open(self.part, "wb" if overwrite else "xb")  # noqa: SIM115, closed by close()
+            self._file = open(self.part, "wb")  # noqa: SIM115, closed by close()
             self._container = ContainerWriter(self._file, self.header)
             self._old_frames = 0 if old is None else old.frame_count
             if old is not None:
@@ -196,8 +200,8 @@ class Writer:
             self._clock.start = self._last_pts + self.header.frame_duration
 
     def _recoverable(self) -> bool:
-        # Before a group is coded there is nothing to recover; a part that we did not open is somebody else's.
-        return self._file is None or (self._container is not None and self.frames_written > self._old_frames)
+        # Before a group is coded there is nothing to recover.
+        return self._container is not None and self.frames_written > self._old_frames
 
     def _check_unchanged(self) -> None:
         if identity(self.path) != self._continued:
@@ -329,7 +333,6 @@ class Writer:
             self._container.finish()
             if self._continued is not None:
                 self._check_unchanged()
-                os.fsync(self._file.fileno())  # before the only copy of the old frames goes
             self._file.close()
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
@@ -353,6 +356,31 @@ class Writer:
                 if self._file is not None:
                     self._file.close()
             output.__exit__(kind, error, trace)
+
+
+def check_left_behind(path: Path, part: Path) -> None:
+    """Raises OutputError that says what to do where a writer died while it continued `path`."""
+    check_unclaimed(path, part)
+    if not part.is_file():
+        return
+    there = frames_in(part)
+    before = frames_in(path) if path.exists() else 0
+    # A writer that is killed while it copies the old frames leaves fewer of them than the file has.
+    if there > before:
+        whole = part.with_name(part.name.removesuffix(".part"))
+        commands = (["lvc", "verify", "--repair", str(part)], ["mv", str(repaired_name(part)), str(whole)], ["rm", str(part)])
+        what = f"{part} holds its frames and {there - before} more" if before else f"{part} holds {there} frames"
+        raise OutputError(f"{path}: a writer died while it wrote it, and {what}: first run {'; '.join(map(shlex.join, commands))}")
+    raise OutputError(f"{path}: a writer died while it wrote it, and {part} holds no more frames: first run {shlex.join(['rm', str(part)])}")
+
+
+def frames_in(path: Path) -> int:
+    """Frames of a file that can be read, also of one that was not finished; 0 of what is none."""
+    try:
+        with ContainerReader(path) as reader:
+            return reader.frame_count
+    except FormatError:
+        return 0
 
 
 def chosen(given, header: Header | None, name: str, default):

@@ -529,3 +529,114 @@ def test_what_was_coded_outlives_a_kill(made, weights, tmp_path, append):
     assert contents(tmp_path / "repaired.lvc") == found and verify(tmp_path / "repaired.lvc").ok
     # All that was coded but the group in work.
     assert part.stat().st_size - ContainerReader(part).index[-1].offset < 2 * ContainerReader(part).index[-1].byte_size
+
+
+# After a kill, and two at once
+
+
+def died(part, data):
+    """Leaves a part as a writer that was killed leaves it."""
+    part.write_bytes(data)
+
+
+def run_in_shell(message, folder):
+    """Follows the error's advice to the letter."""
+    commands = message.partition("first run ")[2]
+    lvc_command = f"{sys.executable} -m lvc"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(["sh", "-c", f'lvc() {{ {lvc_command} "$@"; }}; {commands}'], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["game.lvc", "it's a $game; -n.lvc"])
+def test_what_a_killed_writer_left_is_continued_as_the_error_says(writer_of, made, frames, tmp_path, name):
+    path = made(name, frames[:8])
+    longer = made("longer.lvc").read_bytes()
+    with ContainerReader(longer) as reader:
+        died(tmp_path / f"{name}.part", longer[: reader.index[4].offset + 9])
+    (tmp_path / "longer.lvc").unlink()
+    with pytest.raises(lvc.OutputError, match="a writer died while it wrote it.*holds its frames and 8 more") as refused:
+        writer_of(name, append=True)
+    assert "\n" not in str(refused.value) and times(path) == list(range(8)), "nothing is touched before somebody says so"
+    done = run_in_shell(str(refused.value), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert times(path) == list(range(16)) and os.listdir(tmp_path) == [name]
+    with writer_of(name, append=True) as writer:
+        writer.write(frames[16:])
+    assert times(path) == list(range(22))
+
+
+def test_a_first_file_that_was_not_finished_is_continued_as_the_error_says(writer_of, made, tmp_path):
+    died(tmp_path / "game.lvc.part", made("whole.lvc").read_bytes()[:-1])
+    (tmp_path / "whole.lvc").unlink()
+    with pytest.raises(lvc.OutputError, match="holds 22 frames") as refused:
+        writer_of(append=True)
+    assert run_in_shell(str(refused.value), tmp_path).returncode == 0
+    assert times(tmp_path / "game.lvc") == list(range(22)) and os.listdir(tmp_path) == ["game.lvc"]
+
+
+@pytest.mark.parametrize("left", ["nothing", "header", "some"])
+def test_a_part_with_fewer_frames_than_the_file_never_takes_its_place(writer_of, made, tmp_path, left):
+    """A writer that is killed while it copies the old frames."""
+    path = made()
+    whole = path.read_bytes()
+    with ContainerReader(whole) as reader:
+        size = {"nothing": 0, "header": reader.header_bytes, "some": reader.index[2].offset}[left]
+    died(tmp_path / "game.lvc.part", whole[:size])
+    with pytest.raises(lvc.OutputError, match="holds no more frames") as refused:
+        writer_of(append=True)
+    assert run_in_shell(str(refused.value), tmp_path).returncode == 0
+    assert path.read_bytes() == whole and os.listdir(tmp_path) == ["game.lvc"]
+    with writer_of(append=True):
+        pass
+
+
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"append": True}], ids=str)
+def test_two_writers_of_one_file(writer_of, made, frames, options):
+    """The second one is refused whatever it asks for, and the first does not notice."""
+    with writer_of() as writer:
+        writer.write(frames[:9])
+        with pytest.raises(lvc.OutputError, match="is being written by another program"):
+            writer_of(**options)
+        writer.write(frames[9:])
+    assert writer.path.read_bytes() == made("other.lvc").read_bytes()
+    assert not writer.part.exists()
+
+
+# A file that grows
+
+
+def test_a_reader_sees_what_was_added(writer_of, weights, frames, tmp_path):
+    with writer_of() as writer, lvc.open(writer.part, model=weights, cache_bytes=1 << 20) as reader:
+        assert len(reader) == reader.refresh() == 0
+        for count in range(4, 21, 4):
+            writer.write(frames[count - 4 : count])
+            until(lambda count=count: writer.frames_written == count)
+            assert (reader.refresh(), reader.refresh(), len(reader)) == (4, 0, count)
+            assert reader[-1].shape == (3, 32, 40) and reader.damage
+        early = reader[:]
+        writer.write(frames[20:])
+        writer.close()
+        # The file has another name now, and the reader the same file.
+        assert not writer.part.exists() and reader.refresh() == 2
+        assert len(reader) == COUNT and reader.damage == ()
+        with lvc.open(writer.path, model=weights) as whole:
+            assert torch.equal(reader[:], whole[:]) and torch.equal(reader[:20], early)
+
+
+def test_a_group_that_comes_to_light_does_not_mix_up_the_others(made, weights, tmp_path):
+    """A damaged file whose index appears: groups get other numbers, and what was kept of them goes."""
+    data = bytearray(made().read_bytes())
+    with ContainerReader(bytes(data)) as whole, lvc.open(bytes(data), model=weights) as sound:
+        offsets, pictures = whole.index.offsets, sound[:]
+    data[offsets[1] + 30] ^= 1
+    growing = tmp_path / "growing.lvc"
+    growing.write_bytes(data[: offsets[4]])
+    with lvc.open(growing, model=weights, cache_bytes=1 << 20) as reader:
+        assert torch.equal(reader[8:12], pictures[8:12])
+        with open(growing, "ab") as file:
+            file.write(data[offsets[4] :])
+        assert reader.refresh() == 6
+        for numbers in (slice(0, 4), slice(8, 22)):
+            assert torch.equal(reader[numbers], pictures[numbers])
+        with pytest.raises(lvc.FormatError, match="frames 4-7"):
+            reader[5]

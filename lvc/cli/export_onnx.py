@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if left_alone(options, *paths):
         return 0
     for path in paths:
-        check_output(path, overwrite=options.overwrite)
+        check_output(path, overwrite=options.overwrite, inputs=(Path(options.model),))
     geometry = Geometry.parse(options.size) if options.size else None
 
     from lvc import checkpoints

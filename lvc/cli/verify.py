@@ -6,6 +6,7 @@ from pathlib import Path
 from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, printable, progress, say
 from lvc.container.recover import Repaired, VerifyReport, repair, verify
 from lvc.errors import LvcError
+from lvc.output import repaired_name
 
 SUMMARY = "check .lvc files byte by byte, and recover what holds of damaged ones"
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="write the groups that hold of each damaged FILE to NAME.repaired.lvc beside it, with a new index; FILE stays as it is",
+        help="write the groups that hold of each damaged FILE, and of each .part, to NAME.repaired.lvc beside it, with a new index; FILE stays as it is",
     )
     parser.add_argument("--symbols", action="store_true", help="also decode every group and compare its symbols with the digest (needs the model)")
     add_model(parser)
@@ -47,7 +48,8 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
     if report.ok:
         if not options.quiet:
             print(f"{printable(str(path))}: ok, {report.frames} frames in {_counted(report.groups, 'group')}, {report.file_bytes} bytes")
-        return 0
+        # An encoder may die when all is written but the name: whoever recovers a part wants a file.
+        return _repair_one(path, options) if options.repair and path.suffix == ".part" else 0
     print(f"{printable(str(path))}: damaged, {_what_is_left(report)}; {_first_damage(report)}")
     return _repair_one(path, options) if options.repair else FAILED
 
@@ -81,12 +83,6 @@ def _repair_one(path: Path, options: argparse.Namespace) -> int:
         return FAILED
     say(f"{output}: written, {repaired.frames} frames in {_counted(repaired.groups, 'group')}", quiet=options.quiet)
     return 0 if _nothing_lost(repaired) else PARTLY_DONE
-
-
-def repaired_name(path: Path) -> Path:
-    """game.lvc and game.lvc.part become game.repaired.lvc."""
-    name = path.name.removesuffix(".part").removesuffix(".lvc")
-    return path.with_name(name + ".repaired.lvc")
 
 
 def _what_is_left(report: VerifyReport) -> str:

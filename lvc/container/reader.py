@@ -50,8 +50,8 @@ class ContainerReader:
                     raise
                 self.header, self.header_bytes = mend_header(self._source, error)
                 mended = (Damage("header", 0, self.header_bytes, f"{error}; one flipped byte, can be repaired", 0, 0),)
-            self.index, damage = _find_groups(self._source, self.header_bytes)
-            self.damage = mended + damage
+            self._mended = mended
+            self._find_groups()
         except FormatError as error:
             self._source.close()
             raise self._source.located(error) from error
@@ -60,6 +60,16 @@ class ContainerReader:
             raise
         # The group read last: timestamps are asked for frame by frame, and a group is checked whole.
         self._latest: tuple[int, Group] | None = None
+
+    def _find_groups(self) -> None:
+        self.index, damage = _find_groups(self._source, self.header_bytes)
+        self.damage = self._mended + damage
+
+    def refresh(self) -> None:
+        """Looks again at a file that has grown since: `index` and `damage` are then those of now."""
+        if self._source.refresh():
+            self._latest = None
+            self._find_groups()
 
     @property
     def name(self) -> str:

@@ -51,6 +51,19 @@ class ByteSource:
         except ValueError as error:  # a NUL in the name
             raise InputError(f"{self.name!r}: cannot be read: {error}") from error
 
+    def refresh(self) -> bool:
+        """Takes note of the size that the file has now; whether it is another one."""
+        before = self.size
+        try:
+            if self._path is not None:
+                self.size = os.fstat(self._file.fileno()).st_size
+            elif self._file is not None:
+                with self._lock:
+                    self.size = self._file.seek(0, os.SEEK_END)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        return self.size != before
+
     def read_at(self, offset: int, count: int) -> bytes:
         """Exactly `count` bytes from `offset`; FormatError where the file ends before that."""
         if offset + count > self.size:

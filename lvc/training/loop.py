@@ -357,7 +357,7 @@ def train(
         raise InputError("the data set has no validation frames: build it with a recording or more for validation")
     last = last_path(output)
     for path in (output, last):
-        check_output(path, overwrite=overwrite or resume)
+        check_output(path, overwrite=overwrite or resume, inputs=() if start is None or resume else (Path(start),))
     run = Run(model, quantiser, options, device=checkpoints.device_of(device))
     if resume:
         run.restore(last)

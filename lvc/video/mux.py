@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -15,12 +16,13 @@ import numpy as np
 
 from lvc.errors import OptionError, OutputError
 from lvc.frames import FrameBatch, Geometry
-from lvc.output import check_output, written_whole
+from lvc.output import check_output, claimed, part_of, sync, sync_folder, written_whole
 from lvc.video.picture import SUFFIXES, PictureWriter
 
 MUXERS = {".mp4": "mp4", ".mkv": "matroska"}
 PNG_FILE = re.compile(r"frame_\d{6,}\.png|timestamps\.json")
 TIMESTAMPS_FILE = "timestamps.json"
+SYNC_THREADS = 16
 
 # pixel format and options of each codec. libx264rgb and ffv1 keep every pixel; libx264 in 4:2:0 plays anywhere.
 # No B-frames: their reordering would make mp4 shift the timestamps.
@@ -248,25 +250,31 @@ def folder_written_whole(path: Path, *, overwrite: bool):
     """Gives the temporary folder `<path>.part`, renamed to `path` when the block ends well and removed otherwise.
 
     An empty folder may be there. With `overwrite` a folder of pictures that we wrote is replaced; a folder that holds
-    anything else never is.
+    anything else never is. Where `path` is a symbolic link the folder that it means is written.
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     check_folder(path, overwrite=overwrite)
-    part = path.with_name(path.name + ".part")
+    part = part_of(path)
     try:
         # Left by a process that was killed; only pictures of ours are cleared away.
-        if part.exists():
-            check_folder(part, overwrite=True)
-            shutil.rmtree(part)
-        part.mkdir()
-        try:
-            yield part
-            check_folder(path, overwrite=overwrite)
-            if path.exists():
-                shutil.rmtree(path)
-            os.replace(part, path)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+        check_folder(part, overwrite=True)
+        with claimed(path, part, folder=True):
+            for left in part.iterdir():
+                left.unlink()
+            try:
+                yield part
+                check_folder(path, overwrite=overwrite)
+                # In threads, because a journal takes many at once: 500 files of 15 KB in 0.3 s on ext4, and 5.6 s one after another.
+                with ThreadPoolExecutor(SYNC_THREADS) as pool:
+                    list(pool.map(sync, part.iterdir()))
+                sync_folder(part)
+                if path.exists():
+                    shutil.rmtree(path)
+                os.replace(part, path)
+                sync_folder(path.parent)
+            except BaseException:
+                shutil.rmtree(part, ignore_errors=True)
+                raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 

@@ -135,6 +135,15 @@ def test_a_whole_file_is_not_repaired(game, lvc_verify):
     assert os.listdir() == ["game.lvc"]
 
 
+def test_a_part_that_is_whole_becomes_a_file(game, lvc_verify):
+    """Its encoder died between the last byte and the name."""
+    os.rename("game.lvc", "game.lvc.part")
+    assert lvc_verify("game.lvc.part")[0] == 0 and os.listdir() == ["game.lvc.part"]
+    code, out, _ = lvc_verify("game.lvc.part", "--repair")
+    assert code == 0 and "ok, 12 frames" in out[0]
+    assert (game.parent / "game.repaired.lvc").read_bytes() == (game.parent / "game.lvc.part").read_bytes() == whole_file()
+
+
 def test_nothing_left_to_repair(game, lvc_verify):
     for entry in ContainerReader(game).index:
         game.write_bytes(damage(game, "game.lvc", at=entry.offset + 20).read_bytes())

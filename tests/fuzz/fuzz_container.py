@@ -1,6 +1,6 @@
-"""Fuzz target for the container's reader and its recovery: python fuzz_container.py [corpus folder] (needs atheris).
+"""Fuzz target: the container's reader, `verify` and `repair`, over files whose checksums hold and over any bytes.
 
-The seed corpus is tests/golden. Without atheris, tests/container/test_container_damage.py runs random faults for some seconds.
+    python seeds.py FOLDER && python fuzz_container.py FOLDER/corpus/container [libFuzzer's options]    (or `make fuzz`)
 """
 
 import sys
@@ -13,6 +13,8 @@ with atheris.instrument_imports(include=["lvc.container"]):
     from lvc.container.reader import ContainerReader
     from lvc.container.recover import repair, verify
     from lvc.errors import FormatError, LvcError
+
+from sealing import mutated_container
 
 FOLDER = Path(tempfile.mkdtemp(prefix="lvc-fuzz-"))
 
@@ -49,6 +51,10 @@ def read(data: bytes) -> None:
             continue
 
 
+def mutate(data: bytes, limit: int, seed: int) -> bytes:
+    return mutated_container(data, limit, seed, atheris.Mutate)
+
+
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, test_one_input)
+    atheris.Setup(sys.argv, test_one_input, custom_mutator=mutate)
     atheris.Fuzz()

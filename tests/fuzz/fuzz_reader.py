@@ -1,0 +1,47 @@
+"""Fuzz target: `lvc.open`'s Reader down to the pixels, with every entropy model and quantiser, under checksums that hold.
+
+    python seeds.py FOLDER && LVC_MODELS=FOLDER/weights python fuzz_reader.py FOLDER/corpus/reader [libFuzzer's options]
+"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["lvc"]):
+    from lvc.errors import LvcError
+    from lvc.reader import Reader
+
+from sealing import mutated_container
+
+KEPT_CODECS = 64
+codecs: dict = {}
+
+
+def test_one_input(data: bytes) -> None:
+    if len(codecs) > KEPT_CODECS:
+        codecs.clear()
+    try:
+        reader = Reader(data, codecs=codecs)
+    except LvcError:
+        return
+    calls = (
+        lambda: reader.metadata,
+        lambda: reader[0],
+        lambda: reader.latents_at([-1]),
+        lambda: reader.get_frames_played_at([0.0, 0.1]),
+        lambda: reader.frame_bytes,
+    )
+    for call in calls:
+        try:
+            call()
+        except (LvcError, IndexError):
+            continue
+
+
+def mutate(data: bytes, limit: int, seed: int) -> bytes:
+    return mutated_container(data, limit, seed, atheris.Mutate)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, test_one_input, custom_mutator=mutate)
+    atheris.Fuzz()

@@ -1,0 +1,35 @@
+"""Fuzz target: weights files, from their header to the loaded model.
+
+    python seeds.py FOLDER && python fuzz_weights.py FOLDER/corpus/weights [libFuzzer's options]
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["lvc.checkpoints", "lvc.models", "lvc.entropy"]):
+    from lvc import checkpoints
+    from lvc.errors import LvcError
+
+from sealing import mutated_weights
+
+PATH = Path(tempfile.mkdtemp(prefix="lvc-fuzz-")) / "input.safetensors"
+
+
+def test_one_input(data: bytes) -> None:
+    PATH.write_bytes(data)
+    try:
+        checkpoints.load_file(PATH)
+    except LvcError:
+        return
+
+
+def mutate(data: bytes, limit: int, seed: int) -> bytes:
+    return mutated_weights(data, limit, seed, atheris.Mutate)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, test_one_input, custom_mutator=mutate)
+    atheris.Fuzz()
