@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -15,14 +17,29 @@ PARTLY_DONE = 3  # exit code: some inputs failed and were named, the others are 
 DEFAULT_SIZE = "200x160"
 
 
-def add_overwrite(parser: argparse.ArgumentParser) -> None:
+def add_overwrite(parser: argparse.ArgumentParser):
+    """-y and -n; gives the group of options of which there can be one."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite an output that exists")
     group.add_argument("-n", "--never-overwrite", action="store_true", help="leave an output that exists as it is (the default is to stop)")
+    return group
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, errors only")
+
+
+def add_workers(parser: argparse.ArgumentParser, *, default: str) -> None:
+    parser.add_argument("-w", "--workers", type=int, metavar="N", help=f"processes that work at once (default: {default})")
+    parser.add_argument("--ray", metavar="ADDRESS", help="work on a Ray cluster instead: HOST:PORT, or auto (needs lvc[ray]; its machines see the same files under the same paths)")
+
+
+def workers_of(options: argparse.Namespace, *, default: int | None) -> dict:
+    """The workers and ray that --workers and --ray ask for, as `lvc.workers.run` takes them. default: processes here; None for one a core."""
+    if options.workers is not None and options.workers < 1:
+        raise OptionError(f"--workers must be a whole number from 1, not {options.workers}")
+    here = default or os.cpu_count() or 1
+    return {"workers": options.workers or (here if options.ray is None else None), "ray": options.ray}
 
 
 class ProgressBar(tqdm):
@@ -104,3 +121,12 @@ def setting_of(text: str, option: str) -> tuple[str, object]:
         return key, json.loads(value)
     except ValueError:
         return key, value
+
+
+def left_alone(options: argparse.Namespace, *paths: Path) -> bool:
+    """Whether -n leaves an output as it is, because it is there; says so."""
+    there = next((path for path in paths if options.never_overwrite and path.exists()), None)
+    if there is None:
+        return False
+    say(f"{there}: exists already, left as it is", quiet=options.quiet)
+    return True
