@@ -12,8 +12,8 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import socket
 import threading
-from _thread import interrupt_main
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -74,7 +74,7 @@ def run(
         yield from run_here(function, tasks, progress)
         return
     crew = Processes(min(workers, len(tasks)), len(tasks)) if ray is None else Cluster(ray, workers, gpus)
-    waiting, attempts = deque(range(len(tasks))), [0] * len(tasks)
+    waiting, attempts, told = deque(range(len(tasks))), [0] * len(tasks), 0
     with crew:
         while waiting or crew.running:
             while waiting and crew.has_room():
@@ -90,7 +90,8 @@ def run(
                         continue
                     outcome = Failed(place, InputError(f"{name(tasks[place])}: crashed each of the {ATTEMPTS} workers that had it"))
                 yield outcome
-            progress(crew.units())
+            if (units := crew.units()) != told:
+                progress(told := units)
 
 
 def threads_of(workers: int | None, ray: str | None, tasks: int) -> int:
@@ -187,7 +188,7 @@ def start_worker(counts, stop, threads: int) -> None:
         parent = multiprocessing.parent_process().sentinel
         while not multiprocessing.connection.wait([parent], POLL_SECONDS):
             if stop.value:
-                interrupt_main(signal.SIGUSR1)
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)  # wakes it where it waits
                 multiprocessing.connection.wait([parent])
         os._exit(1)
 
@@ -225,9 +226,11 @@ class Cluster:
         self.opened = not ray.is_initialized()
         if self.opened:
             try:
+                knock(address)
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                raise OptionError(f"{address}: no Ray cluster answers there: {str(error).splitlines()[0]}") from error
+            except (OSError, RuntimeError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+                raise OptionError(f"{address}: no Ray cluster answers there: {reason}") from error
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         # Beside this process, so that no other machine's end takes the board along.
         self.board = ray.remote(num_cpus=0, scheduling_strategy=here)(Board).remote()
@@ -277,6 +280,13 @@ class Cluster:
                 self.ray.shutdown()
             else:
                 self.ray.kill(self.board)
+
+
+def knock(address: str) -> None:
+    """Raises OSError or ValueError where nothing listens at HOST:PORT, which Ray itself would ask again and again for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=STOP_SECONDS).close()
 
 
 class Board:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_workers, printable, progress, sampling_of, say, workers_of
+from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_workers, printable, progress, sampling_of, say, show_frames, workers_of
 from lvc.dataset.build import DatasetDone, VideoDone, VideoFailed, build_dataset, find_videos
 from lvc.dataset.manifest import FILE_NAME, SPLITS, Manifest
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
             split=split,
             **workers,
             overwrite=options.overwrite,
-            progress=lambda frames: bar.set_postfix(frames=frames),
+            progress=lambda frames: show_frames(bar, frames),
         )
         for event in events:
             match event:

@@ -20,6 +20,7 @@ from lvc.cli.options import (
     progress,
     sampling_of,
     say,
+    show_frames,
     spec_of,
     workers_of,
 )
@@ -141,7 +142,7 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
             if alone:
                 bar.update(frames - bar.n)
             else:
-                bar.set_postfix(frames=frames)
+                show_frames(bar, frames)
 
         def tell(text: str, stream=sys.stderr) -> None:
             bar.write(printable(text), file=stream)

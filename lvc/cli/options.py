@@ -57,6 +57,12 @@ def progress(iterable=None, *, quiet: bool, total: int | None = None, unit: str 
     return ProgressBar(iterable, total=total, unit=unit, desc=description, file=sys.stderr, disable=quiet, dynamic_ncols=True)
 
 
+def show_frames(bar: tqdm, frames: int) -> None:
+    """Shows beside a bar of recordings how many of their frames are done."""
+    bar.set_postfix(frames=frames, refresh=False)
+    bar.update(0)  # draws, but no oftener than a bar should
+
+
 def say(text: str, *, quiet: bool) -> None:
     """Tells a person something, in one line on stderr, so that stdout stays data."""
     if not quiet:
