@@ -4,7 +4,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, add_workers, printable, progress, sampling_of, say, show_frames, workers_of
+from lvc.cli.options import (
+    PARTLY_DONE,
+    add_overwrite,
+    add_quiet,
+    add_workers,
+    printable,
+    progress,
+    sampling_of,
+    say,
+    show_frames,
+    stdout_for_data,
+    workers_of,
+)
 from lvc.dataset.build import DatasetDone, VideoDone, VideoFailed, build_dataset, find_videos
 from lvc.dataset.manifest import FILE_NAME, SPLITS, Manifest
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
@@ -40,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     workers = workers_of(options, default=None)
     sources = find_videos(options.inputs)
     failures = []
-    with progress(quiet=options.quiet, total=len(sources), unit="video") as bar:
+    with stdout_for_data(options), progress(quiet=options.quiet, total=len(sources), unit="video") as bar:
         events = build_dataset(
             sources,
             options.output,

@@ -22,6 +22,7 @@ from lvc.cli.options import (
     say,
     show_frames,
     spec_of,
+    stdout_for_data,
     workers_of,
 )
 from lvc.errors import InputError, LvcError, OptionError, OutputError
@@ -136,7 +137,7 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
             part_of(task.output).unlink(missing_ok=True)
 
     work = {**workers, "gpus": int(options.device.startswith("cuda")), "lost": forget, "name": lambda task: str(task.source)}
-    with bar_of(tasks, options, alone=alone) as bar:
+    with stdout_for_data(options) as data, bar_of(tasks, options, alone=alone) as bar:
 
         def show(frames: int) -> None:
             if alone:
@@ -161,7 +162,7 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
                         bar.update()
                     if isinstance(outcome, Done):
                         if options.json:
-                            tell(json.dumps(outcome.result.facts), sys.stdout)
+                            tell(json.dumps(outcome.result.facts), data)
                         for line in () if options.quiet else outcome.result.lines:
                             tell(line)
         except KeyboardInterrupt as interruption:

@@ -1,6 +1,7 @@
 """Options that several commands share, so that a habit learnt in one works in all."""
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -40,6 +41,14 @@ def workers_of(options: argparse.Namespace, *, default: int | None) -> dict:
         raise OptionError(f"--workers must be a whole number from 1, not {options.workers}")
     here = default or os.cpu_count() or 1
     return {"workers": options.workers or (here if options.ray is None else None), "ray": options.ray}
+
+
+@contextlib.contextmanager
+def stdout_for_data(options: argparse.Namespace):
+    """Gives stdout; with --ray what else is printed there meanwhile, as Ray does when it loses a node, goes to stderr."""
+    data = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr) if options.ray else contextlib.nullcontext():
+        yield data
 
 
 class ProgressBar(tqdm):
