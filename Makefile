@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow clean
+.PHONY: demo test test-slow test-machines clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,6 +17,11 @@ test: $(BIN)/lvc
 
 test-slow: $(BIN)/lvc
 	$(BIN)/python -m pytest -q -m slow
+
+# Several nodes of a Ray cluster and several processes of torchrun, on loopback.
+test-machines: $(BIN)/lvc
+	$(BIN)/pip install --quiet -e ".[test,ray]"
+	$(BIN)/python -m pytest -q -m slow tests/test_cluster.py tests/training/test_team.py
 
 demo: $(BIN)/lvc
 	$(BIN)/python tools/demo.py

@@ -4,6 +4,7 @@
         match outcome:
             case Done(place, result): ...
             case Failed(place, error): ...
+            case Lost(place): ...
 
 A worker that dies takes no task along but its own, which another one does again.
 """
@@ -47,6 +48,13 @@ class Failed:
     error: LvcError
 
 
+@dataclass(frozen=True)
+class Lost:
+    """The worker of task number `place` died; when the reader goes on, another one begins the task again."""
+
+    place: int
+
+
 def run(
     function: Callable[[Any, Report], Any],
     tasks: Sequence,
@@ -55,17 +63,15 @@ def run(
     ray: str | None = None,
     gpus: int = 0,
     progress: Report | None = None,
-    lost: Callable[[Any], None] | None = None,
     name: Callable[[Any], str] = str,
-) -> Iterator[Done | Failed]:
+) -> Iterator[Done | Failed | Lost]:
     """Calls `function(task, report)` for each task, and yields how each ended, in the order in which they end.
 
     function: of a module, so that other processes find it; it may call `report` with the units of work done so far, and what
     it raises beside LvcError ends everything. workers: processes, 1 for this one alone. ray: a cluster's address ("auto",
     "host:6379"); `workers` is then how many tasks may be there at once, None for as many as there are cores, and each takes one
     core and `gpus`. Its machines see the same files under the same paths, and have the same lvc.
-    progress: told the units of all tasks together. lost: called with a task whose worker died, before another one gets it.
-    name: of a task, for the error of one that lost ATTEMPTS workers.
+    progress: told the units of all tasks together. name: of a task, for the error of one that lost ATTEMPTS workers.
     An interruption, or a reader who leaves, interrupts the workers, and waits for them. Raises OptionError where there is no
     such cluster.
     """
@@ -83,12 +89,11 @@ def run(
             for place, outcome in crew.finished():
                 if outcome is None:
                     attempts[place] += 1
-                    if lost is not None:
-                        lost(tasks[place])
                     if attempts[place] < ATTEMPTS:
                         waiting.append(place)
-                        continue
-                    outcome = Failed(place, InputError(f"{name(tasks[place])}: crashed each of the {ATTEMPTS} workers that had it"))
+                        outcome = Lost(place)
+                    else:
+                        outcome = Failed(place, InputError(f"{name(tasks[place])}: crashed each of the {ATTEMPTS} workers that had it"))
                 yield outcome
             if (units := crew.units()) != told:
                 progress(told := units)

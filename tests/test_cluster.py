@@ -97,6 +97,7 @@ def test_a_killed_nodes_recordings_are_coded_again_to_the_same_bytes(cluster, en
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 3, errors
     assert "broken.mp4: cannot be read as a video" in errors and "1 of 6 recordings failed" in errors
+    assert f"{part.name.removesuffix('.lvc.part')}.mp4: its worker died; another one begins it again" in errors
     assert out == "" and "Traceback" not in errors
 
     here = start(environment, tmp_path, *arguments, "-o", "here", "-w", "1", "-q")
@@ -110,9 +111,10 @@ def test_a_killed_nodes_recordings_are_coded_again_to_the_same_bytes(cluster, en
 def test_a_killed_nodes_recordings_are_sampled_again_to_the_same_bytes(cluster, environment, recordings, tmp_path, until):
     arguments = ["build-dataset", "recordings", *SAMPLING]
     process = start(environment, tmp_path, *arguments, "-o", "there", "--ray", cluster.address)
-    kill_node_at_work(cluster, until, lambda: (tmp_path / "there").rglob("*.part"))
+    part = kill_node_at_work(cluster, until, lambda: (tmp_path / "there").rglob("*.part"))
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 3, errors
+    assert f"{part.name.removesuffix('.frames.part')}: its worker died; another one begins it again" in errors
     assert "left out: recordings/broken.mp4" in errors and "Traceback" not in errors
     here = start(environment, tmp_path, *arguments, "-o", "here", "-w", "2", "-q")
     here.communicate(timeout=300)

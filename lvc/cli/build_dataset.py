@@ -17,7 +17,7 @@ from lvc.cli.options import (
     stdout_for_data,
     workers_of,
 )
-from lvc.dataset.build import DatasetDone, VideoDone, VideoFailed, build_dataset, find_videos
+from lvc.dataset.build import DatasetDone, VideoDone, VideoFailed, VideoLost, build_dataset, find_videos
 from lvc.dataset.manifest import FILE_NAME, SPLITS, Manifest
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
 from lvc.errors import OptionError
@@ -70,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
                     failures.append(reason)
                     bar.write(printable(f"lvc build-dataset: left out: {reason}"), file=sys.stderr)
                     bar.update()
+                case VideoLost(name):
+                    bar.write(printable(f"lvc build-dataset: {name}: its worker died; another one begins it again"), file=sys.stderr)
                 case DatasetDone(manifest):
                     bar.close()
                     say(f"{options.output}: {counted(manifest)}", quiet=options.quiet)

@@ -32,7 +32,7 @@ from lvc.video.demux import probe
 from lvc.video.find import files_in
 from lvc.video.picture import SUFFIXES as PICTURES
 from lvc.video.picture import is_picture
-from lvc.workers import Done, Failed, Report, threads_of
+from lvc.workers import Done, Failed, Lost, Report, threads_of
 from lvc.workers import run as run_tasks
 
 SUMMARY = "code recordings and pictures into .lvc files"
@@ -132,11 +132,7 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
     failures = 0
     ours = {task.output for task in tasks if not part_of(task.output).exists()}
 
-    def forget(task: Task) -> None:
-        if task.output in ours:  # begun by a worker that died
-            part_of(task.output).unlink(missing_ok=True)
-
-    work = {**workers, "gpus": int(options.device.startswith("cuda")), "lost": forget, "name": lambda task: str(task.source)}
+    work = {**workers, "gpus": int(options.device.startswith("cuda")), "name": lambda task: str(task.source)}
     with stdout_for_data(options) as data, bar_of(tasks, options, alone=alone) as bar:
 
         def show(frames: int) -> None:
@@ -151,6 +147,12 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
         try:
             with contextlib.closing(run_tasks(encode_one, tasks, progress=show, **work)) as outcomes:
                 for outcome in outcomes:
+                    if isinstance(outcome, Lost):
+                        task = tasks[outcome.place]
+                        tell(f"lvc encode: {task.source}: its worker died; another one begins it again")
+                        if task.output in ours:
+                            part_of(task.output).unlink(missing_ok=True)
+                        continue
                     if isinstance(outcome, Failed):
                         if alone:
                             raise outcome.error

@@ -22,7 +22,7 @@ from lvc.output import written_whole
 from lvc.video.demux import SUFFIXES, probe, source_digest
 from lvc.video.find import files_in
 from lvc.video.sample import Sampling, sampled_frames
-from lvc.workers import Failed, Report, run, threads_of
+from lvc.workers import Done, Lost, Report, run, threads_of
 
 FRAMES_FOLDER = "frames"
 
@@ -41,6 +41,13 @@ class VideoFailed:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True)
+class VideoLost:
+    """The worker of a recording died, and another one begins it again."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def build_dataset(
     ray: str | None = None,
     overwrite: bool = False,
     progress: Report | None = None,
-) -> Iterator[VideoDone | VideoFailed | DatasetDone]:
+) -> Iterator[VideoDone | VideoFailed | VideoLost | DatasetDone]:
     """Samples the recordings `{name: path}` into the folder `output`, and yields what happens, DatasetDone at the end.
 
     Each recording's frame file appears whole or not at all. Built again after an interruption, frame files are kept
@@ -127,7 +134,9 @@ def build_dataset(
     with closing(run(build_video, jobs, workers=workers, ray=ray, progress=progress, name=lambda job: str(job.path))) as outcomes:
         for outcome in outcomes:
             job = jobs[outcome.place]
-            if not isinstance(outcome, Failed):
+            if isinstance(outcome, Lost):
+                yield VideoLost(job.name)
+            elif isinstance(outcome, Done):
                 done.add(job.name)
                 yield VideoDone(job.name, len(FrameFile(job.target)), kept=outcome.result)
             elif isinstance(outcome.error, InputError):
