@@ -76,7 +76,7 @@ def run(
     such cluster.
     """
     progress = progress or (lambda units: None)
-    if ray is None and (workers == 1 or len(tasks) <= 1):
+    if not tasks or (ray is None and min(workers, len(tasks)) == 1):
         yield from run_here(function, tasks, progress)
         return
     crew = Processes(min(workers, len(tasks)), len(tasks)) if ray is None else Cluster(ray, workers, gpus)
@@ -105,6 +105,12 @@ def threads_of(workers: int | None, ray: str | None, tasks: int) -> int:
         return 1
     count = min(workers, tasks)
     return 0 if count <= 1 else max(1, (os.cpu_count() or 1) // count)
+
+
+def limit_threads(threads: int) -> None:
+    """Sets how many threads torch and OpenCV use, which read it when they are loaded, later; one who has set it knows better."""
+    for variable in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+        os.environ.setdefault(variable, str(threads))
 
 
 def turn(function: Callable, place: int, task, report: Report) -> Done | Failed:
@@ -183,9 +189,7 @@ def start_worker(counts, stop, threads: int) -> None:
     """Sets up a process: where it reports, how many threads it has, and that it neither hears Ctrl-C nor outlives its parent."""
     global unit_counts, at_work
     unit_counts, at_work = counts, False
-    # Read when torch and OpenCV are loaded, which is later; one who has set them knows better.
-    for variable in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
-        os.environ.setdefault(variable, str(threads))
+    limit_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, interrupted)
 
@@ -312,4 +316,5 @@ def work_there(function: Callable, place: int, task, board, folder: str) -> Done
         os.chdir(folder)  # so that relative paths, which files may remember, mean what they mean here
     except OSError as error:
         return Failed(place, InputError(f"{folder}: cannot be entered on {os.uname().nodename}: {error.strerror or error}"))
+    limit_threads(1)
     return turn(function, place, task, lambda units: board.report.remote(place, units))

@@ -88,14 +88,14 @@ def losses(records):
 def test_two_processes_are_one_with_the_double_batch(trained_by, tmp_path):
     [one] = trained_by(1, "conv", "one.safetensors", batch=16, epochs=4, lr=0.02)
     two = trained_by(2, "conv", "two.safetensors", epochs=4, lr=0.02)
-    print(max(abs(a / b - 1) for a, b in zip(losses(one), losses(two[0]))), np.abs(np.array(one["state"]) - two[0]["state"]).max())
-    # Sums of float32 in another order, through some steps of Adam, which divides by small numbers at first.
-    assert len(losses(two[0])) == 16 and losses(two[0]) == pytest.approx(losses(one), rel=1e-4)
+    # Sums of float32 in another order: 2e-7 apart where this was written.
+    assert len(losses(two[0])) == 16 and losses(two[0]) == pytest.approx(losses(one), rel=1e-5)
     assert losses(two[0])[-1] < losses(two[0])[0]
     assert two[0]["records"] == two[1]["records"]
     assert two[0]["state"] == two[1]["state"]
     assert two[0]["records"][-1][2:] == [None, "all steps done"]
-    assert np.allclose(two[0]["state"], one["state"], rtol=1e-2, atol=1e-3)
+    # Adam divides by the gradients' size, so that weights whose gradients are small come apart further: 1e-4 there.
+    assert np.allclose(two[0]["state"], one["state"], rtol=0, atol=1e-3)
     metadata = checkpoints.load(tmp_path / "two.safetensors").metadata
     assert metadata.training["processes"] == 2 and metadata.latents["frames"] == 10
 
