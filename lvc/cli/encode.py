@@ -131,7 +131,6 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
     """Codes recordings and pictures, tells of each, and gives the number of those that failed; where there is but one, its error is raised."""
     failures = 0
     ours = {task.output for task in tasks if not part_of(task.output).exists()}
-
     work = {**workers, "gpus": int(options.device.startswith("cuda")), "name": lambda task: str(task.source)}
     with stdout_for_data(options) as data, bar_of(tasks, options, alone=alone) as bar:
 

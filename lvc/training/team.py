@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.distributed as distributed
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
@@ -28,23 +27,23 @@ class Team:
 
     rank: int = 0
     count: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device | str = "cpu"
 
     @property
     def leads(self) -> bool:
         return self.rank == 0
 
-    def over(self, function: Callable, *modules: nn.Module) -> Callable:
+    def over(self, function: Callable, *modules: nn.Module, all_used: bool = True) -> Callable:
         """The function, whose loss of the modules' parameters then has the gradients of all processes' losses, averaged.
 
-        Starts every process from the leader's parameters.
+        all_used: whether each call uses every parameter; others have to be looked for. Starts every process from the leader's
+        parameters.
         """
         if self.count == 1:
             return function
         for module in modules:
             share_norms(module)
-        # Not every step needs each parameter.
-        return DistributedDataParallel(Function(function, modules), find_unused_parameters=True)
+        return DistributedDataParallel(Function(function, modules), find_unused_parameters=not all_used)
 
     def mean(self, figures: dict[str, float]) -> dict[str, float]:
         """The means of the processes' figures, which have the same names."""

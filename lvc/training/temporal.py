@@ -177,7 +177,8 @@ class TemporalRun:
                 groups[PLACED_RATE if id(parameter) in placed else SHARED_RATE if id(parameter) in shared else 1.0].append(parameter)
         groups = [{"params": parameters, "share": share} for share, parameters in groups.items() if parameters]
         self.optimiser = torch.optim.Adam(groups, lr=self.options.lr, betas=(0.9, 0.98), fused=True)
-        self.objective = self.team.over(self.joint_loss if stage == JOINT else self.prior_loss, self.model)
+        # A step trains some of the prior's passes.
+        self.objective = self.team.over(self.joint_loss if stage == JOINT else self.prior_loss, self.model, all_used=False)
         self.since = 0
 
     def step(self, frames: np.ndarray, scenery: Tensor | None, learning_rate: float) -> dict[str, float]:
