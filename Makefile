@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 1800
 FUZZ ?= build/fuzz
 
-.PHONY: demo test test-slow fuzz clean
+.PHONY: demo test test-slow test-machines fuzz clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -30,6 +30,11 @@ fuzz: $(BIN)/lvc
 			$(FUZZ)/grown/$$target $(FUZZ)/corpus/$$target -max_total_time=$(FUZZ_SECONDS) \
 			-rss_limit_mb=1100 -timeout=300 -artifact_prefix=$(FUZZ)/found/$$target- -print_final_stats=1; \
 	done
+
+# Several nodes of a Ray cluster and several processes of torchrun, on loopback.
+test-machines: $(BIN)/lvc
+	$(BIN)/pip install --quiet -e ".[test,ray]"
+	$(BIN)/python -m pytest -q -m slow tests/test_cluster.py tests/training/test_team.py
 
 demo: $(BIN)/lvc
 	$(BIN)/python tools/demo.py

@@ -62,13 +62,14 @@ def encode(
     keyint: int = DEFAULT_KEYINT,
     device: str = "cpu",
     overwrite: bool = False,
+    threads: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Encoded:
     """Codes the sampled frames of a video into a file; memory does not grow with the video's length.
 
     model: a name, a weights file, or AUTO for the shipped model that serves the first frames best. target: in place of crf,
     what the file must reach; the level is searched on the first frames, then settled on all of them.
-    progress is called with the number of new frames. Raises InputError, OptionError, ModelError or OutputError.
+    threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new frames. Raises InputError, OptionError, ModelError or OutputError.
     """
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
@@ -77,9 +78,9 @@ def encode(
     checkpoint, candidates = model_for(model, first, sampling.geometry, crf=crf, specified=quantiser or entropy, device=device)
     if target is not None:
         codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device)
-        crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling), keyint))
+        crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling, threads=threads), keyint))
     made = coded(
-        sampled_frames(source, sampling),
+        sampled_frames(source, sampling, threads=threads),
         source,
         output,
         geometry=sampling.geometry,

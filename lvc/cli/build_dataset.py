@@ -1,12 +1,23 @@
 """lvc build-dataset: recordings to a data set that training reads."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_overwrite, add_quiet, printable, progress, sampling_of, say
-from lvc.dataset.build import DatasetDone, Progress, VideoDone, VideoFailed, build_dataset, find_videos
+from lvc.cli.options import (
+    PARTLY_DONE,
+    add_overwrite,
+    add_quiet,
+    add_workers,
+    printable,
+    progress,
+    sampling_of,
+    say,
+    show_frames,
+    stdout_for_data,
+    workers_of,
+)
+from lvc.dataset.build import DatasetDone, VideoDone, VideoFailed, VideoLost, build_dataset, find_videos
 from lvc.dataset.manifest import FILE_NAME, SPLITS, Manifest
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
 from lvc.errors import OptionError
@@ -27,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation", nargs="+", default=[], metavar="NAME", help="recordings to validate on: names, paths or globs; the others train")
     parser.add_argument("--test", nargs="+", default=[], metavar="NAME", help="recordings to test on: names, paths or globs")
     parser.add_argument("--recipe", type=Path, metavar="JSON", help="split as this recipe says (datasets/pacman.json)")
-    parser.add_argument("-w", "--workers", type=int, metavar="N", help="processes (default: one a core)")
+    add_workers(parser, default="one a core")
     add_overwrite(parser)
     add_quiet(parser)
 
@@ -38,23 +49,29 @@ def run(options: argparse.Namespace) -> int:
     if options.never_overwrite and (options.output / FILE_NAME).exists():
         say(f"{options.output}: is there already, left as it is", quiet=options.quiet)
         return 0
+    workers = workers_of(options, default=None)
     sources = find_videos(options.inputs)
-    workers = min(workers_of(options), len(sources))
     failures = []
-    with progress(quiet=options.quiet, total=len(sources), unit="video") as bar:
+    with stdout_for_data(options), progress(quiet=options.quiet, total=len(sources), unit="video") as bar:
         events = build_dataset(
-            sources, options.output, sampling=sampling, split=split, workers=workers, overwrite=options.overwrite
+            sources,
+            options.output,
+            sampling=sampling,
+            split=split,
+            **workers,
+            overwrite=options.overwrite,
+            progress=lambda frames: show_frames(bar, frames),
         )
         for event in events:
             match event:
-                case Progress(frames):
-                    bar.set_postfix(frames=frames)
                 case VideoDone():
                     bar.update()
                 case VideoFailed(_, reason):
                     failures.append(reason)
                     bar.write(printable(f"lvc build-dataset: left out: {reason}"), file=sys.stderr)
                     bar.update()
+                case VideoLost(name):
+                    bar.write(printable(f"lvc build-dataset: {name}: its worker died; another one begins it again"), file=sys.stderr)
                 case DatasetDone(manifest):
                     bar.close()
                     say(f"{options.output}: {counted(manifest)}", quiet=options.quiet)
@@ -70,14 +87,6 @@ def split_of(options: argparse.Namespace) -> RatioSplit | NamedSplit | RecipeSpl
     if options.validation or options.test:
         return NamedSplit(tuple(options.validation), tuple(options.test))
     return RatioSplit.parse(options.split or "8:1:1", seed=options.seed)
-
-
-def workers_of(options: argparse.Namespace) -> int:
-    if options.workers is None:
-        return os.cpu_count() or 1
-    if options.workers < 1:
-        raise OptionError(f"--workers must be a whole number from 1, not {options.workers}")
-    return options.workers
 
 
 def counted(manifest: Manifest) -> str:

@@ -1,8 +1,12 @@
 """`lvc encode`: a recording, or a picture, becomes a `.lvc` file."""
 
 import argparse
+import contextlib
 import json
 import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from lvc.cli.options import (
@@ -10,15 +14,26 @@ from lvc.cli.options import (
     add_overwrite,
     add_quiet,
     add_sampling,
+    add_workers,
     left_alone,
+    printable,
     progress,
     sampling_of,
     say,
+    show_frames,
     spec_of,
+    stdout_for_data,
+    workers_of,
 )
-from lvc.errors import LvcError, OptionError, OutputError
+from lvc.errors import InputError, LvcError, OptionError, OutputError
 from lvc.output import check_output, part_of
+from lvc.video.demux import SUFFIXES as RECORDINGS
+from lvc.video.demux import probe
+from lvc.video.find import files_in
+from lvc.video.picture import SUFFIXES as PICTURES
 from lvc.video.picture import is_picture
+from lvc.workers import Done, Failed, Lost, Report, threads_of
+from lvc.workers import run as run_tasks
 
 SUMMARY = "code recordings and pictures into .lvc files"
 
@@ -28,9 +43,9 @@ UNLIKE_PSNR = 30.0  # dB below which a game's picture is visibly another one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="recordings that FFmpeg reads, pictures (.png, .jpg), or folders of pictures")
+    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="recordings that FFmpeg reads, pictures (.png, .jpg), or folders of either, searched to any depth")
     parser.add_argument("-i", "--input", action="append", default=[], metavar="INPUT", help="the same, as an option")
-    parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several inputs or a folder of them a folder (default: beside each, with .lvc)")
+    parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)")
     parser.add_argument("--model", default="auto", help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one that serves the first frames best)")
     parser.add_argument("--crf", type=int, help=f"quality of models of many rates, 0 (best) to 63 (default {DEFAULT_CRF})")
     parser.add_argument("--min-psnr", type=float, metavar="DB", help="the smallest file whose frames have this PSNR on average, in place of --crf")
@@ -44,34 +59,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s); the file is the same")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also measure the result: .html, .json or .csv")
     parser.add_argument("--json", action="store_true", help="print what was made as JSON, one line a file")
-    add_overwrite(parser)
+    add_workers(parser, default="1, with all cores")
+    add_overwrite(parser).add_argument("--resume", action="store_true", help="go on after an interruption: leave what is done, begin again what is not")
     add_quiet(parser)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One recording or picture to code. threads: of the video decoder."""
+
+    source: Path
+    output: Path
+    options: argparse.Namespace
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a task made: as JSON, and as lines for a person."""
+
+    facts: dict
+    lines: list[str]
 
 
 def run(options: argparse.Namespace) -> int:
     given = [Path(name) for name in (*options.inputs, *options.input)]
     if not given:
         raise OptionError("a recording to encode was expected: lvc encode game.mp4 -o game.lvc")
-    inputs, several = expanded(given), len(given) > 1 or given[0].is_dir()
+    workers = workers_of(options, default=1)
+    options.never_overwrite |= options.resume
+    found, several = expanded(given), len(given) > 1 or given[0].is_dir()
+    inputs = [source for source, _ in found]
     if options.report and any(is_picture(source) for source in inputs):
         raise OptionError("--report measures recordings, and a picture was given")
     if options.report and len(inputs) > 1:
         raise OptionError("--report takes one recording at a time")
-    outputs = [output_of(source, options, several=several, made_for_folder=given[0].is_dir()) for source in inputs]
+    outputs = [output_of(source, inside, options, several=several, made_for_folder=given[0].is_dir()) for source, inside in found]
     check_names(inputs, outputs)
     if options.report:
         check_report(options, inputs)
-    if given[0].is_dir() and options.output is not None:
-        options.output.mkdir(exist_ok=True)
-    failures = 0
-    for source, output in zip(inputs, outputs):
-        try:
-            encode_one(source, output, options)
-        except LvcError as error:
-            if len(inputs) == 1:
-                raise
-            failures += 1
-            say(f"lvc encode: {error}", quiet=False)
+    threads = threads_of(**workers, tasks=len(inputs))
+    tasks = [Task(source, output, options, threads) for source, output in zip(inputs, outputs) if not left_alone(options, output)]
+    if options.output is not None and several:
+        for task in tasks:
+            task.output.parent.mkdir(parents=True, exist_ok=True)
+    failures = code_all(tasks, options, workers, alone=len(inputs) == 1)
+    if options.report and tasks:
+        write_report(tasks[0].source, tasks[0].output, options)
     if failures:
         kind = "inputs" if any(map(is_picture, inputs)) else "recordings"
         say(f"lvc encode: {failures} of {len(inputs)} {kind} failed", quiet=False)
@@ -79,11 +113,74 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def expanded(given: list[Path]) -> list[Path]:
-    """The inputs, with the pictures of each folder in its place."""
-    from lvc.video.picture import pictures_in
+def expanded(given: list[Path]) -> list[tuple[Path, Path]]:
+    """The inputs, with the recordings and pictures of each folder in its place, and their paths inside what was given."""
+    found = []
+    for one in given:
+        if not one.is_dir():
+            found.append((one, Path(one.name)))
+            continue
+        inside = files_in(one, {*RECORDINGS, *PICTURES})
+        if not inside:
+            raise InputError(f"{one}: is a folder; a video was expected, or videos or pictures in it ({', '.join(sorted((*RECORDINGS, *PICTURES)))})")
+        found += [(path, path.relative_to(one)) for path in inside]
+    return found
 
-    return [path for one in given for path in (pictures_in(one) if one.is_dir() else [one])]
+
+def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, alone: bool) -> int:
+    """Codes recordings and pictures, tells of each, and gives the number of those that failed; where there is but one, its error is raised."""
+    failures = 0
+    ours = {task.output for task in tasks if not part_of(task.output).exists()}
+    work = {**workers, "gpus": int(options.device.startswith("cuda")), "name": lambda task: str(task.source)}
+    with stdout_for_data(options) as data, bar_of(tasks, options, alone=alone) as bar:
+
+        def show(frames: int) -> None:
+            if alone:
+                bar.update(frames - bar.n)
+            else:
+                show_frames(bar, frames)
+
+        def tell(text: str, stream=sys.stderr) -> None:
+            bar.write(printable(text), file=stream)
+
+        try:
+            with contextlib.closing(run_tasks(encode_one, tasks, progress=show, **work)) as outcomes:
+                for outcome in outcomes:
+                    if isinstance(outcome, Lost):
+                        task = tasks[outcome.place]
+                        tell(f"lvc encode: {task.source}: its worker died; another one begins it again")
+                        if task.output in ours:
+                            part_of(task.output).unlink(missing_ok=True)
+                        continue
+                    if isinstance(outcome, Failed):
+                        if alone:
+                            raise outcome.error
+                        failures += 1
+                        tell(f"lvc encode: {outcome.error}")
+                    if alone:
+                        bar.close()
+                    else:
+                        bar.update()
+                    if isinstance(outcome, Done):
+                        if options.json:
+                            tell(json.dumps(outcome.result.facts), data)
+                        for line in () if options.quiet else outcome.result.lines:
+                            tell(line)
+        except KeyboardInterrupt as interruption:
+            if alone:
+                raise
+            raise KeyboardInterrupt("go on with --resume") from interruption
+    return failures
+
+
+def bar_of(tasks: list[Task], options: argparse.Namespace, *, alone: bool):
+    """A bar of a recording's frames, or of recordings where there are several."""
+    if not alone:
+        return progress(quiet=options.quiet, total=len(tasks), unit="file")
+    total = None
+    if tasks and not is_picture(tasks[0].source):
+        total = sampling_of(options).expected_frames(probe(tasks[0].source))
+    return progress(quiet=options.quiet or total is None, total=total, unit="frame", description=tasks[0].source.name if tasks else None)
 
 
 def check_names(inputs: list[Path], outputs: list[Path]) -> None:
@@ -110,65 +207,73 @@ def check_report(options: argparse.Namespace, inputs: list[Path]) -> None:
     check_output(path, overwrite=options.overwrite, inputs=tuple(inputs))
 
 
-def output_of(source: Path, options: argparse.Namespace, *, several: bool, made_for_folder: bool = False) -> Path:
+def output_of(source: Path, inside: Path, options: argparse.Namespace, *, several: bool, made_for_folder: bool) -> Path:
+    """The file that a source becomes. inside: its path inside the folder that was given."""
     if options.output is None:
         return source.with_suffix(".lvc")
     if several or options.output.is_dir():
         if not options.output.is_dir() and (options.output.exists() or not made_for_folder):
             raise OutputError(f"{options.output}: a folder that exists was expected, for several recordings")
-        return options.output / (source.stem + ".lvc")
+        return options.output / inside.with_suffix(".lvc")
     return options.output
 
 
-def encode_one(source: Path, output: Path, options: argparse.Namespace) -> None:
-    if left_alone(options, output):
-        return
-    before = part_of(output).exists()
+def encode_one(task: Task, report: Report) -> Made:
+    """Codes one recording or picture, in whichever process."""
+    part = part_of(task.output)
+    if task.options.resume:
+        check_output(task.output, inputs=(task.source,))  # so that what goes is no input
+        part.unlink(missing_ok=True)
+    before = part.exists()
     try:
-        made = picture_coded(source, output, options) if is_picture(source) else with_progress(source, output, options)
+        made = picture_coded(task) if is_picture(task.source) else recording_coded(task, report)
     except (LvcError, KeyboardInterrupt) as error:
-        part = part_of(output)
         if before or not part.exists():
             raise
         left = f"what was coded can be recovered: lvc verify --repair {part}"
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt(left) from error
         raise LvcError(f"{error}; {left}") from error
+    facts = {"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model, "crf": made.crf}
+    return Made(facts, list(lines_of(made, task.source)))
+
+
+def lines_of(made, source: Path) -> Iterator[str]:
+    """What a person is told of a file that was made."""
     ratio = made.raw_bytes / made.file_bytes
-    if options.json:
-        print(json.dumps({"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model, "crf": made.crf}))
     level = "" if made.crf is None else f", crf {made.crf}"
-    say(
+    yield (
         f"{made.path}: {made.frames} frame{'s' * (made.frames != 1)} in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), "
-        f"model {made.model}{level}",
-        quiet=options.quiet,
+        f"model {made.model}{level}"
     )
     for candidate in made.tried if len(made.tried) > 1 else ():
         trial = candidate.trial
-        say(f"  tried {candidate.checkpoint.name}: {trial.bytes_per_frame:.0f} bytes a frame at {trial.psnr:.1f} dB on the first {trial.frames} frames", quiet=options.quiet)
+        yield f"  tried {candidate.checkpoint.name}: {trial.bytes_per_frame:.0f} bytes a frame at {trial.psnr:.1f} dB on the first {trial.frames} frames"
     if made.sample_psnr is not None and made.sample_psnr < UNLIKE_PSNR:
-        say(
+        yield (
             f"lvc encode: warning: {source}: its first frames come back at {made.sample_psnr:.1f} dB: unlike what {made.model} was trained on, or too coarse; "
-            "lvc report shows it, lvc train makes a model of your own",
-            quiet=options.quiet,
+            "lvc report shows it, lvc train makes a model of your own"
         )
-    if options.report:
-        from lvc.cli.report import headline, measure, write_reports
-
-        model = options.model if Path(options.model).is_file() else None  # no shipped one
-        report = measure(output, source, model=model, device=options.device, quiet=options.quiet)
-        write_reports(report, [options.report], inputs=(source, output), overwrite=options.overwrite, quiet=options.quiet)
-        say(headline(report.totals()), quiet=options.quiet)
 
 
-def picture_coded(source: Path, output: Path, options: argparse.Namespace):
+def write_report(source: Path, output: Path, options: argparse.Namespace) -> None:
+    from lvc.cli.report import headline, measure, write_reports
+
+    model = options.model if Path(options.model).is_file() else None  # no shipped one
+    report = measure(output, source, model=model, device=options.device, quiet=options.quiet)
+    write_reports(report, [options.report], inputs=(source, output), overwrite=options.overwrite, quiet=options.quiet)
+    say(headline(report.totals()), quiet=options.quiet)
+
+
+def picture_coded(task: Task):
     from lvc.encoding import encode_picture
     from lvc.frames import Geometry
 
+    options = task.options
     if options.every is not None or options.fps is not None:
-        raise OptionError(f"{source}: is a picture; --every and --fps are for recordings")
+        raise OptionError(f"{task.source}: is a picture; --every and --fps are for recordings")
     geometry = None if options.size is None else Geometry.parse(options.size)
-    return encode_picture(source, output, geometry=geometry, **coding_options(options))
+    return encode_picture(task.source, task.output, geometry=geometry, **coding_options(options))
 
 
 def coding_options(options: argparse.Namespace) -> dict:
@@ -185,20 +290,19 @@ def coding_options(options: argparse.Namespace) -> dict:
     }
 
 
-def with_progress(source: Path, output: Path, options: argparse.Namespace):
+def recording_coded(task: Task, report: Report):
     from lvc.encoding import encode
-    from lvc.video.demux import probe
 
-    sampling, info = sampling_of(options), probe(source)
-    with progress(quiet=options.quiet, total=sampling.expected_frames(info), unit="frame", description=source.name) as bar:
-        return encode(
-            source,
-            output,
-            sampling=sampling,
-            keyint=keyint_of(options.keyint, sampling, info),
-            progress=bar.update,
-            **coding_options(options),
-        )
+    sampling, info = sampling_of(task.options), probe(task.source)
+    keyint = keyint_of(task.options.keyint, sampling, info)
+    total = 0
+
+    def count(frames: int) -> None:
+        nonlocal total
+        total += frames
+        report(total)
+
+    return encode(task.source, task.output, sampling=sampling, keyint=keyint, threads=task.threads, progress=count, **coding_options(task.options))
 
 
 def target_of(options: argparse.Namespace):

@@ -1,7 +1,9 @@
 """Options that several commands share, so that a habit learnt in one works in all."""
 
 import argparse
+import contextlib
 import json
+import os
 import re
 import sys
 from fractions import Fraction
@@ -16,14 +18,37 @@ PARTLY_DONE = 3  # exit code: some inputs failed and were named, the others are 
 DEFAULT_SIZE = "200x160"
 
 
-def add_overwrite(parser: argparse.ArgumentParser) -> None:
+def add_overwrite(parser: argparse.ArgumentParser):
+    """-y and -n; gives the group of options of which there can be one."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite an output that exists")
     group.add_argument("-n", "--never-overwrite", action="store_true", help="leave an output that exists as it is (the default is to stop)")
+    return group
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, errors only")
+
+
+def add_workers(parser: argparse.ArgumentParser, *, default: str) -> None:
+    parser.add_argument("-w", "--workers", type=int, metavar="N", help=f"processes that work at once (default: {default})")
+    parser.add_argument("--ray", metavar="ADDRESS", help="work on a Ray cluster instead: HOST:PORT, or auto (needs lvc[ray]; its machines see the same files under the same paths)")
+
+
+def workers_of(options: argparse.Namespace, *, default: int | None) -> dict:
+    """The workers and ray that --workers and --ray ask for, as `lvc.workers.run` takes them. default: processes here; None for one a core."""
+    if options.workers is not None and options.workers < 1:
+        raise OptionError(f"--workers must be a whole number from 1, not {options.workers}")
+    here = default or os.cpu_count() or 1
+    return {"workers": options.workers or (here if options.ray is None else None), "ray": options.ray}
+
+
+@contextlib.contextmanager
+def stdout_for_data(options: argparse.Namespace):
+    """Gives stdout; with --ray what else is printed there meanwhile, as Ray does when it loses a node, goes to stderr."""
+    data = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr) if options.ray else contextlib.nullcontext():
+        yield data
 
 
 class ProgressBar(tqdm):
@@ -39,6 +64,12 @@ def progress(iterable=None, *, quiet: bool, total: int | None = None, unit: str 
     """A progress bar on stderr; silent with `quiet`."""
     description = None if description is None else printable(description)
     return ProgressBar(iterable, total=total, unit=unit, desc=description, file=sys.stderr, disable=quiet, dynamic_ncols=True)
+
+
+def show_frames(bar: tqdm, frames: int) -> None:
+    """Shows beside a bar of recordings how many of their frames are done."""
+    bar.set_postfix(frames=frames, refresh=False)
+    bar.update(0)  # draws, but no oftener than a bar should
 
 
 def say(text: str, *, quiet: bool) -> None:

@@ -8,6 +8,7 @@ import itertools
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ TEMPORAL = "temporal"
 TRAINING = {
     "epochs": (int, "passes over the training frames"),
     "steps": (int, "an earlier end, in steps"),
-    "batch": (int, "frames to a step"),
+    "batch": (int, "frames to a step, of each process under torchrun"),
     "lr": (float, "the highest learning rate of Adam"),
     "schedule": (str, "of the learning rate: cosine, constant or cyclic"),
     "seed": (int, "of weights, order and noise"),
@@ -70,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from lvc import quantize
     from lvc.dataset.read import FrameStore
     from lvc.training.loop import new_model, train
+    from lvc.training.team import joined
     from lvc.training.temporal import train_temporal
 
     if options.start_from and options.resume and (options.model or options.recipe):
@@ -79,13 +81,14 @@ def run(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     store = FrameStore(options.dataset)
-    with stop_on_signals() as should_stop, curves(options.tensorboard) as write_curves:
+    with stop_on_signals() as should_stop, joined(options.device) as team, curves(options.tensorboard if team.leads else None) as write_curves:
         common = {
             "options": chosen.training,
             "name": options.name or options.output.stem,
             "description": options.description or chosen.description,
             "dataset": facts_of(options.dataset),
-            "device": options.device,
+            "device": options.device if team.count == 1 else team.device,
+            "team": team,
             "workers": options.workers,
             "resume": options.resume,
             "overwrite": options.overwrite,
@@ -100,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
                 started.model.latent_shape(store.geometry)  # tells of sizes that do not fit
             quantiser = quantize.build(**chosen.quantiser, latent_range=model.latent_range)
             records = train(*data, quantiser=quantiser, entropy=chosen.entropy, start=options.start_from, **common)
-        ended = follow(records, write_curves, options)
+        ended = follow(records, write_curves, options) if team.leads else deque(records, maxlen=1).pop().ended
     return INTERRUPTED if ended == "interrupted" else 0
 
 

@@ -1,11 +1,8 @@
 """Folders of recordings to a data set: frames of each recording in a file of its own, and a manifest."""
 
-import multiprocessing
 import os
-import threading
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,18 +20,11 @@ from lvc.dataset.storage import RUN, FrameFile, FrameFileWriter
 from lvc.errors import InputError, OutputError
 from lvc.output import written_whole
 from lvc.video.demux import SUFFIXES, probe, source_digest
+from lvc.video.find import files_in
 from lvc.video.sample import Sampling, sampled_frames
+from lvc.workers import Done, Lost, Report, run, threads_of
 
 FRAMES_FOLDER = "frames"
-POLL_SECONDS = 0.2  # between two looks at what the workers have done
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Frames written so far, of all recordings together."""
-
-    frames: int
-
 
 @dataclass(frozen=True)
 class VideoDone:
@@ -54,6 +44,13 @@ class VideoFailed:
 
 
 @dataclass(frozen=True)
+class VideoLost:
+    """The worker of a recording died, and another one begins it again."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class DatasetDone:
     """The manifest is written."""
 
@@ -64,7 +61,6 @@ class DatasetDone:
 class Job:
     """One recording to sample into one frame file."""
 
-    number: int
     name: str
     path: Path
     target: Path
@@ -85,7 +81,7 @@ def find_videos(inputs: list[Path]) -> dict[str, Path]:
         if not entry.is_dir():
             found.append((entry.name, entry))
             continue
-        videos = sorted(path for path in files_below(entry) if path.suffix.lower() in SUFFIXES)
+        videos = files_in(entry, SUFFIXES)
         if not videos:
             raise InputError(f"{entry}: no recording in this folder (looked for {' '.join(sorted(SUFFIXES))})")
         found.extend((path.relative_to(entry).as_posix(), path) for path in videos)
@@ -98,26 +94,23 @@ def find_videos(inputs: list[Path]) -> dict[str, Path]:
     return dict(sorted(unique))
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in files if not name.startswith("."))
-
-
 def build_dataset(
     sources: dict[str, Path],
     output: Path,
     *,
     sampling: Sampling,
     split: RatioSplit | NamedSplit | RecipeSplit,
-    workers: int = 1,
+    workers: int | None = 1,
+    ray: str | None = None,
     overwrite: bool = False,
-) -> Iterator[Progress | VideoDone | VideoFailed | DatasetDone]:
+    progress: Report | None = None,
+) -> Iterator[VideoDone | VideoFailed | VideoLost | DatasetDone]:
     """Samples the recordings `{name: path}` into the folder `output`, and yields what happens, DatasetDone at the end.
 
     Each recording's frame file appears whole or not at all. Built again after an interruption, frame files are kept
     whose source has the same size and the same time of change or SHA-256; with `overwrite` none is. Splitting works
-    on whole recordings; a ratio counts those that could be read. workers: processes, 1 for none besides this one.
+    on whole recordings; a ratio counts those that could be read. workers, ray: processes, 1 for none besides this one, or a
+    cluster; see `lvc.workers.run`. progress is called with the frames written so far, of all recordings together.
     A recording that cannot be read is yielded as VideoFailed and listed in the manifest.
     Raises OutputError where `output` cannot be written or holds a data set of another sampling, OptionError where the
     split does not fit the recordings, InputError where no recording at all could be read.
@@ -126,11 +119,8 @@ def build_dataset(
     if not isinstance(split, RatioSplit):
         split.assign(sources)  # an option that makes no sense is told before hours of work
     check_folder(output, sampling, overwrite=overwrite)
-    threads = 0 if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
-    jobs = [
-        Job(number, name, path, output / FRAMES_FOLDER / f"{name}.frames", sampling, threads, overwrite)
-        for number, (name, path) in enumerate(sources.items())
-    ]
+    threads = threads_of(workers, ray, len(sources))
+    jobs = [Job(name, path, output / FRAMES_FOLDER / f"{name}.frames", sampling, threads, overwrite) for name, path in sources.items()]
     try:
         for job in jobs:
             job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -141,12 +131,19 @@ def build_dataset(
         failed = [VideoFailed(file, f"{file}: the recipe names it but it was not given") for file in split.missing(sources)]
         yield from failed
     done = set()
-    for event in build_all(jobs, workers):
-        if isinstance(event, VideoFailed):
-            failed.append(event)
-        elif isinstance(event, VideoDone):
-            done.add(event.name)
-        yield event
+    with closing(run(build_video, jobs, workers=workers, ray=ray, progress=progress, name=lambda job: str(job.path))) as outcomes:
+        for outcome in outcomes:
+            job = jobs[outcome.place]
+            if isinstance(outcome, Lost):
+                yield VideoLost(job.name)
+            elif isinstance(outcome, Done):
+                done.add(job.name)
+                yield VideoDone(job.name, len(FrameFile(job.target)), kept=outcome.result)
+            elif isinstance(outcome.error, InputError):
+                failed.append(VideoFailed(job.name, str(outcome.error)))
+                yield failed[-1]
+            else:  # not the recording's fault: the output's, which the others share
+                raise outcome.error
     if not done:
         raise InputError(f"{output}: no data set was made: none of the recordings could be read")
     read = {name: path for name, path in sources.items() if name in done}
@@ -194,31 +191,10 @@ def entry_of(job: Job, split: str, output: Path) -> VideoEntry:
     )
 
 
-def build_all(jobs: list[Job], workers: int) -> Iterator[Progress | VideoDone | VideoFailed]:
-    if workers == 1 or len(jobs) == 1:
-        before = 0
-        for job in jobs:
-            written = 0
-            try:
-                for written in build_video(job):
-                    yield Progress(before + written)
-            except InputError as error:
-                yield VideoFailed(job.name, str(error))
-            else:
-                yield VideoDone(job.name, len(FrameFile(job.target)), kept=written == 0)
-            before += written
-        return
-    crashed = yield from build_in_processes(jobs, workers)
-    # A video can crash FFmpeg and with it all workers: those left are read one by one, to tell which it was.
-    for job in crashed:
-        if (yield from build_in_processes([job], 1)):
-            yield VideoFailed(job.name, f"{job.path}: crashed the process that read it")
-
-
-def build_video(job: Job) -> Iterator[int]:
-    """Writes one frame file and yields the number of frames written so far; yields nothing where it is there already."""
+def build_video(job: Job, report: Report) -> bool:
+    """Writes one frame file and reports the number of frames written so far; True where it is there already."""
     if not job.overwrite and is_built(job):
-        return
+        return True
     info = probe(job.path)
     status = job.path.stat()
     source = Source(
@@ -235,7 +211,7 @@ def build_video(job: Job) -> Iterator[int]:
         writer = FrameFileWriter(file)
         for batch in sampled_frames(job.path, job.sampling, batch=RUN, threads=job.threads):
             writer.write(batch)
-            yield len(writer.pts)
+            report(len(writer.pts))
         writer.finish(
             {
                 "width": geometry.width,
@@ -246,6 +222,7 @@ def build_video(job: Job) -> Iterator[int]:
                 "modified_ns": status.st_mtime_ns,
             }
         )
+    return False
 
 
 def is_built(job: Job) -> bool:
@@ -261,63 +238,3 @@ def is_built(job: Job) -> bool:
         return header["modified_ns"] == status.st_mtime_ns or source.sha256 == source_digest(job.path)
     except (InputError, OSError, KeyError, TypeError):
         return False  # damaged, or the recording is gone: building it says what is wrong
-
-
-def build_in_processes(jobs: list[Job], workers: int):
-    """Yields events; returns the jobs that were not done because a process crashed."""
-    # Spawned: a fork of a process that runs threads (of OpenCV, FFmpeg, torch) may hang.
-    context = multiprocessing.get_context("spawn")
-    # Each worker writes only its jobs' places, so no lock is needed, which a crash might leave locked.
-    counts = context.RawArray("Q", len(jobs))
-    stop = context.RawValue("b", 0)
-    numbered = list(enumerate(jobs))
-    crashed = []
-    with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=start_worker, initargs=(counts, stop)
-    ) as pool:
-        try:
-            names = {pool.submit(build_in_worker, place, job): job for place, job in numbered}
-            pending = set(names)
-            while pending:
-                finished, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-                yield Progress(sum(counts))
-                for future in finished:
-                    job = names[future]
-                    try:
-                        kept = future.result()
-                    except InputError as error:
-                        yield VideoFailed(job.name, str(error))
-                    except BrokenProcessPool:
-                        crashed.append(job)
-                    else:
-                        yield VideoDone(job.name, len(FrameFile(job.target)), kept)
-        except BaseException:  # an interruption, or a reader of events who leaves
-            stop.value = 1
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return crashed
-
-
-def start_worker(counts, stop) -> None:
-    """Sets up a worker: where it reports, and that it neither hears Ctrl-C itself nor outlives its parent."""
-    import signal
-
-    global report_counts, stop_flag
-    report_counts, stop_flag = counts, stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def end_with_parent():
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def build_in_worker(place: int, job: Job) -> bool:
-    """Builds one frame file; True where it was there already."""
-    written = 0
-    for written in build_video(job):
-        report_counts[place] = written
-        if stop_flag.value:
-            raise KeyboardInterrupt
-    return written == 0

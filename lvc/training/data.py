@@ -31,10 +31,11 @@ class ClipSampler:
     length: consecutive frames of one recording to a clip; 1 for models that code each frame alone.
     lead: where above 0, a clip begins with one frame more, drawn from as many before it.
     batch: clips that come together. An epoch's last batch is left out where it is not full, unless it is the only one.
+    parts: of each batch, of as many processes, `batch` clips each; part: the one that comes here.
     Raises InputError where no recording is long enough.
     """
 
-    def __init__(self, source: Frames, *, batch: int, seed: int, length: int = 1, lead: int = 0):
+    def __init__(self, source: Frames, *, batch: int, seed: int, length: int = 1, lead: int = 0, part: int = 0, parts: int = 1):
         for name, value in (("batch", batch), ("length", length)):
             if not (isinstance(value, int) and value >= 1):
                 raise OptionError(f"{name} must be a whole number from 1, not {value!r}")
@@ -42,23 +43,26 @@ class ClipSampler:
         self.starts = np.asarray(source.clips(lead + length), np.int64)
         if not len(self.starts):
             raise InputError(f"there is no recording of {lead + length} frames to train on")
-        self.batch = min(batch, len(self.starts))
+        self.part, self.parts = part, parts
+        self.batch = min(batch, len(self.starts) // parts) * parts  # of all parts together
+        if not self.batch:
+            raise InputError(f"there are {len(self.starts)} clips to train on, too few for {parts} processes")
 
     def __len__(self) -> int:
         """Batches to an epoch."""
         return len(self.starts) // self.batch
 
     def indices(self, epoch: int) -> np.ndarray:
-        """Frame numbers of an epoch's batches, int64 [batches, batch * frames of a clip]."""
+        """Frame numbers of this part of an epoch's batches, int64 [batches, batch / parts * frames of a clip]."""
         rng = np.random.default_rng([self.seed, epoch])
         starts = self.starts[rng.permutation(len(self.starts))[: len(self) * self.batch]]
         clips = starts[:, None] + self.lead + np.arange(self.length)
         if self.lead:
             clips = np.concatenate((starts[:, None] + rng.integers(self.lead, size=(len(starts), 1)), clips), axis=1)
-        return clips.reshape(len(self), -1)
+        return clips.reshape(len(self), self.parts, -1)[:, self.part]
 
     def batches(self, epoch: int, *, start: int = 0, workers: int = 1) -> Iterator[np.ndarray]:
-        """The epoch's batches from number `start` on, uint8 [batch * length, 3, H, W].
+        """The epoch's batches from number `start` on, this part of each, uint8 [clips * frames of a clip, 3, H, W].
 
         workers: threads that read ahead; they change the speed, never the order. 0 reads when asked.
         """

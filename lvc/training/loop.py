@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ from lvc.training.adversary import step as adversary_step
 from lvc.training.data import ClipSampler, Frames, spread
 from lvc.training.loss import ChannelDensity, parts_of, training_loss
 from lvc.training.start import start_from
+from lvc.training.team import ALONE, Team
 from lvc.training.validation import Validation, fit_hyper_tables, fit_tables, latent_statistics, to_input, validate
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -161,11 +163,12 @@ class Progress:
 class Run:
     """All that a run changes, or needs at each step; nothing of it lives in the module.
 
+    team: the processes that each train on a part of every batch.
     density: of rounded latents, or of the side information where there is some, if a rate is trained, else None.
     """
 
-    def __init__(self, model: Model, quantiser: Quantiser, options: TrainingOptions, *, device: torch.device):
-        self.model, self.quantiser, self.options, self.device = model.to(device), quantiser, options, device
+    def __init__(self, model: Model, quantiser: Quantiser, options: TrainingOptions, *, device: torch.device, team: Team = ALONE):
+        self.model, self.quantiser, self.options, self.device, self.team = model.to(device), quantiser, options, device, team
         self.distortion = options.distortion or model.distortion
         self.density = None
         if isinstance(quantiser, Round) and options.rate_weight > 0:
@@ -187,43 +190,59 @@ class Run:
         frames = source.frames(spread(len(source), INITIAL_FRAMES))
         self.model.initialise(to_input(frames, self.device))
 
+    # Made at the first step, when the weights are those that the run begins or goes on with.
+
+    @cached_property
+    def shared_objective(self) -> Callable:
+        return self.team.over(self.objective, self.model, *filter(None, [self.density]))
+
+    @cached_property
+    def shared_adversary_loss(self) -> Callable:
+        return self.team.over(self.adversary.loss, self.adversary)
+
     def step(self, target: Tensor, learning_rate: float, *, rounding: bool) -> dict[str, float]:
-        """One step of Adam on frames [T, 3, H, W] in 0..1; gives the terms of the loss."""
+        """One step of Adam on frames [T, 3, H, W] in 0..1; gives the terms of the loss, of all processes' frames."""
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate * group["factor"]
+        with seeded(self.options.seed, self.position.step, self.device, self.team.rank):
+            terms, frames = self.shared_objective(target, rounding)
+            self.optimiser.zero_grad(set_to_none=True)
+            terms["loss"].backward()
+        figures = self.team.mean({name: term.item() for name, term in terms.items()})
+        if not math.isfinite(figures["loss"]):
+            raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate")
+        self.optimiser.step()
+        if self.adversary is not None:
+            self.adversary_optimiser.param_groups[0]["lr"] = learning_rate
+            loss = adversary_step(self.shared_adversary_loss, self.adversary_optimiser, frames, target)
+            figures |= self.team.mean({"adversary": loss})
+        return figures
+
+    def objective(self, target: Tensor, rounding: bool) -> tuple[dict[str, Tensor], Tensor]:
+        """The terms of the loss, and the decoded frames."""
         seen: list[Tensor] = []
 
         def perturb(latents: Tensor) -> Tensor:
             seen.append(self.rounded(latents) if rounding else self.quantiser.perturb(latents.float()))
             return seen[-1]
 
-        with seeded(self.options.seed, self.position.step, self.device):
-            source = noisy(target, self.options.input_noise) if self.options.input_noise > 0 else target
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-                result = self.model(source, perturb)
-            extra = dict(result.extra_loss)
-            if self.adversary is not None:
-                extra["adversarial"] = self.options.adversarial * self.adversary.fooled(result.frames)
-            bits = None if self.density is None else self.bits(seen[0] / self.quantiser.step)
-            terms = training_loss(
-                result.frames,
-                target,
-                distortion=self.distortion,
-                bits=bits,
-                rate_weight=self.options.rate_weight,
-                extra=extra,
-            )
-            self.optimiser.zero_grad(set_to_none=True)
-            terms["loss"].backward()
-        figures = {name: term.item() for name, term in terms.items()}
-        if not math.isfinite(figures["loss"]):
-            raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate")
-        self.optimiser.step()
+        source = noisy(target, self.options.input_noise) if self.options.input_noise > 0 else target
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            result = self.model(source, perturb)
+        extra = dict(result.extra_loss)
         if self.adversary is not None:
-            self.adversary_optimiser.param_groups[0]["lr"] = learning_rate
-            figures["adversary"] = adversary_step(self.adversary, self.adversary_optimiser, result.frames, target)
-        return figures
+            extra["adversarial"] = self.options.adversarial * self.adversary.fooled(result.frames)
+        bits = None if self.density is None else self.bits(seen[0] / self.quantiser.step)
+        terms = training_loss(
+            result.frames,
+            target,
+            distortion=self.distortion,
+            bits=bits,
+            rate_weight=self.options.rate_weight,
+            extra=extra,
+        )
+        return terms, result.frames
 
     def bits(self, symbols: Tensor) -> Tensor:
         """Estimated bits of each frame [T] for symbols [T, …], with noise or whole."""
@@ -263,7 +282,8 @@ class Run:
         kept, metadata = checkpoint.metadata.training, checkpoint.metadata
         if (metadata.model, metadata.config) != (self.model.name, as_json(asdict(self.model.config))):
             raise OptionError(f"{path}: is of another model than asked for: {metadata.model} {metadata.config}")
-        for what, stored, asked in (("quantiser", metadata.quantiser, self.quantiser.spec()), *self.compared(kept.get("options"))):
+        processes = ("processes", kept.get("processes", 1), self.team.count)
+        for what, stored, asked in (("quantiser", metadata.quantiser, self.quantiser.spec()), processes, *self.compared(kept.get("options"))):
             if stored != asked:
                 raise OptionError(f"{path}: was trained with {what} {stored}, not {asked}; a run goes on with its own options, or starts again without --resume")
         tensors = checkpoints.load_state(path)
@@ -330,11 +350,13 @@ def train(
     start: Path | None = None,
     overwrite: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
+    team: Team = ALONE,
 ) -> Iterator[Progress]:
     """Trains and writes `output`, the best weights, and beside it `<stem>.last.safetensors`, from where `resume` goes on.
 
     With resume the weights are those of the last file, and options may differ from that run's in its ends alone
     (epochs, steps, patience, limit_seconds). should_stop is asked after each step; a yes saves and ends the run.
+    team: the processes that do this together, each on `options.batch` frames of a step; the leader writes.
     start: weights to begin with, see `start_from`. dataset: what the weights should remember of the data, JSON. Raises InputError for a split without frames,
     OptionError, ModelError where the loss is no number any more, OutputError.
     """
@@ -352,13 +374,13 @@ def train(
     if model.hyper is not None and not options.rate_weight > 0:
         raise OptionError("a hyperprior is trained by its rate alone: rate_weight must be above 0")
     check_combination(Checkpoint(blank, model), blank.quantiser, entropy)
-    sampler = ClipSampler(training, batch=options.batch, seed=options.seed)
+    sampler = ClipSampler(training, batch=options.batch, seed=options.seed, part=team.rank, parts=team.count)
     if not len(validation):
         raise InputError("the data set has no validation frames: build it with a recording or more for validation")
     last = last_path(output)
-    for path in (output, last):
+    for path in (output, last) if team.leads else ():
         check_output(path, overwrite=overwrite or resume, inputs=() if start is None or resume else (Path(start),))
-    run = Run(model, quantiser, options, device=checkpoints.device_of(device))
+    run = Run(model, quantiser, options, device=checkpoints.device_of(device), team=team)
     if resume:
         run.restore(last)
     else:
@@ -370,8 +392,10 @@ def train(
     steps = min(options.epochs * len(sampler), options.steps or options.epochs * len(sampler))
 
     def write(path: Path, *, tables=None, latents=None, state=None) -> None:
+        if not team.leads:
+            return
         position.seconds = clock.seconds()
-        training_facts = {"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}
+        training_facts = {"dataset": dataset or {}, "options": asdict(options), "processes": team.count, "position": asdict(position)}
         metadata = replace(blank, training=training_facts, latents=latents or {})
         model.settle()
         # What was there before the run was checked above; from here on it is this run's own.
@@ -387,7 +411,7 @@ def train(
     ended = None
     while position.step < steps and ended is None:
         for frames in sampler.batches(position.epoch, start=position.batch, workers=workers):
-            share = share_done()
+            [share] = team.largest(share_done())
             learning_rate = learning_rate_at(options, position.step, share)
             rounding = quantiser.noisy and share >= options.rounding_from
             terms = run.step(to_input(frames, run.device), learning_rate, rounding=rounding)
@@ -395,16 +419,19 @@ def train(
             position.batch += 1
             position.loss_sum += terms["loss"]
             yield record(terms, learning_rate=learning_rate)
-            if should_stop():
+            stopped, late = team.largest(should_stop(), options.limit_seconds is not None and clock.seconds() >= options.limit_seconds)
+            if stopped:
                 write(last, state=run.state())
                 yield record(ended="interrupted")
                 return
-            if options.limit_seconds is not None and clock.seconds() >= options.limit_seconds:
+            if late:
                 ended = f"the limit of {options.limit_seconds:g} seconds"
             if ended or position.step >= steps:
                 break
 
-        figures = validate(model, quantiser, validation, limit=options.validation_frames, distortion=run.distortion, device=run.device)
+        figures = team.told(
+            lambda: validate(model, quantiser, validation, limit=options.validation_frames, distortion=run.distortion, device=run.device)
+        )
         score = run.score(figures)
         better = position.best is None or score > position.best
         position.stale = 0 if better else position.stale + 1
@@ -420,6 +447,9 @@ def train(
         if options.patience is not None and position.stale >= options.patience:
             ended = f"no better validation in {position.stale} epochs"
 
+    if not team.leads:  # what is left is one process's work
+        yield record(ended=ended or "all steps done")
+        return
     if position.best_step != position.step and output.exists():
         model.load_state_dict(checkpoints.load_file(output).model.state_dict())
     tables = {}
@@ -457,10 +487,10 @@ def new_model(name: str, *, geometry: Geometry, seed: int, **options) -> Model:
 
 
 @contextmanager
-def seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
-    """Draws inside depend on (seed, step); the caller's generators are left as they were."""
+def seeded(seed: int, step: int, device: torch.device, rank: int = 0) -> Iterator[None]:
+    """Draws inside depend on (seed, step), and on the process among several; the caller's generators are left as they were."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(int(np.random.SeedSequence([seed, step + 1]).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        torch.manual_seed(int(np.random.SeedSequence([seed, step + 1, rank] if rank else [seed, step + 1]).generate_state(1, np.uint64)[0] >> np.uint64(1)))
         yield
 
 

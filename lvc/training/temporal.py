@@ -45,6 +45,7 @@ from lvc.training.loop import (
     learning_rate_at,
     seeded,
 )
+from lvc.training.team import ALONE, Team
 from lvc.training.validation import Validation, to_input
 
 JOINT, PRIOR = "joint", "prior"
@@ -136,8 +137,8 @@ def sceneries(model: Temporal, source: Frames, device: torch.device) -> Tensor |
 class TemporalRun:
     """The model under training, its average, and the optimiser of the stage under way."""
 
-    def __init__(self, model: Temporal, options: TemporalOptions, device: torch.device):
-        self.options, self.device = options, device
+    def __init__(self, model: Temporal, options: TemporalOptions, device: torch.device, team: Team = ALONE):
+        self.options, self.device, self.team = options, device, team
         self.model = model.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.autocast = fast_bfloat16(model, device)
@@ -161,6 +162,8 @@ class TemporalRun:
                 groups[PLACED_RATE if id(parameter) in placed else SHARED_RATE if id(parameter) in shared else 1.0].append(parameter)
         groups = [{"params": parameters, "share": share} for share, parameters in groups.items() if parameters]
         self.optimiser = torch.optim.Adam(groups, lr=self.options.lr, betas=(0.9, 0.98), fused=True)
+        # A step trains some of the prior's passes.
+        self.objective = self.team.over(self.joint_loss if stage == JOINT else self.prior_loss, self.model, all_used=False)
         self.since = 0
 
     def step(self, frames: np.ndarray, scenery: Tensor | None, learning_rate: float) -> dict[str, float]:
@@ -170,23 +173,21 @@ class TemporalRun:
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate * group["share"]
-        windows, corners = moving_windows(frames, length, SIDE[stage], STRIDE, np.random.default_rng([self.options.seed, self.position.step]))
+        windows, corners = moving_windows(frames, length, SIDE[stage], STRIDE, np.random.default_rng([self.options.seed, self.position.step, *filter(None, [self.team.rank])]))
         frames, corners = to_input(windows, self.device), torch.from_numpy(corners)
         every = corners.repeat_interleave(length, dim=0)
         if scenery is not None:
             rows, columns = frames.shape[2] // STRIDE, frames.shape[3] // STRIDE
             parts = (part[:, row : row + rows, column : column + columns] for part, (row, column) in zip(scenery, every.tolist()))
             scenery = torch.stack([part.float() for part in parts])
-        with seeded(self.options.seed, self.position.step, self.device):
+        with seeded(self.options.seed, self.position.step, self.device, self.team.rank):
             crf = torch.rand(len(corners), device=self.device) * (CRF_LEVELS - 1)
             passes = torch.randperm(self.model.prior.passes)[:PASSES_TRAINED].tolist()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            if stage == JOINT:
-                loss, figures = self.joint_loss(frames, scenery, crf, length, corners, passes)
-            else:
-                loss, figures = self.prior_loss(frames, scenery, crf.round(), length, corners, passes)
-        if not math.isfinite(loss.item()):
-            raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {loss.item()}; try a lower learning rate")
+            loss, figures = self.objective(frames, scenery, crf if stage == JOINT else crf.round(), length, corners, passes)
+        figures = self.team.mean({"loss": loss.item(), **figures})
+        if not math.isfinite(figures["loss"]):
+            raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([parameter for group in self.optimiser.param_groups for parameter in group["params"]], CLIP_NORM)
@@ -196,7 +197,7 @@ class TemporalRun:
         with torch.no_grad():
             for averaged, current in zip(self.average.parameters(), self.model.parameters()):
                 averaged.lerp_(current, 1 - kept)
-        return {"loss": loss.item(), **figures}
+        return figures
 
     def joint_loss(self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]) -> tuple[Tensor, dict]:
         """Of each clip the error of all frames, and the bits of the first as a keyframe and of the last as a predicted one."""
@@ -308,18 +309,23 @@ def train_temporal(
     resume: bool = False,
     overwrite: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
+    team: Team = ALONE,
 ) -> Iterator[Progress]:
     """Trains both stages and writes `output`: float16 networks, the prior in integers, its tables.
 
-    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. Raises as `loop.train` does.
+    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. team: as of `loop.train`, each process with
+    `options.batch` clips to a step. Raises as `loop.train` does.
     """
     last = last_path(output)
-    for path in (output, last):
+    for path in (output, last) if team.leads else ():
         check_output(path, overwrite=overwrite or resume)
-    samplers = {stage: ClipSampler(training, batch=options.batch, seed=options.seed, length=length, lead=LEAD[stage]) for stage, length in CLIP_LENGTH.items()}
+    samplers = {
+        stage: ClipSampler(training, batch=options.batch, seed=options.seed, length=length, lead=LEAD[stage], part=team.rank, parts=team.count)
+        for stage, length in CLIP_LENGTH.items()
+    }
     if not resume:
         start_transforms(model, training)
-    run = TemporalRun(model, options, checkpoints.device_of(device))
+    run = TemporalRun(model, options, checkpoints.device_of(device), team)
     position = run.position
 
     def stage_at(step: int, share: float | None = None) -> str:
@@ -343,13 +349,17 @@ def train_temporal(
 
     def facts() -> dict:
         position.seconds = clock.seconds()
-        return {"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}
+        return {"dataset": dataset or {}, "options": asdict(options), "processes": team.count, "position": asdict(position)}
+
+    def keep() -> None:
+        if team.leads:
+            checkpoints.save(last, Checkpoint(replace(blank, training=facts()), run.average), overwrite=True, state=run.state())
 
     def share_done() -> float:
-        return max(position.step / options.steps, clock.seconds() / (options.limit_seconds or math.inf))
+        return team.largest(max(position.step / options.steps, clock.seconds() / (options.limit_seconds or math.inf)))[0]
 
     def record(terms: dict | None = None, **more) -> Progress:
-        frames = options.batch * CLIP_LENGTH[run.stage or JOINT]
+        frames = options.batch * team.count * CLIP_LENGTH[run.stage or JOINT]
         return Progress(
             position.epoch + 1, position.step, options.steps, share_done(), clock.seconds(), clock.steps() * frames / max(clock.run_seconds(), 1e-9), terms or {}, **more
         )
@@ -375,17 +385,20 @@ def train_temporal(
             position.batch += 1
             losses.append(terms["loss"])
             yield record(terms, learning_rate=learning_rate)
-            if should_stop():
-                checkpoints.save(last, Checkpoint(replace(blank, training=facts()), run.average), overwrite=True, state=run.state())
+            if team.largest(should_stop())[0]:
+                keep()
                 yield record(ended="interrupted")
                 return
             if position.batch == EPOCH_STEPS:
                 break
-        figures = validate_temporal(run.average, validation, clips=options.validation_clips, device=run.device)
+        figures = team.told(lambda: validate_temporal(run.average, validation, clips=options.validation_clips, device=run.device))
         position.figures = asdict(figures)
         position.epoch, position.batch = position.epoch + 1, 0
-        checkpoints.save(last, Checkpoint(replace(blank, training=facts()), run.average), overwrite=True, state=run.state())
+        keep()
         yield record({"loss": float(np.mean(losses))} if losses else {}, validation=figures, best=True)
+    if not team.leads:  # what is left is one process's work
+        yield record(ended=ended)
+        return
     exact = run.average.exact()
     exact.for_coding()  # raises before anything is written that could not code
     copies, residuals = prediction_tables()

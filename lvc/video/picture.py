@@ -22,17 +22,6 @@ def is_picture(path: Path) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder, without those in folders below, by name; raises InputError where there is none."""
-    try:
-        found = sorted(path for path in Path(folder).iterdir() if is_picture(path) and path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    if not found:
-        raise InputError(f"{folder}: is a folder; a video was expected, or pictures in it ({', '.join(SUFFIXES)})")
-    return found
-
-
 def read_picture(path: Path) -> np.ndarray:
     """A png or jpg as uint8 [3, H, W] in RGB, turned as its EXIF says.
 

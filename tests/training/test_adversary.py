@@ -9,7 +9,7 @@ def test_it_learns_to_tell_and_decoded_frames_learn_to_pass():
     optimiser = torch.optim.Adam(adversary.parameters(), lr=1e-3)
     target = torch.rand(4, 3, 24, 24)
     frames = torch.nn.functional.avg_pool2d(target, 5, stride=1, padding=2)  # blurred
-    losses = [step(adversary, optimiser, frames, target) for _ in range(30)]
+    losses = [step(adversary.loss, optimiser, frames, target) for _ in range(30)]
     assert losses[-1] < 0.5 * losses[0]
     assert adversary(target).mean() > adversary(frames).mean()
     moved = frames.clone().requires_grad_()

@@ -8,7 +8,7 @@ from lvc.errors import InputError, OutputError
 from lvc.frames import FrameBatch
 from lvc.video import picture
 from lvc.video.mux import open_output
-from lvc.video.picture import pictures_in, read_picture
+from lvc.video.picture import read_picture
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 
@@ -82,12 +82,3 @@ def test_what_would_lose_its_meaning_is_refused(tmp_path, made, reason):
     made.save(tmp_path / "a.png")
     with pytest.raises(InputError, match=reason):
         read_picture(tmp_path / "a.png")
-
-
-def test_a_folders_pictures_come_by_name(tmp_path):
-    for name in ("b.PNG", "a.jpg", ".hidden.png", "notes.txt"):
-        (tmp_path / name).write_bytes(b"")
-    (tmp_path / "deep.png").mkdir()
-    assert [path.name for path in pictures_in(tmp_path)] == ["a.jpg", "b.PNG"]
-    with pytest.raises(InputError, match="pictures in it"):
-        pictures_in(tmp_path / "deep.png")
