@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from lvc.codec import Codec
 from lvc.errors import InputError, OptionError
 from lvc.reader import DIMENSION_ORDERS, IntegerLatents, Reader
 from lvc.recency import RecentlyUsed
@@ -96,8 +95,8 @@ class FrameDataset(Dataset):
     by default half the file's nominal frame duration; "shown" takes the frame that a player shows at that time, which may
     start up to tolerance_seconds later, by default half a tick of the file's time base.
     latents: items hold integer latents, no pixels are made; `synthesise` makes them.
-    model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents, for each process, shared out
-    evenly between the files that are open. open_files: how many stay open.
+    model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents of all files, for each process.
+    open_files: how many stay open.
 
     An item is a dict:
         frames       uint8 [N, 3, H, W], or [N, H, W, 3]; without `latents`
@@ -145,9 +144,8 @@ class FrameDataset(Dataset):
             raise InputError("a data set needs files, and the list is empty")
         self.latents, self.match, self.tolerance_seconds = latents, match, tolerance_seconds
         self._deltas = [exact(delta) for delta in self.delta_timestamps]
-        share = cache_bytes // min(len(self.files), open_files)
-        self._reading = {"model": model, "device": device, "dimension_order": dimension_order, "cache_bytes": share}
-        self._open_files = open_files
+        self._reading = {"model": model, "device": device, "dimension_order": dimension_order}
+        self._open_files, self._cache_bytes = open_files, cache_bytes
         self.starts = np.cumsum([0, *self._counts()])
         if not len(self):
             raise InputError(f"{self.files[0]}: no frames, in any of {len(self.files)} files")
@@ -168,10 +166,10 @@ class FrameDataset(Dataset):
 
     def _forget(self) -> None:
         self._opened = RecentlyUsed(self._open_files)
-        self._codecs: dict[tuple, Codec] = {}
+        self._decoders = RecentlyUsed(self._cache_bytes)  # of the groups of all files, open or not
 
     def __getstate__(self) -> dict:
-        return {name: value for name, value in vars(self).items() if name not in ("_opened", "_codecs")}
+        return {name: value for name, value in vars(self).items() if name not in ("_opened", "_decoders")}
 
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
@@ -252,7 +250,7 @@ class FrameDataset(Dataset):
     def _file(self, position: int) -> OpenFile:
         opened = self._opened.get(position)
         if opened is None:
-            reader = Reader(self.files[position], codecs=self._codecs, **self._reading)
+            reader = Reader(self.files[position], decoders=self._decoders, **self._reading)
             expected = int(self.starts[position + 1] - self.starts[position])
             if len(reader) < expected:
                 reader.close()

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 import lvc
+from lvc.codec import GroupDecoder
 from lvc.frames import FrameBatch, Geometry
 
 SMALL = Geometry(width=40, height=32)
@@ -212,3 +213,42 @@ def test_a_file_that_shrank_since(folder, weights, tmp_path):
     save_file(path, weights, range(0, 300, FRAME), overwrite=True)
     with pytest.raises(lvc.InputError, match="3 frames, and 9"):
         dataset[0]
+
+
+@pytest.mark.parametrize("open_files", [1, 64])
+def test_each_group_is_decoded_once_however_frames_are_drawn_and_files_close(folder, weights, everything, monkeypatch, open_files):
+    decoded = []
+    advance = GroupDecoder.advance
+
+    def counted(self, stop):
+        before = self.decoded
+        advance(self, stop)
+        decoded.append(self.decoded - before)
+
+    monkeypatch.setattr(GroupDecoder, "advance", counted)
+    dataset = lvc.FrameDataset(folder, model=weights, open_files=open_files)
+    for epoch in range(2):
+        for index in np.random.default_rng(epoch).permutation(len(dataset)):
+            item = dataset[index]
+            assert same(item["frames"], everything[item["file"]][[item["frame_index"]]])
+    assert sum(decoded) == len(dataset)
+    decoded.clear()
+    forgetful = lvc.FrameDataset(folder, model=weights, open_files=open_files, cache_bytes=0)
+    for index in (3, 14, 3):
+        forgetful[index]
+    assert sum(decoded) == 3 * 4
+    again = pickle.loads(pickle.dumps(dataset))
+    decoded.clear()
+    again[3]
+    assert sum(decoded) == 4
+
+
+def test_a_file_that_is_replaced_is_read_anew(weights, tmp_path):
+    path = save_file(tmp_path / "game.lvc", weights, [0, 100, 200])
+    dataset = lvc.FrameDataset([path, save_file(tmp_path / "other.lvc", weights, [0], seed=7)], model=weights, open_files=1)
+    before = dataset[1]["frames"]
+    save_file(path, weights, [0, 100, 200], seed=1, overwrite=True)
+    dataset[3]  # the first file is closed
+    with lvc.open(path, model=weights) as reader:
+        assert same(dataset[1]["frames"][0], reader[1])
+    assert not same(dataset[1]["frames"], before)
