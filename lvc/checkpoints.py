@@ -31,7 +31,7 @@ from lvc.entropy.tables import MAX_ENTRIES, Tables
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.models.config import build_empty
-from lvc.output import written_whole
+from lvc.output import identity, written_whole
 
 DEFAULT = "pacman"
 FORMAT = "lvc weights"
@@ -364,17 +364,8 @@ def file_digest(path: str | os.PathLike) -> str:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def identity(path: str | os.PathLike) -> tuple[int, ...]:
-    """What tells a file's state from any other, without reading it: it differs once the file is written or replaced."""
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
 @lru_cache(maxsize=256)
-def known_digest(path: str | os.PathLike, state: tuple[int, ...]) -> str:
+def known_digest(path: str | os.PathLike, state: tuple[int, ...] | None) -> str:
     """SHA-256 of a file in a state that `identity` gave, computed once."""
     return file_digest(path)
 

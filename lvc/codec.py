@@ -27,6 +27,7 @@ from lvc.frames import Geometry
 from lvc.hyperprior import HyperLatents
 from lvc.latent_history import LatentHistory, grown
 from lvc.models.temporal import CRF_LEVELS, Temporal, held_group, steadied
+from lvc.output import identity
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
@@ -314,7 +315,7 @@ def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: 
     Raises ModelError for missing or other weights, FormatError for a header whose parts do not go together.
     """
     path = checkpoints.locate(header.model["name"], header.model["sha256"], file=model)
-    weights = path, checkpoints.identity(path), header.model["sha256"]
+    weights = path, identity(path), header.model["sha256"]
     specs = json.dumps([header.quantiser, header.entropy, header.extra.get("crf")], sort_keys=True)
     device = checkpoints.device_of(device)
     try:

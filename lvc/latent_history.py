@@ -3,7 +3,6 @@
 import numpy as np
 
 NARROW = (np.int8, np.int16, np.int32)  # rows are kept in the first that fits
-PLACES = (np.uint16, np.uint32)
 
 
 class LatentHistory:
@@ -19,7 +18,7 @@ class LatentHistory:
         self._channels = shape[0] if len(shape) == 3 else int(np.prod(shape))
         self._positions = int(np.prod(shape)) // max(1, self._channels)
         self._rows = np.empty((0, self._channels), NARROW[0])
-        self._places = np.empty((0, self._positions), PLACES[most * self._positions > np.iinfo(PLACES[0]).max + 1])
+        self._places = np.empty((0, self._positions), numbers_type(most * self._positions))
         self._count = self._row_count = 0
         self._last: np.ndarray | None = None
 
@@ -61,6 +60,11 @@ class LatentHistory:
         """Latents int32 [N, *shape] of these frames: a slice, or whole numbers from 0 to len - 1."""
         found = self._rows[self._places[: self._count][numbers]]  # [N, positions, C]
         return np.ascontiguousarray(found.swapaxes(1, 2), np.int32).reshape(len(found), *self._shape)
+
+
+def numbers_type(count: int) -> type:
+    """What holds the numbers of so many rows."""
+    return np.uint16 if count <= 1 << 16 else np.uint32
 
 
 def grown(array: np.ndarray, used: int, needed: int, most: int) -> np.ndarray:

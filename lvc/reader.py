@@ -166,6 +166,10 @@ class Reader:
         specs = json.dumps([header.quantiser, header.entropy, header.extra.get("crf")], sort_keys=True)
         return header.model["name"], header.model["sha256"], specs, self.geometry
 
+    def group_key(self, group: int) -> tuple:
+        """What a keyframe group decodes to, alike for all readers of the file at its path; FormatError for a damaged group."""
+        return self._name, group, self.container.group(group).digest
+
     # Latents
 
     def latents(self, group: int, *, stop: int | None = None) -> Latents:
@@ -177,8 +181,7 @@ class Reader:
     def _decoder(self, group: int, stop: int) -> GroupDecoder:
         """The decoder of a group, with at least `stop` frames decoded."""
         container = self.container
-        found = container.group(group)
-        key = self._name, group, found.digest
+        found, key = container.group(group), self.group_key(group)
         decoder = self._decoders.get(key)
         if decoder is None:
             decoder = GroupDecoder(self.codec, found.packets)
