@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow clean
+.PHONY: demo test test-slow bench clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -20,6 +20,12 @@ test-slow: $(BIN)/lvc
 
 demo: $(BIN)/lvc
 	$(BIN)/python tools/demo.py
+
+# make bench DATASET=frames [BENCH="--clips 50"]
+bench: $(BIN)/lvc
+	test -n "$(DATASET)" || { echo "make bench DATASET=FOLDER: a data set made by lvc build-dataset" >&2; exit 2; }
+	$(BIN)/pip install --quiet -e ".[bench]"
+	$(BIN)/python tools/benchmark_reading.py "$(DATASET)" -o docs/benchmarks.md --data docs/data/reading.json $(BENCH)
 
 clean:
 	rm -rf $(VENV) build demo

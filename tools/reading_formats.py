@@ -3,10 +3,12 @@
 A `Format` writes clips; each of its readers opens one and gives frames by number as uint8 tensors [N, 3, H, W].
 """
 
+import importlib
 import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -129,7 +131,11 @@ def open_with_pyav(path: Path) -> tuple[Read, Callable[[], None]]:
 
 def video_readers() -> dict[str, Open]:
     readers: dict[str, Open] = {"PyAV": open_with_pyav}
-    if importlib.util.find_spec("torchcodec"):
+    try:
+        importlib.import_module("torchcodec.decoders")
+    except (ImportError, OSError, RuntimeError) as error:
+        print(f"torchcodec cannot be had here: {str(error).splitlines()[0]}", file=sys.stderr)
+    else:
         readers["torchcodec"] = open_with_torchcodec
     return readers
 

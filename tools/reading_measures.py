@@ -108,19 +108,23 @@ class ClipDataset(Dataset):
         return opened[0]([number])[0]
 
 
-def epochs(form: Format, reader: str, paths: Sequence[Path], *, length: int, count: int, latents: bool = False, most: int | None = None) -> dict:
+# What lvc's data set is told in each way to read an epoch; other readers have the first alone.
+WAYS = {"frames": {}, "kept frames": {"frame_cache_bytes": 8 << 30}, "latents": {"latents": True}}
+
+
+def epochs(form: Format, reader: str, paths: Sequence[Path], *, length: int, way: str, count: int, most: int | None = None) -> dict:
     """Reads all frames shuffled, `count` times, in a process of its own: seconds of each epoch, reads, and megabytes that it took.
 
-    most: of the frames in an epoch, where all would take too long.
+    way: one of WAYS. most: of the frames in an epoch, where all would take too long.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(_epochs, form, reader, list(paths), length, count, latents, most).result()
+        return process.submit(_epochs, form, reader, list(paths), length, way, count, most).result()
 
 
-def _epochs(form: Format, reader: str, paths: list[Path], length: int, count: int, latents: bool, most: int | None) -> dict:
+def _epochs(form: Format, reader: str, paths: list[Path], length: int, way: str, count: int, most: int | None) -> dict:
     torch.set_num_threads(1)
     read_once(form.readers[reader], paths[0], [0])
-    dataset = lvc.FrameDataset(paths, latents=latents) if reader == "lvc" else ClipDataset(form.readers[reader], paths, length)
+    dataset = lvc.FrameDataset(paths, **WAYS[way]) if reader == "lvc" else ClipDataset(form.readers[reader], paths, length)
     forget_peak()
     before = megabytes()
     random, found = torch.Generator().manual_seed(0), []
@@ -128,8 +132,7 @@ def _epochs(form: Format, reader: str, paths: list[Path], length: int, count: in
     def epoch() -> int:
         reads = 0
         for batch in DataLoader(dataset, batch_size=BATCH, shuffle=True, generator=random):
-            frames = batch["latents" if latents else "frames"] if isinstance(batch, dict) else batch
-            reads += len(frames)
+            reads += len(batch["index"] if isinstance(batch, dict) else batch)
             if most is not None and reads >= most:
                 break
         return reads
