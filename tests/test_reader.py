@@ -369,3 +369,14 @@ def test_weights_are_looked_for_and_looked_at_each_time(coded, everything, tmp_p
     weights.unlink()
     with lvc.open(coded[0], model=weights) as opened, pytest.raises(lvc.ModelError, match="no weights file"):
         opened[3]
+
+
+def test_readers_that_share_a_codec_may_be_in_several_threads(coded, everything):
+    def read(numbers):
+        with lvc.open(coded[0], model=coded[1]) as opened:
+            return opened.get_frames_at(numbers).data
+
+    orders = [np.random.default_rng(seed).permutation(COUNT).tolist() for seed in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        for order, found in zip(orders, threads.map(read, orders), strict=True):
+            assert same(found, everything[order])

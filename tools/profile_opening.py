@@ -46,11 +46,17 @@ def timed(found: dict, name: str):
 def watch(found: dict) -> None:
     """Puts a clock around each of the steps."""
     for name, module, path in STEPS:
-        holder = importlib.import_module(module)
-        *outer, last = path.split(".")
-        for part in outer:
-            holder = getattr(holder, part)
+        holder, last = holder_of(module, path)
         setattr(holder, last, around(getattr(holder, last), found, name))
+
+
+def holder_of(module: str, path: str):
+    """The module or class that has a function, and the function's name in it."""
+    holder = importlib.import_module(module)
+    *outer, last = path.split(".")
+    for part in outer:
+        holder = getattr(holder, part)
+    return holder, last
 
 
 def around(function, found: dict, name: str):
