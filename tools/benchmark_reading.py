@@ -78,7 +78,7 @@ def linked(paths: Sequence[Path], clips: int, folder: Path) -> list[Path]:
 def measured(options: argparse.Namespace, folder: Path) -> dict:
     found = kept.formats(model=options.model, crf=options.crf, keyints=options.keyint)
     forms = kept.chosen(found, options.formats.split(",") if options.formats else None)
-    clips = clips_of(options.dataset, options.splits.split(","), clips=min(options.clips, options.distinct or options.clips), length=options.frames)
+    clips = clips_of(options.dataset, options.splits.split(","), clips=options.distinct or options.clips, length=options.frames)
     # Told apart by what they are made of, so that a folder serves several runs.
     folder = folder / f"{len(clips)}x{options.frames}-{Path(options.model).stem}-crf{options.crf}"
     distinct = {form.name: coded(form, folder, clips, options.frames) for form in forms}
@@ -87,7 +87,7 @@ def measured(options: argparse.Namespace, folder: Path) -> dict:
     result = {"clips": options.clips, "distinct": len(clips), "frames": options.frames, "samples": options.samples, "machine": machine(), "rows": {}}
     chosen = np.linspace(0, len(clips) - 1, min(QUALITY_CLIPS, len(clips))).astype(int)
     for name, (form, reader) in rows.items():
-        errors = [error for number in chosen for error in measures.quality(form.readers[reader], paths[form.name][number], pictures_of(clips[number], options.frames))]
+        errors = [error for number in chosen for error in measures.quality(form.readers[reader], distinct[form.name][number], pictures_of(clips[number], options.frames))]
         size = sum(map(kept.bytes_of, distinct[form.name])) / len(clips) / options.frames
         result["rows"][name] = {"what": form.description, "bytes_per_frame": size, "psnr": measures.psnr_of(errors)}
     openings = {name: (form.readers[reader], paths[form.name]) for name, (form, reader) in rows.items()}
@@ -101,12 +101,12 @@ def measured(options: argparse.Namespace, folder: Path) -> dict:
             for way in ways
         }
     result["long"] = {}
-    for form in forms:
-        if "lvc" in form.readers and options.long_frames:
-            path = folder / f"{form.name.replace(' ', '_')}_long.lvc"
-            measures.make_long(distinct[form.name], path, options.long_frames)
-            result["long"][form.name] = measures.long_file(path)
-            path.unlink()
+    ours = [form for form in forms if "lvc" in form.readers]
+    if ours and options.long_frames:
+        path = folder / "long.lvc"
+        measures.make_long(distinct[ours[0].name], path, options.long_frames)
+        result["long"][ours[0].name] = measures.long_file(path)
+        path.unlink()
     return result
 
 
@@ -122,7 +122,7 @@ def page(result: dict) -> str:
     rows = result["rows"]
     pictures = next((row for name, row in rows.items() if name.startswith("PNG")), None)
     lines = [
-        f"{result['clips']:,} clips of {result['frames']} frames of 200x160 ({result['distinct']} windows of recordings, the others links to them); {result['machine']}. Milliseconds are of the processor, in brackets of the clock on a machine "
+        f"{result['clips']:,} clips of {result['frames']} frames of 200x160 (of {result['distinct']} windows of recordings; others are links); {result['machine']}. Milliseconds are of the processor, in brackets of the clock on a machine "
         f"that had other work. A read opens its file, gives consecutive frames as uint8 [N, 3, H, W], and closes it: medians of {result['samples']} reads, rows taking turns.",
         "",
         "| format, reader | bytes a frame | size ratio | PSNR dB | 1 frame, ms | 2 frames | 6 frames | load time ratio, 1 / 2 / 6 |",
@@ -199,7 +199,7 @@ def main() -> int:
     parser.add_argument("--splits", default="validation,test", help="splits that windows are taken from (%(default)s)")
     parser.add_argument("--samples", type=int, default=200, help="reads that a median is of (%(default)s)")
     parser.add_argument("--epoch-reads", type=int, help="at most so many reads in an epoch (all)")
-    parser.add_argument("--long-frames", type=int, default=1_000_000, help="frames of the very long file, 0 for none (%(default)s)")
+    parser.add_argument("--long-frames", type=int, default=1_000_000, help="frames of a very long file at the first keyframe interval, 0 for none (%(default)s)")
     parser.add_argument("--model", default="pacman", help="shipped model or weights file (%(default)s)")
     parser.add_argument("--crf", type=int, default=32, help="quality of lvc's files (%(default)s)")
     parser.add_argument("--keyint", type=lambda text: [int(one) for one in text.split(",")], default=list(KEYINTS), help="keyframe intervals of lvc's files (64,8,2)")
