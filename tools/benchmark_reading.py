@@ -33,7 +33,7 @@ from lvc.errors import InputError, LvcError
 BEGIN, END = "<!-- measured -->", "<!-- end of what is measured -->"
 COUNTS = 1, 2, 6  # frames of a read, as LeRobot's benchmark has them
 KEYINTS = 64, 8, 2
-QUALITY_CLIPS = 10
+QUALITY_CLIPS = 5
 
 
 def clips_of(dataset: Path, splits: Sequence[str], *, clips: int, length: int) -> list[tuple[object, int]]:
@@ -120,9 +120,10 @@ def machine() -> str:
 
 def page(result: dict) -> str:
     rows = result["rows"]
+    links = f", links to {result['distinct']} files" if result["clips"] > result["distinct"] else ""
     pictures = next((row for name, row in rows.items() if name.startswith("PNG")), None)
     lines = [
-        f"{result['clips']:,} clips of {result['frames']} frames of 200x160 (of {result['distinct']} windows of recordings; others are links); {result['machine']}. Milliseconds are of the processor, in brackets of the clock on a machine "
+        f"{result['clips']:,} clips of {result['frames']} frames of 200x160{links}; {result['machine']}. Milliseconds are of the processor, in brackets of the clock on a machine "
         f"that had other work. A read opens its file, gives consecutive frames as uint8 [N, 3, H, W], and closes it: medians of {result['samples']} reads, rows taking turns.",
         "",
         "| format, reader | bytes a frame | size ratio | PSNR dB | 1 frame, ms | 2 frames | 6 frames | load time ratio, 1 / 2 / 6 |",

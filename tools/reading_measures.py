@@ -113,11 +113,11 @@ WAYS = {"frames": {}, "kept frames": {"frame_cache_bytes": 8 << 30}, "latents": 
 
 
 def epochs(form: Format, reader: str, paths: Sequence[Path], *, length: int, way: str, count: int, most: int | None = None) -> dict:
-    """Reads all frames shuffled, `count` times, in a process of its own: seconds of each epoch, reads, and megabytes that it took.
+    """Reads all frames shuffled, `count` times, in a process of its own (a fork, in which all is loaded): seconds of each epoch, reads, and megabytes that it took.
 
     way: one of WAYS. most: of the frames in an epoch, where all would take too long.
     """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as process:
         return process.submit(_epochs, form, reader, list(paths), length, way, count, most).result()
 
 
@@ -176,8 +176,8 @@ def make_long(clips: Sequence[Path], path: Path, frames: int) -> None:
 
 
 def long_file(path: Path) -> dict:
-    """Times and memory of opening a long file and of reading its ends, in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+    """Times and memory of opening a long file and of reading its ends, in a process of its own (a fork, in which all is loaded)."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as process:
         return process.submit(_long_file, path).result()
 
 
