@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 1800
 FUZZ ?= build/fuzz
 
-.PHONY: demo test test-slow test-machines fuzz clean
+.PHONY: demo test test-slow test-machines bench fuzz clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -38,6 +38,12 @@ test-machines: $(BIN)/lvc
 
 demo: $(BIN)/lvc
 	$(BIN)/python tools/demo.py
+
+# make bench DATASET=frames [BENCH="--clips 50"]
+bench: $(BIN)/lvc
+	test -n "$(DATASET)" || { echo "make bench DATASET=FOLDER: a data set made by lvc build-dataset" >&2; exit 2; }
+	$(BIN)/pip install --quiet -e ".[bench]"
+	$(BIN)/python tools/benchmark_reading.py "$(DATASET)" -o docs/benchmarks.md --data docs/data/reading.json $(BENCH)
 
 clean:
 	rm -rf $(VENV) build demo

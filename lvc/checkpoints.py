@@ -18,6 +18,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,8 @@ from torch import Tensor, nn
 from lvc.entropy.tables import MAX_ENTRIES, Tables
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.output import written_whole
+from lvc.models.config import build_empty
+from lvc.output import identity, written_whole
 
 DEFAULT = "pacman"
 FORMAT = "lvc weights"
@@ -316,8 +317,7 @@ def load_state(path: str | os.PathLike) -> dict[str, Tensor]:
 def empty_model(metadata: Metadata) -> nn.Module:
     """The model that the metadata names, without memory for its tensors."""
     try:
-        with torch.device("meta"):
-            return build(metadata.model, geometry=metadata.geometry, **metadata.config)
+        return build_empty(metadata.model, geometry=metadata.geometry, **metadata.config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError, IndexError) as error:
         raise ModelError(f"there is no {metadata.model} with the options {json.dumps(metadata.config)[:200]}") from error
 
@@ -362,6 +362,12 @@ def file_digest(path: str | os.PathLike) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+@lru_cache(maxsize=256)
+def known_digest(path: str | os.PathLike, state: tuple[int, ...] | None) -> str:
+    """SHA-256 of a file in a state that `identity` gave, computed once."""
+    return file_digest(path)
 
 
 def device_of(device: str | torch.device) -> torch.device:
@@ -413,15 +419,20 @@ def find(
     extra_folders: Sequence[str | os.PathLike] = (),
     device: str | torch.device = "cpu",
 ) -> Checkpoint:
-    """The very weights that a file was coded with: among the shipped ones, as `file`, or in the folders of $LVC_MODELS.
+    """The very weights that a file was coded with: those of `locate`. Raises ModelError."""
+    return load_file(locate(name, sha256, file=file, extra_folders=extra_folders), device=device, sha256=sha256)
+
+
+def locate(name: str, sha256: str, *, file: str | os.PathLike | None = None, extra_folders: Sequence[str | os.PathLike] = ()) -> Path:
+    """The file of the very weights with this digest: among the shipped ones, `file`, or in the folders of $LVC_MODELS.
 
     Raises ModelError that names the model, both hashes and what to do.
     """
     others = []
     for path in [path_of(file)] if file is not None else candidates(name, extra_folders):
-        digest = file_digest(path)
+        digest = known_digest(path, identity(path))
         if digest == sha256:
-            return load_file(path, device=device, sha256=digest)
+            return path
         others.append(f"{path} is {digest[:16]}")
     what = f"the weights {name!r} with sha256 {sha256[:16]} are needed"
     if file is not None:

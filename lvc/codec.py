@@ -4,10 +4,13 @@ frames -> model.analyse -> quantise -> code -> packets, and back. Which symbols 
 only synthesis works in floats, so machines may differ by a level in a pixel, never in a symbol.
 """
 
+import json
 import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +25,9 @@ from lvc.entropy.tables import Tables
 from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.hyperprior import HyperLatents
+from lvc.latent_history import LatentHistory, grown
 from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
+from lvc.output import identity
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
@@ -38,7 +43,10 @@ BATCH_PIXELS = 1 << 20  # the same for large frames, of which one passes in any 
 MAX_PIXELS = 1 << 23
 MAX_PIXELS_VARIABLE = "LVC_MAX_PIXELS"
 MAX_GROUP_BYTES = 1 << 29  # of a group's symbols as int32
-NARROW = (np.int8, np.int16, np.int32)  # whole groups are kept in the first that fits
+CACHED_BATCH = 4  # of synthesis on a processor, whose cache holds so many at 200x160: 5.4 ms a frame, 6.7 with 16, 6.4 with one
+DECODED_AT_ONCE = 16  # frames whose latents are in memory in full on their way to where they are kept
+STATE_BYTES = 16  # about what an entropy model keeps of the frames before, for each latent
+CODECS_KEPT, CHECKPOINTS_KEPT = 16, 4  # in a process, for files that are opened next
 SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hold them
 
 
@@ -156,14 +164,15 @@ class Codec:
         """Frames uint8 [T, H, W, 3], on the codec's device."""
         # Made outside of inference mode, whose tensors could not be written to by those who get them.
         frames = torch.empty((len(latents), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self.device)
+        at_once = min(CACHED_BATCH, self.batch) if self.device.type == "cpu" else self.batch
         with torch.inference_mode():
-            for start in range(0, len(latents), self.batch):
-                symbols = torch.from_numpy(latents.symbols[start : start + self.batch]).to(self.device)
-                parameters = torch.from_numpy(latents.parameters[start : start + self.batch]).to(self.device)
+            for start in range(0, len(latents), at_once):
+                symbols = torch.from_numpy(latents.symbols[start : start + at_once]).to(self.device)
+                parameters = torch.from_numpy(latents.parameters[start : start + at_once]).to(self.device)
                 values = self.quantiser.dequantise(symbols, parameters)
                 pixels = self.model.synthesise(values, geometry=self.geometry, **self._rate(len(values)))
                 pixels = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
-                frames[start : start + self.batch] = pixels.permute(0, 2, 3, 1)
+                frames[start : start + at_once] = pixels.permute(0, 2, 3, 1)
         return frames
 
     def _rate(self, count: int) -> dict:
@@ -261,8 +270,8 @@ def check_pixels(geometry: Geometry) -> None:
 class GroupDecoder:
     """Decodes the frames of a group of packets, and goes on from where it is when more of them are asked for.
 
-    frame_count: frames in the group. decoded: how many of them are there. nbytes: memory that it holds on to, about.
-    Raises FormatError for impossible payloads; after an error it is of no further use.
+    frame_count: frames in the group. decoded: how many of them are there. digest: CRC-32 of their symbols. nbytes: memory that it
+    holds on to, about. Raises FormatError for impossible payloads; after an error it is of no further use.
     """
 
     def __init__(self, codec: Codec, packets: tuple[Packet, ...]):
@@ -270,45 +279,35 @@ class GroupDecoder:
         self._packets = list(reversed(packets))  # those still to come
         self._reader, self._values = None, np.empty((0, 0))  # of the packet that is being read: coded symbols, parameters to come
         self.frame_count = codec.frames_of(packets)
-        self.decoded = 0
-        self._symbols = np.empty((0, *codec.latent_shape), np.int32)
+        self.digest = 0
+        self._symbols = LatentHistory(codec.latent_shape, self.frame_count)
         self._parameters = np.empty((0, codec.quantiser.parameter_count), np.float32)
 
     @property
+    def decoded(self) -> int:
+        return len(self._symbols)
+
+    @property
     def nbytes(self) -> int:
-        return self._symbols.nbytes + self._parameters.nbytes + sum(len(packet.payload) for packet in self._packets)
+        coding = 0 if self._coding is None else STATE_BYTES * int(np.prod(self._codec.latent_shape))
+        return coding + self._symbols.nbytes + self._parameters.nbytes + sum(len(packet.payload) for packet in self._packets)
 
     def advance(self, stop: int) -> None:
         """Decodes until `stop` frames are there."""
-        if stop <= self.decoded:
-            return
-        self._make_room(stop)
         while self.decoded < stop:
             if not len(self._values):
                 self._open_packet()
-            count = min(len(self._values), stop - self.decoded)
-            new = slice(self.decoded, self.decoded + count)
-            self._symbols[new] = self._codec._code(self._coding, None, count, self._reader)
-            self._parameters[new], self._values = self._values[:count], self._values[count:]
-            self.decoded += count
+            count = min(len(self._values), stop - self.decoded, DECODED_AT_ONCE)
+            symbols = self._codec._code(self._coding, None, count, self._reader)
+            self.digest = symbols_digest(symbols, self.digest)
+            self._symbols.append(symbols)
+            self._values = self._values[count:]
         if self.decoded == self.frame_count:
             self._reader = self._coding = None
-            least, most = int(self._symbols.min()), int(self._symbols.max())
-            self._symbols = self._symbols.astype(next(kind for kind in NARROW if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max))
 
     def latents(self, places) -> Latents:
         """Latents of the frames at these places of the group: a slice, or whole numbers below `decoded`."""
-        return Latents(self._symbols[places].astype(np.int32), self._parameters[places])
-
-    def _make_room(self, stop: int) -> None:
-        # By doubling, so that frame after frame costs no more than all at once, and memory follows what was asked for.
-        room = min(max(stop, 2 * len(self._symbols)), self.frame_count)
-        if stop > len(self._symbols):
-            for name in ("_symbols", "_parameters"):
-                kept = getattr(self, name)
-                grown = np.empty((room, *kept.shape[1:]), kept.dtype)
-                grown[: self.decoded] = kept[: self.decoded]
-                setattr(self, name, grown)
+        return Latents(self._symbols.frames(places), self._parameters[: self.decoded][places])
 
     def _open_packet(self) -> None:
         packet, quantiser = self._packets.pop(), self._codec.quantiser
@@ -316,6 +315,8 @@ class GroupDecoder:
         if len(packet.payload) < head:
             raise FormatError(f"a packet of {len(packet.payload)} bytes is too short for {packet.frame_count} frames of {quantiser.name} parameters")
         self._values = np.frombuffer(packet.payload[:head], "<f4").reshape(packet.frame_count, quantiser.parameter_count)
+        self._parameters = grown(self._parameters, self.decoded, self.decoded + packet.frame_count, self.frame_count)
+        self._parameters[self.decoded : self.decoded + packet.frame_count] = self._values
         self._reader = SymbolReader(packet.payload[head:])
 
 
@@ -344,32 +345,42 @@ class MeasuringReader(SymbolReader):
 def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: str | torch.device = "cpu") -> Codec:
     """The codec that a file's header asks for; `model` is a weights file, where the file's own are not found.
 
+    The weights are looked for each time. What was loaded of the same file, settings and device last is shared by all who ask
+    in this process, so that a thousand files cost one model; a forked process takes it along, where it is on the processor.
     Raises ModelError for missing or other weights, FormatError for a header whose parts do not go together.
     """
-    checkpoint = checkpoints.find(header.model["name"], header.model["sha256"], file=model, device=device)
+    path = checkpoints.locate(header.model["name"], header.model["sha256"], file=model)
+    weights = path, identity(path), header.model["sha256"]
+    specs = json.dumps([header.quantiser, header.entropy, header.extra.get("crf")], sort_keys=True)
+    device = checkpoints.device_of(device)
     try:
-        return Codec(
-            checkpoint,
-            geometry=header.geometry,
-            quantiser=header.quantiser,
-            entropy=header.entropy,
-            crf=header.extra.get("crf"),
-            device=device,
-        )
+        return _shared_codec(weights, header.geometry, specs, device, None if device.type == "cpu" else os.getpid())
     except OptionError as error:
         raise FormatError(f"the header asks for what cannot be: {error}") from error
+
+
+@lru_cache(maxsize=CODECS_KEPT)
+def _shared_codec(weights: tuple, geometry: Geometry, specs: str, device: torch.device, process: int | None) -> Codec:
+    quantiser, entropy, crf = json.loads(specs)
+    checkpoint = _shared_checkpoint(*weights, device, process)
+    return Codec(checkpoint, geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, device=device)
+
+
+@lru_cache(maxsize=CHECKPOINTS_KEPT)
+def _shared_checkpoint(path: Path, state: tuple[int, ...], sha256: str, device: torch.device, process: int | None) -> Checkpoint:
+    return checkpoints.load_file(path, device=device, sha256=sha256)
 
 
 def check_group(codec: Codec, group: Group) -> Latents:
     """The latents of a whole group; raises FormatError where they are not those that were coded."""
     latents = codec.decode(group.packets)
-    check_symbols(group, latents.symbols)
+    check_digest(group, symbols_digest(latents.symbols))
     return latents
 
 
-def check_symbols(group: Group, symbols: np.ndarray) -> None:
-    """Raises FormatError where the decoded symbols of a whole group are not those that were coded."""
-    if symbols_digest(symbols) != group.digest:
+def check_digest(group: Group, digest: int) -> None:
+    """Raises FormatError where the decoded symbols of a whole group, whose digest this is, are not those that were coded."""
+    if digest != group.digest:
         last = group.first_frame + group.frame_count - 1
         raise FormatError(
             f"frames {group.first_frame} to {last} decode to other symbols than were coded: another model, or a fault of this machine's arithmetic"
@@ -384,6 +395,7 @@ def default_entropy(checkpoint: Checkpoint, quantiser: dict) -> dict:
     return checkpoint.entropy if quantiser == trained else {"name": "adaptive"}
 
 
-def symbols_digest(symbols: np.ndarray) -> int:
-    """CRC-32 of symbols as little-endian int32, in order: tells a wrong model or a numeric fault from a right decode."""
-    return zlib.crc32(np.ascontiguousarray(symbols, "<i4").tobytes())
+def symbols_digest(symbols: np.ndarray, before: int = 0) -> int:
+    """CRC-32 of symbols as little-endian int32, in order, of which those before had that one: tells a wrong model or a numeric fault
+    from a right decode."""
+    return zlib.crc32(np.ascontiguousarray(symbols, "<i4"), before)

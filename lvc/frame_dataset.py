@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from lvc.codec import Codec
 from lvc.errors import InputError, OptionError
+from lvc.kept_frames import FrameCache
 from lvc.reader import DIMENSION_ORDERS, IntegerLatents, Reader
 from lvc.recency import RecentlyUsed
 
@@ -29,6 +29,16 @@ class Window:
 
     numbers: list[int]
     is_pad: list[bool]
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Latents of frames of one file that were read just now, by number; position: of the file in the data set."""
+
+    position: int
+    reader: Reader
+    numbers: list[int]
+    latents: IntegerLatents
 
 
 class OpenFile:
@@ -96,8 +106,9 @@ class FrameDataset(Dataset):
     by default half the file's nominal frame duration; "shown" takes the frame that a player shows at that time, which may
     start up to tolerance_seconds later, by default half a tick of the file's time base.
     latents: items hold integer latents, no pixels are made; `synthesise` makes them.
-    model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents, for each process, shared out
-    evenly between the files that are open. open_files: how many stay open.
+    model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents of all files, for each process.
+    frame_cache_bytes: alike for decoded frames, about 20 KB each of 200x160 where the scenery stays: those cost no decoding, and are the
+    same bytes as at first. open_files: how many stay open.
 
     An item is a dict:
         frames       uint8 [N, 3, H, W], or [N, H, W, 3]; without `latents`
@@ -126,6 +137,7 @@ class FrameDataset(Dataset):
         device: str = "cpu",
         dimension_order: str = "NCHW",
         cache_bytes: int = DEFAULT_CACHE_BYTES,
+        frame_cache_bytes: int = 0,
         open_files: int = 64,
     ):
         if match not in MATCHES:
@@ -134,7 +146,7 @@ class FrameDataset(Dataset):
             raise OptionError(f"dimension_order is one of {', '.join(DIMENSION_ORDERS)}, not {dimension_order!r}")
         if tolerance_seconds is not None and not (finite(tolerance_seconds) and tolerance_seconds >= 0):
             raise OptionError(f"tolerance_seconds is a number of seconds from 0, not {tolerance_seconds!r}")
-        for name, value, least in (("cache_bytes", cache_bytes, 0), ("open_files", open_files, 1)):
+        for name, value, least in (("cache_bytes", cache_bytes, 0), ("frame_cache_bytes", frame_cache_bytes, 0), ("open_files", open_files, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise OptionError(f"{name} is a whole number from {least}, not {value!r}")
         self.delta_timestamps = (0.0,) if delta_timestamps is None else tuple(delta_timestamps)
@@ -145,9 +157,8 @@ class FrameDataset(Dataset):
             raise InputError("a data set needs files, and the list is empty")
         self.latents, self.match, self.tolerance_seconds = latents, match, tolerance_seconds
         self._deltas = [exact(delta) for delta in self.delta_timestamps]
-        share = cache_bytes // min(len(self.files), open_files)
-        self._reading = {"model": model, "device": device, "dimension_order": dimension_order, "cache_bytes": share}
-        self._open_files = open_files
+        self._reading = {"model": model, "device": device, "dimension_order": dimension_order}
+        self._open_files, self._cache_bytes, self._frame_cache_bytes = open_files, cache_bytes, frame_cache_bytes
         self.starts = np.cumsum([0, *self._counts()])
         if not len(self):
             raise InputError(f"{self.files[0]}: no frames, in any of {len(self.files)} files")
@@ -168,10 +179,12 @@ class FrameDataset(Dataset):
 
     def _forget(self) -> None:
         self._opened = RecentlyUsed(self._open_files)
-        self._codecs: dict[tuple, Codec] = {}
+        # Of the groups of all files, open or not.
+        self._decoders = RecentlyUsed(self._cache_bytes)
+        self._frames = FrameCache(self._frame_cache_bytes, height=self.geometry.height, width=self.geometry.width)
 
     def __getstate__(self) -> dict:
-        return {name: value for name, value in vars(self).items() if name not in ("_opened", "_codecs")}
+        return {name: value for name, value in vars(self).items() if name not in ("_opened", "_decoders", "_frames")}
 
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
@@ -190,19 +203,27 @@ class FrameDataset(Dataset):
         for place, number in enumerate(numbers):
             by_file.setdefault(int(np.searchsorted(self.starts, number, side="right")) - 1, []).append(place)
         windows: list[Window | None] = [None] * len(numbers)
-        read: dict[tuple, list[tuple[Reader, IntegerLatents]]] = {}  # by the codec that makes pixels of them
-        rows: dict[tuple, list[tuple[int, int]]] = {}  # (file, frame number) of those latents, in order
+        read: dict[tuple, list[Latest]] = {}  # by the codec that makes pixels of them
+        whole: list[dict[str, torch.Tensor]] = []
+        rows: list[tuple[int, int]] = []  # (file, frame number) of what is in `whole`, in order
         for position, places in by_file.items():
             opened = self._file(position)
             for place in places:
                 windows[place] = opened.window(numbers[place] - int(self.starts[position]))
             wanted = sorted({number for place in places for number in windows[place].numbers})
-            key = opened.reader.codec_key
-            read.setdefault(key, []).append((opened.reader, opened.reader.latents_at(wanted)))
-            rows.setdefault(key, []).extend((position, number) for number in wanted)
-        whole = [self._made(*zip(*parts)) for parts in read.values()]
+            kept = self._kept(opened.reader, wanted)
+            if kept:
+                whole.append(self._taken(opened.reader, kept))
+                rows += [(position, number) for number in kept]
+            missing = [number for number in wanted if number not in kept]
+            if missing:
+                latents = opened.reader.latents_at(missing)
+                read.setdefault(opened.reader.codec_key, []).append(Latest(position, opened.reader, missing, latents))
+        for parts in read.values():
+            whole.append(self._made(parts))
+            rows += [(part.position, number) for part in parts for number in part.numbers]
         table = {name: torch.cat([part[name] for part in whole]) for name in (whole[0] if whole else ())}
-        row_of = {frame: row for row, frame in enumerate(frame for key in read for frame in rows[key])}
+        row_of = {frame: row for row, frame in enumerate(rows)}
         items: list[dict | None] = [None] * len(numbers)
         for position, places in by_file.items():
             start = int(self.starts[position])
@@ -217,13 +238,48 @@ class FrameDataset(Dataset):
                 }
         return items
 
-    def _made(self, readers: Sequence[Reader], parts: Sequence[IntegerLatents]) -> dict[str, torch.Tensor]:
-        """What items hold of the frames of some files of one codec."""
+    def _made(self, parts: Sequence[Latest]) -> dict[str, torch.Tensor]:
+        """What items hold of the frames of some files of one codec, which are kept."""
         names = ("symbols", "parameters", "pts_seconds")
-        whole = replace(parts[0], **{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+        whole = replace(parts[0].latents, **{name: torch.cat([getattr(part.latents, name) for part in parts]) for name in names})
         if self.latents:
             return {"latents": whole.symbols, "parameters": whole.parameters, "pts_seconds": whole.pts_seconds}
-        return {"frames": readers[0].synthesise(whole), "pts_seconds": whole.pts_seconds}
+        frames = parts[0].reader.synthesise(whole)
+        if self._frame_cache_bytes:
+            pictures = (frames if self._channels_first else frames.permute(0, 3, 1, 2)).cpu().numpy()
+            for part in parts:
+                self._keep(part.reader, dict(zip(part.numbers, pictures)))
+                pictures = pictures[len(part.numbers) :]
+        return {"frames": frames, "pts_seconds": whole.pts_seconds}
+
+    # Frames that are kept
+
+    def _kept(self, reader: Reader, numbers: Sequence[int]) -> dict[int, np.ndarray]:
+        """Those of a file's frames that are kept, uint8 [3, H, W], by number."""
+        if self.latents or not self._frame_cache_bytes:
+            return {}
+        found = {}
+        for group, first, inside in groups_of(reader, numbers):
+            found |= {first + number: frame for number, frame in self._frames.get(reader.group_key(group), inside).items()}
+        return found
+
+    def _keep(self, reader: Reader, frames: dict[int, np.ndarray]) -> None:
+        for group, first, inside in groups_of(reader, frames):
+            most = reader.container.frames_in_group(group)
+            self._frames.put(reader.group_key(group), most, {number: frames[first + number] for number in inside})
+
+    def _taken(self, reader: Reader, kept: dict[int, np.ndarray]) -> dict[str, torch.Tensor]:
+        """What items hold of frames that were kept."""
+        frames = torch.from_numpy(np.stack(list(kept.values()))).to(reader.codec.device)
+        times = [reader.pts_seconds(number) for number in kept]
+        return {
+            "frames": frames if self._channels_first else frames.permute(0, 2, 3, 1),
+            "pts_seconds": torch.tensor(times, dtype=torch.float64),
+        }
+
+    @property
+    def _channels_first(self) -> bool:
+        return self._reading["dimension_order"] == "NCHW"
 
     def synthesise(self, latents: torch.Tensor, *, parameters: torch.Tensor | None = None) -> torch.Tensor:
         """Frames uint8 [..., 3, H, W] (or [..., H, W, 3]) of integer latents [..., *latent_shape], and parameters [..., P].
@@ -241,7 +297,7 @@ class FrameDataset(Dataset):
     def frame_shape(self) -> tuple[int, int, int]:
         """Of a frame as items hold it: (3, H, W) or (H, W, 3)."""
         height, width = self.geometry.height, self.geometry.width
-        return (3, height, width) if self._reading["dimension_order"] == "NCHW" else (height, width, 3)
+        return (3, height, width) if self._channels_first else (height, width, 3)
 
     def _number(self, index: int) -> int:
         number = operator.index(index)
@@ -252,7 +308,7 @@ class FrameDataset(Dataset):
     def _file(self, position: int) -> OpenFile:
         opened = self._opened.get(position)
         if opened is None:
-            reader = Reader(self.files[position], codecs=self._codecs, **self._reading)
+            reader = Reader(self.files[position], decoders=self._decoders, **self._reading)
             expected = int(self.starts[position + 1] - self.starts[position])
             if len(reader) < expected:
                 reader.close()
@@ -276,6 +332,16 @@ def found_files(files: str | os.PathLike | Iterable[str | os.PathLike]) -> Itera
             yield from inside
         else:
             yield path
+
+
+def groups_of(reader: Reader, numbers: Iterable[int]) -> Iterator[tuple[int, int, list[int]]]:
+    """Frames by keyframe group: the group, its first frame, and the frames' numbers in it."""
+    by_group: dict[int, list[int]] = {}
+    for number in numbers:
+        by_group.setdefault(reader.container.group_of_frame(number), []).append(number)
+    for group, those in by_group.items():
+        first = reader.container.first_frame_of_group(group)
+        yield group, first, [number - first for number in those]
 
 
 def finite(value) -> bool:

@@ -32,6 +32,15 @@ def repaired_name(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".part").removesuffix(".lvc") + ".repaired.lvc")
 
 
+def identity(path: str | os.PathLike) -> tuple[int, ...] | None:
+    """What tells a file, as it is, from another one of its name and from itself once it was written to; None where there is none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def check_output(
     path: Path, *, overwrite: bool = False, inputs: tuple[Path, ...] = (), recoverable: bool = False, extends: bool = False
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from lvc.codec import PREDICTION, Codec, GroupDecoder, Latents, check_symbols, codec_of
+from lvc.codec import PREDICTION, Codec, GroupDecoder, Latents, check_digest, codec_of
 from lvc.container.reader import ContainerReader
 from lvc.container.scan import Damage
 from lvc.errors import InputError, ModelError, OptionError
@@ -95,7 +95,7 @@ class Reader:
     device: where synthesis runs and tensors live. dimension_order: "NCHW" or "NHWC" of the tensors that are returned.
     cache_bytes: memory for the latents of groups that were used last, beside the last one, which is always kept: frames of
     kept groups cost synthesis alone, and a group that was decoded in part is decoded on from there.
-    codecs: a dict that several readers are given, so that those of the same weights and settings load them once.
+    decoders: in place of cache_bytes, where readers of one thread keep the groups that they used last together.
     Raises FormatError for damaged bytes, ModelError for missing or other weights, IndexError out of range.
     Pickles (when opened from a path or bytes), without what it has decoded, and is reopened in each process that it reaches,
     by fork or spawn. Threads may share it, one decodes at a time.
@@ -109,7 +109,7 @@ class Reader:
         device: str = "cpu",
         dimension_order: str = "NCHW",
         cache_bytes: int = 0,
-        codecs: dict | None = None,
+        decoders: RecentlyUsed | None = None,
     ):
         if dimension_order not in DIMENSION_ORDERS:
             raise OptionError(f"dimension_order is one of {', '.join(DIMENSION_ORDERS)}, not {dimension_order!r}")
@@ -117,7 +117,7 @@ class Reader:
             raise OptionError(f"cache_bytes is a whole number of bytes from 0, not {cache_bytes!r}")
         self._source = bytes(source) if isinstance(source, bytearray | memoryview) else source
         self._model, self._device, self._order, self._cache_bytes = model, device, dimension_order, cache_bytes
-        self._codecs = {} if codecs is None else codecs
+        self._shared = decoders
         self._open()
 
     def _open(self) -> None:
@@ -127,7 +127,9 @@ class Reader:
         self.time_base = self.header.time_base
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._decoders = RecentlyUsed(self._cache_bytes)  # of groups
+        self._codec: Codec | None = None
+        self._name = str(self._source) if isinstance(self._source, str | os.PathLike) else id(self), self.codec_key
+        self._decoders = RecentlyUsed(self._cache_bytes) if self._shared is None else self._shared  # of groups
 
     @property
     def container(self) -> ContainerReader:
@@ -135,8 +137,6 @@ class Reader:
         if self._process != os.getpid():
             if shares_position(self._source):
                 raise InputError("a Reader over an open file cannot be used after a fork, which shares the file's position; open it by its path")
-            if not str(self._device).startswith("cpu"):
-                self._codecs = {}  # what lies on a device is of no use in a forked process
             self._open()
         return self._container
 
@@ -148,18 +148,17 @@ class Reader:
 
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
-        self._codecs = {}
+        self._shared = None
         self._open()
 
     @property
     def codec(self) -> Codec:
-        """The model that made the file, loaded when the first frame is asked for."""
+        """The model that made the file, loaded when the first frame is asked for; readers of a process share it, see `codec_of`."""
         self.container  # noqa: B018  looks after forks
-        key = self.codec_key
         with self._lock:
-            if key not in self._codecs:
-                self._codecs[key] = codec_of(self.header, model=self._model, device=self._device)
-        return self._codecs[key]
+            if self._codec is None:
+                self._codec = codec_of(self.header, model=self._model, device=self._device)
+        return self._codec
 
     @property
     def codec_key(self) -> tuple:
@@ -167,6 +166,10 @@ class Reader:
         header = self.header
         specs = json.dumps([header.quantiser, header.entropy, header.extra.get("crf")], sort_keys=True)
         return header.model["name"], header.model["sha256"], specs, self.geometry
+
+    def group_key(self, group: int) -> tuple:
+        """What a keyframe group decodes to, alike for all readers of the file at its path; FormatError for a damaged group."""
+        return self._name, group, self.container.group(group).digest
 
     # Latents
 
@@ -179,15 +182,16 @@ class Reader:
     def _decoder(self, group: int, stop: int) -> GroupDecoder:
         """The decoder of a group, with at least `stop` frames decoded."""
         container = self.container
-        decoder = self._decoders.get(group)
+        found, key = container.group(group), self.group_key(group)
+        decoder = self._decoders.get(key)
         if decoder is None:
-            decoder = GroupDecoder(self.codec, container.group(group).packets)
+            decoder = GroupDecoder(self.codec, found.packets)
         if decoder.decoded < stop:
-            self._decoders.drop(group)  # comes back unless there is an error
+            self._decoders.drop(key)  # comes back unless there is an error
             decoder.advance(stop)
             if stop == decoder.frame_count:
-                check_symbols(container.group(group), decoder.latents(slice(None)).symbols)
-        self._decoders.put(group, decoder, decoder.nbytes)
+                check_digest(found, decoder.digest)
+        self._decoders.put(key, decoder, decoder.nbytes)
         return decoder
 
     def _latents_of(self, numbers: list[int]) -> Latents:

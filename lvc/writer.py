@@ -21,7 +21,7 @@ from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OptionError, OutputError
 from lvc.frames import FrameBatch, Geometry
-from lvc.output import check_output, check_unclaimed, part_of, repaired_name, written_whole
+from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_whole
 from lvc.pictures import checked_order, pictures_of
 from lvc.scene import is_cut
 from lvc.timing import Clock, rate_of
@@ -395,12 +395,3 @@ def whole(name: str, value, low: int, high: int | None = None) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
         raise OptionError(f"{name} must be a whole number of frames from {low}{'' if high is None else f' to {high}'}, not {value!r}")
     return value
-
-
-def identity(path: Path) -> tuple[int, ...] | None:
-    """What tells a file from another one of its name; None where there is none."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 import lvc
+from lvc.codec import GroupDecoder
 from lvc.frames import FrameBatch, Geometry
 
 SMALL = Geometry(width=40, height=32)
@@ -199,6 +200,7 @@ def test_what_is_no_data_set_is_told(tmp_path, folder, weights):
         {"match": "last"},
         {"tolerance_seconds": -1},
         {"cache_bytes": -1},
+        {"frame_cache_bytes": 1.5},
         {"open_files": 0},
         {"dimension_order": "HW"},
     ):
@@ -212,3 +214,64 @@ def test_a_file_that_shrank_since(folder, weights, tmp_path):
     save_file(path, weights, range(0, 300, FRAME), overwrite=True)
     with pytest.raises(lvc.InputError, match="3 frames, and 9"):
         dataset[0]
+
+
+@pytest.mark.parametrize("open_files", [1, 64])
+def test_each_group_is_decoded_once_however_frames_are_drawn_and_files_close(folder, weights, everything, monkeypatch, open_files):
+    decoded = []
+    advance = GroupDecoder.advance
+
+    def counted(self, stop):
+        before = self.decoded
+        advance(self, stop)
+        decoded.append(self.decoded - before)
+
+    monkeypatch.setattr(GroupDecoder, "advance", counted)
+    dataset = lvc.FrameDataset(folder, model=weights, open_files=open_files)
+    for epoch in range(2):
+        for index in np.random.default_rng(epoch).permutation(len(dataset)):
+            item = dataset[index]
+            assert same(item["frames"], everything[item["file"]][[item["frame_index"]]])
+    assert sum(decoded) == len(dataset)
+    decoded.clear()
+    forgetful = lvc.FrameDataset(folder, model=weights, open_files=open_files, cache_bytes=0)
+    for index in (3, 14, 3):
+        forgetful[index]
+    assert sum(decoded) == 3 * 4
+    again = pickle.loads(pickle.dumps(dataset))
+    decoded.clear()
+    again[3]
+    assert sum(decoded) == 4
+
+
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_kept_frames_cost_no_decoding_and_are_the_same(folder, weights, monkeypatch, order):
+    options = {"model": weights, "delta_timestamps": [-0.1, 0, 0.2], "dimension_order": order, "open_files": 1}
+    plain, keeping = lvc.FrameDataset(folder, **options), lvc.FrameDataset(folder, frame_cache_bytes=1 << 24, **options)
+    random = np.random.default_rng(3)
+    first = {index: keeping[int(index)] for index in random.permutation(len(keeping))}
+    for index, item in first.items():
+        assert same(item["frames"], plain[int(index)]["frames"])
+    decode = lvc.Reader.latents_at
+    monkeypatch.setattr(lvc.Reader, "latents_at", lambda *_: pytest.fail("a frame was decoded again"))
+    batch = [int(index) for index in random.permutation(len(keeping))]
+    for index, item in zip(batch, keeping.__getitems__(batch), strict=True):
+        for name in ("frames", "pts_seconds", "is_pad"):
+            assert torch.equal(item[name], first[index][name])
+    monkeypatch.setattr(lvc.Reader, "latents_at", decode)
+    smaller = lvc.FrameDataset(folder, frame_cache_bytes=1, **options)  # one group is kept at any time
+    for index in [0, 12, 1, 17, 4, 4, 0]:
+        mixed = smaller.__getitems__([index, 2])  # of which some frames are kept and others are not
+        assert same(mixed[0]["frames"], first[index]["frames"]) and mixed[0]["index"] == index
+        assert same(mixed[1]["frames"], first[2]["frames"])
+
+
+def test_a_file_that_is_replaced_is_read_anew(weights, tmp_path):
+    path = save_file(tmp_path / "game.lvc", weights, [0, 100, 200])
+    dataset = lvc.FrameDataset([path, save_file(tmp_path / "other.lvc", weights, [0], seed=7)], model=weights, open_files=1)
+    before = dataset[1]["frames"]
+    save_file(path, weights, [0, 100, 200], seed=1, overwrite=True)
+    dataset[3]  # the first file is closed
+    with lvc.open(path, model=weights) as reader:
+        assert same(dataset[1]["frames"][0], reader[1])
+    assert not same(dataset[1]["frames"], before)

@@ -3,6 +3,7 @@
 import io
 import multiprocessing
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
@@ -342,8 +343,40 @@ def test_threads_may_share_a_reader(coded, everything):
             assert same(frame, everything[number])
 
 
-def test_readers_that_share_codecs_load_weights_once(coded, everything):
-    codecs = {}
-    with lvc.open(coded[0], model=coded[1], codecs=codecs) as one, lvc.open(coded[0], model=coded[1], codecs=codecs) as other:
+# What a process keeps
+
+
+def test_files_of_the_same_weights_and_settings_load_them_once(coded, everything):
+    with lvc.open(coded[0], model=coded[1]) as one, lvc.open(coded[0].read_bytes(), model=coded[1]) as other:
+        assert one.codec is other.codec
         assert same(one[3], everything[3]) and same(other[3], everything[3])
-        assert one.codec is other.codec and len(codecs) == 1
+    with lvc.open(coded[0], model=coded[1]) as later:
+        assert later.codec is one.codec
+
+
+def test_weights_are_looked_for_and_looked_at_each_time(coded, everything, tmp_path):
+    weights = tmp_path / "small.safetensors"
+    shutil.copy(coded[1], weights)
+    with lvc.open(coded[0], model=weights) as opened:
+        assert same(opened[3], everything[3])
+    with lvc.open(coded[0]) as opened, pytest.raises(lvc.ModelError, match="--model"):
+        opened[3]
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with lvc.open(coded[0], model=weights) as opened, pytest.raises(lvc.ModelError, match="sha256"):
+        opened[3]
+    weights.unlink()
+    with lvc.open(coded[0], model=weights) as opened, pytest.raises(lvc.ModelError, match="no weights file"):
+        opened[3]
+
+
+def test_readers_that_share_a_codec_may_be_in_several_threads(coded, everything):
+    def read(numbers):
+        with lvc.open(coded[0], model=coded[1]) as opened:
+            return opened.get_frames_at(numbers).data
+
+    orders = [np.random.default_rng(seed).permutation(COUNT).tolist() for seed in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        for order, found in zip(orders, threads.map(read, orders), strict=True):
+            assert same(found, everything[order])

@@ -14,6 +14,7 @@ from lvc.models.fully_connected import FullyConnected, FullyConnectedConfig
 from lvc.models.model import Model
 from lvc.models.resnet import ResNet, ResNetConfig
 from lvc.models.temporal import Temporal, TemporalConfig
+from lvc.models.unfilled import Unfilled
 from lvc.models.variational import Variational, VariationalConfig
 
 MAX_PARAMETERS = 1_500_000_000  # the largest of S1 has 832 million
@@ -38,6 +39,15 @@ MODELS = {
 def build(name: str, *, geometry: Geometry, **options) -> Model:
     """A model with fresh weights, for frames of `geometry`; `build(name, geometry=…, **asdict(config))` gives one like it.
 
+    Raises what `build_empty` raises.
+    """
+    model = build_empty(name, geometry=geometry, **options)
+    return MODELS[name][0](name, model.config)
+
+
+def build_empty(name: str, *, geometry: Geometry, **options) -> Model:
+    """A model like that of `build` whose tensors lie on the meta device, without memory.
+
     Raises OptionError for an unknown name or option, listing the choices, for a geometry that the model cannot take, and
     for one of more than 1.5 thousand million parameters.
     """
@@ -53,12 +63,12 @@ def build(name: str, *, geometry: Geometry, **options) -> Model:
             raise OptionError(f"model {name} has no option {option!r}; it has {', '.join(known)}")
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     config = configure(width=geometry.width, height=geometry.height, **options)
-    # Counted on the meta device, before anything is allocated.
-    with torch.device("meta"):
-        count = sum(parameter.numel() for parameter in family(name, config).parameters())
+    with torch.device("meta"), Unfilled():
+        model = family(name, config)
+    count = sum(parameter.numel() for parameter in model.parameters())
     if count > MAX_PARAMETERS:
         raise OptionError(f"model {name} for {geometry} would have {count:,} parameters; the limit is {MAX_PARAMETERS:,}")
-    return family(name, config)
+    return model
 
 
 def option_names(name: str) -> tuple[str, ...]:
