@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from lvc.entropy.tables import MAX_ENTRIES, Tables
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.models.config import build
+from lvc.models.config import ShapesAlone, build
 from lvc.output import written_whole
 
 DEFAULT = "pacman"
@@ -316,7 +316,7 @@ def load_state(path: str | os.PathLike) -> dict[str, Tensor]:
 def empty_model(metadata: Metadata) -> nn.Module:
     """The model that the metadata names, without memory for its tensors."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), ShapesAlone():
             return build(metadata.model, geometry=metadata.geometry, **metadata.config)
     except (TypeError, ValueError, ArithmeticError, RuntimeError, IndexError) as error:
         raise ModelError(f"there is no {metadata.model} with the options {json.dumps(metadata.config)[:200]}") from error

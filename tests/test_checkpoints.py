@@ -434,3 +434,16 @@ def test_extra_folders_are_searched(shelves, saved):
 def test_devices_that_are_not_there(saved, device):
     with pytest.raises(OptionError, match="no device"):
         checkpoints.load(saved, device=device)
+
+
+def test_loading_shipped_weights_does_not_load_torchs_compiler():
+    """It takes a second, and every command that loads weights would wait for it."""
+    code = """
+import sys
+from lvc import checkpoints
+for name in checkpoints.shipped():
+    checkpoints.load(name)
+print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
+"""
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"

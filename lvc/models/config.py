@@ -2,8 +2,10 @@
 
 import dataclasses
 from functools import partial
+from types import SimpleNamespace
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from lvc.errors import OptionError
 from lvc.frames import Geometry
@@ -53,12 +55,29 @@ def build(name: str, *, geometry: Geometry, **options) -> Model:
             raise OptionError(f"model {name} has no option {option!r}; it has {', '.join(known)}")
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     config = configure(width=geometry.width, height=geometry.height, **options)
-    # Counted on the meta device, before anything is allocated.
-    with torch.device("meta"):
+    # Counted before anything is allocated.
+    with torch.device("meta"), ShapesAlone():
         count = sum(parameter.numel() for parameter in family(name, config).parameters())
     if count > MAX_PARAMETERS:
         raise OptionError(f"model {name} for {geometry} would have {count:,} parameters; the limit is {MAX_PARAMETERS:,}")
     return family(name, config)
+
+
+class ShapesAlone(TorchFunctionMode):
+    """On the meta device, where only shapes count: does without torch's compiler, which some functions load there for a second."""
+
+    ALIKE = {
+        torch.randn: torch.empty,
+        torch.linspace: lambda start, end, steps: torch.empty(steps),
+        torch.linalg.qr: lambda matrix: SimpleNamespace(Q=matrix[..., : matrix.shape[-2]]),
+        torch.Tensor.neg: lambda tensor: torch.empty(tensor.shape),
+        torch.Tensor.repeat: lambda tensor, *times: torch.empty([side * often for side, often in zip(tensor.shape, times, strict=True)]),
+        torch.Tensor.normal_: lambda tensor, *_, **__: tensor,
+        torch.nn.init.normal_: lambda tensor, *_, **__: tensor,
+    }
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return self.ALIKE.get(function, function)(*args, **(kwargs or {}))
 
 
 def option_names(name: str) -> tuple[str, ...]:
