@@ -186,17 +186,23 @@ def coding_options(options: argparse.Namespace) -> dict:
 
 
 def with_progress(source: Path, output: Path, options: argparse.Namespace):
-    from lvc.encoding import encode
     from lvc.video.demux import probe
+    from lvc.video.sample import sampled_ahead
 
     sampling, info = sampling_of(options), probe(source)
-    with progress(quiet=options.quiet, total=sampling.expected_frames(info), unit="frame", description=source.name) as bar:
+    with (
+        sampled_ahead(source, sampling) as frames,  # before torch is loaded: that takes a second or more
+        progress(quiet=options.quiet, total=sampling.expected_frames(info), unit="frame", description=source.name) as bar,
+    ):
+        from lvc.encoding import encode
+
         return encode(
             source,
             output,
             sampling=sampling,
             keyint=keyint_of(options.keyint, sampling, info),
             progress=bar.update,
+            frames=frames,
             **coding_options(options),
         )
 

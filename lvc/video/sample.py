@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from lvc.background import Ahead
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.video.demux import VideoInfo, opened_video, rotation_of
@@ -17,6 +18,8 @@ from lvc.video.foresight import Foresight
 from lvc.video.resize import AreaScaler
 
 DEFAULT_GEOMETRY = Geometry(width=200, height=160)
+MAX_BATCH = 32  # frames
+BATCHES_AHEAD, AHEAD_BYTES = 4, 32 << 20
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class FirstOfTicks:
         return True
 
 
-def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: int = 0) -> Iterator[FrameBatch]:
+def sampled_frames(path: Path, sampling: Sampling, *, batch: int = MAX_BATCH, threads: int = 0) -> Iterator[FrameBatch]:
     """Decodes a recording and yields its sampled frames, RGB, in batches of at most `batch`.
 
     The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in the stream's time base. Memory does
@@ -123,6 +126,13 @@ def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: 
             raise InputError(f"{path}: holds no picture that can be decoded")
         if pts:
             yield FrameBatch(data[: len(pts)], tuple(pts), time_base)
+
+
+def sampled_ahead(path: Path, sampling: Sampling) -> Ahead:
+    """As `sampled_frames`, by a thread that begins at once and stays some megabytes of frames ahead."""
+    geometry = sampling.geometry
+    batch = max(1, min(MAX_BATCH, AHEAD_BYTES // (BATCHES_AHEAD * 3 * geometry.width * geometry.height)))
+    return Ahead(sampled_frames(path, sampling, batch=batch), BATCHES_AHEAD, name="lvc-sampling")
 
 
 def timed_frames(container, stream, path: Path, foresight: Foresight | None = None):
