@@ -12,7 +12,6 @@ Names are loaded when they are first used, so that reading a file needs neither 
 from importlib import import_module
 
 from lvc.errors import DisplayError, FormatError, InputError, LvcError, ModelError, OptionError, OutputError
-from lvc.frames import FrameBatch, Geometry
 
 # public name: the module it lives in, and its name there
 _PUBLIC = {
@@ -23,6 +22,8 @@ _PUBLIC = {
     "decode": ("lvc.decoding", "decode"),
     "storyboard": ("lvc.contact_sheet", "storyboard"),
     "Target": ("lvc.search", "Target"),
+    "FrameBatch": ("lvc.frames", "FrameBatch"),
+    "Geometry": ("lvc.frames", "Geometry"),
     "Sampling": ("lvc.video.sample", "Sampling"),
     "FrameDataset": ("lvc.frame_dataset", "FrameDataset"),
     "FrameStore": ("lvc.dataset.read", "FrameStore"),

@@ -1,8 +1,9 @@
-"""Work done in order by a thread, behind a bounded queue."""
+"""Work done in order by a thread: behind a bounded queue, or some items ahead."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 
 class Background:
@@ -49,3 +50,45 @@ class Background:
             job(*arguments)
         except BaseException as error:  # noqa: BLE001  raised where the jobs come from
             self.failure = error
+
+
+class Ahead:
+    """Gives what a generator gives, which a thread works out from now on, up to `limit` items ahead of those that were taken.
+
+    What the generator raises is raised in its place.
+    """
+
+    END = object()
+
+    def __init__(self, generator: Iterator, limit: int, *, name: str):
+        self._generator = generator
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._items: deque[Future] = deque(self._submit() for _ in range(limit))
+
+    def _submit(self) -> Future:
+        return self._pool.submit(next, self._generator, self.END)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self):
+        if not self._items:
+            raise StopIteration
+        item = self._items.popleft().result()
+        if item is self.END:
+            self.close()
+            raise StopIteration
+        self._items.append(self._submit())
+        return item
+
+    def close(self) -> None:
+        """Ends the thread after the item that it is at, and the generator."""
+        self._items.clear()
+        self._pool.shutdown(cancel_futures=True)
+        self._generator.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()

@@ -7,7 +7,7 @@ only synthesis works in floats, so machines may differ by a level in a pixel, ne
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -126,25 +126,43 @@ class Codec:
     @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
         """Quantised latents of frames uint8 [T, 3, H, W], with prediction those of one group: a latent keeps near to the one before."""
+        if self._weighs_bits:
+            return self.code(frames)[0]
+        latents = self._transformed(frames)
+        if self.predicts:
+            symbols = held_clips(latents[None])[0][0].clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
+            return Latents(symbols.cpu().numpy().astype(np.int32), np.zeros((len(symbols), 0), np.float32))
+        quantised = self.quantiser.quantise(latents)
+        return Latents(quantised.symbols.cpu().numpy(), quantised.parameters.cpu().numpy())
+
+    @torch.inference_mode()
+    def code(self, frames: np.ndarray) -> tuple[Latents, tuple[Packet, ...], int]:
+        """Latents of one group of frames uint8 [T, 3, H, W], and what `encode` makes of them."""
+        if not self._weighs_bits:
+            latents = self.analyse(frames)
+            return latents, *self.encode(latents)
+        # Symbols are coded as they are chosen, so that the prior is asked once.
+        values = self._transformed(frames).clamp(1 - SYMBOL_LIMIT, SYMBOL_LIMIT - 1).cpu().numpy()
+        coding, weights = self._coding(), self.model.symbol_weights(self.crf).cpu().numpy()
+        empty = np.zeros((len(values), 0), np.float32)
+        packets, symbols = self._packets(empty, lambda run, writer: choose(coding, values[run], weights, writer))
+        latents = Latents(np.concatenate(symbols), empty)
+        return latents, packets, symbols_digest(latents.symbols)
+
+    @property
+    def _weighs_bits(self) -> bool:
+        """Whether symbols are weighed against their bits one by one; else they are held near those before."""
+        return self.predicts and self.effort > 0
+
+    def _transformed(self, frames: np.ndarray) -> torch.Tensor:
+        """What the model makes of frames, not yet quantised."""
         scenery = self._scenery(frames)
         parts = []
         for start in range(0, len(frames), self.batch):
             batch = self._input(frames[start : start + self.batch])
             more = {} if scenery is None else {"scenery": scenery[start : start + self.batch]}
             parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
-        latents = torch.cat(parts)
-        if self.predicts:
-            return Latents(self._chosen(latents), np.zeros((len(latents), 0), np.float32))
-        quantised = self.quantiser.quantise(latents)
-        return Latents(quantised.symbols.cpu().numpy(), quantised.parameters.cpu().numpy())
-
-    def _chosen(self, latents: torch.Tensor) -> np.ndarray:
-        """Symbols of one group's latents, by effort: held near those before, or weighed against their bits one by one."""
-        if self.effort == 0:
-            symbols = held_clips(latents[None])[0][0].cpu().numpy()
-        else:
-            symbols = choose(self._coding(), latents.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).cpu().numpy(), self.model.symbol_weights(self.crf).cpu().numpy())
-        return np.clip(symbols, -SYMBOL_LIMIT, SYMBOL_LIMIT).astype(np.int32)
+        return torch.cat(parts)
 
     def _input(self, frames: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
@@ -189,14 +207,18 @@ class Codec:
     def encode(self, latents: Latents) -> tuple[tuple[Packet, ...], int]:
         """Packets of one group of frames, and the CRC-32 of their symbols."""
         coding = self._coding()
-        packets, start = [], 0
-        for count in self.packet_runs(len(latents)):
-            writer = SymbolWriter()
-            self._code(coding, latents.symbols[start : start + count], count, writer)
-            parameters = latents.parameters[start : start + count].astype("<f4").tobytes()
-            packets.append(Packet(frame_count=count, payload=parameters + writer.finish()))
+        packets, _ = self._packets(latents.parameters, lambda run, writer: self._code(coding, latents.symbols[run], run.stop - run.start, writer))
+        return packets, symbols_digest(latents.symbols)
+
+    def _packets(self, parameters: np.ndarray, code: Callable[[slice, SymbolWriter], np.ndarray]) -> tuple[tuple[Packet, ...], list[np.ndarray]]:
+        """Packets of a group, and the symbols of each. parameters: [frames, P]. code: codes some of the frames, and gives their symbols."""
+        packets, symbols, start = [], [], 0
+        for count in self.packet_runs(len(parameters)):
+            run, writer = slice(start, start + count), SymbolWriter()
+            symbols.append(code(run, writer))
+            packets.append(Packet(frame_count=count, payload=parameters[run].astype("<f4").tobytes() + writer.finish()))
             start += count
-        return tuple(packets), symbols_digest(latents.symbols)
+        return tuple(packets), symbols
 
     def frames_of(self, packets: tuple[Packet, ...]) -> int:
         """How many frames a group of packets has; FormatError where they are too many, before one is decoded."""

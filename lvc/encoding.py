@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from lvc import checkpoints
+from lvc.background import Ahead
 from lvc.codec import Codec
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
@@ -18,11 +20,12 @@ from lvc.search import Candidate, Target, Trial, joined, level_for, ranked, trie
 from lvc.video.demux import probe
 from lvc.video.picture import read_picture
 from lvc.video.resize import resize
-from lvc.video.sample import Sampling, sampled_frames
+from lvc.video.sample import Sampling, sampled_ahead, sampled_frames
 from lvc.writer import DEFAULT_KEYINT, Writer
 
 AUTO = "auto"  # in place of a model's name
-PROBED = 64  # frames of a recording's beginning on which models and levels are tried
+PROBED = 64  # frames of a recording's beginning on which levels are tried
+RANKED = 16  # frames of it on which models are tried: these differ by far more than the frames do
 
 
 def shown_name(path: Path) -> str:
@@ -64,48 +67,61 @@ def encode(
     overwrite: bool = False,
     threads: int = 0,
     progress: Callable[[int], None] | None = None,
+    frames: Ahead | None = None,
 ) -> Encoded:
     """Codes the sampled frames of a video into a file; memory does not grow with the video's length.
 
     model: a name, a weights file, or AUTO for the shipped model that serves the first frames best. target: in place of crf,
     what the file must reach; the level is searched on the first frames, then settled on all of them.
-    threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new frames. Raises InputError, OptionError, ModelError or OutputError.
+    threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new frames. frames: what `sampled_ahead` gives of the
+    source, where that has begun already. Raises InputError, OptionError, ModelError or OutputError.
     """
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     info = probe(source)
-    first = first_frames(source, sampling) if model == AUTO or target is not None else None
-    checkpoint, candidates = model_for(model, first, sampling.geometry, crf=crf, specified=quantiser or entropy, device=device)
-    if target is not None:
-        codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device)
-        crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling, threads=threads), keyint))
-    made = coded(
-        sampled_frames(source, sampling, threads=threads),
-        source,
-        output,
-        geometry=sampling.geometry,
-        time_base=info.time_base,
-        facts={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
-        model=checkpoint,
-        frame_duration=sampling.nominal_ticks(info),
-        quantiser=quantiser,
-        entropy=entropy,
-        crf=crf,
-        effort=effort,
-        keyint=keyint,
-        device=device,
-        overwrite=overwrite,
-        progress=progress,
-    )
+    with sampled_ahead(source, sampling, threads=threads) if frames is None else frames as batches:
+        first, begun = None, []
+        if model == AUTO or target is not None:
+            begun = beginning(batches, RANKED if target is None else PROBED)
+            first = first_frames(begun, source)
+        checkpoint, candidates = model_for(model, first, sampling.geometry, crf=crf, specified=quantiser or entropy, device=device)
+        if target is not None:
+            codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device)
+            crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling, threads=threads), keyint))
+        made = coded(
+            chain(begun, batches),
+            source,
+            output,
+            geometry=sampling.geometry,
+            time_base=info.time_base,
+            facts={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
+            model=checkpoint,
+            frame_duration=sampling.nominal_ticks(info),
+            quantiser=quantiser,
+            entropy=entropy,
+            crf=crf,
+            effort=effort,
+            keyint=keyint,
+            device=device,
+            overwrite=overwrite,
+            progress=progress,
+        )
     return replace(made, tried=candidates)
 
 
-def first_frames(source: Path, sampling: Sampling) -> np.ndarray:
+def beginning(batches: Iterator[FrameBatch], count: int) -> list[FrameBatch]:
+    """As many batches as hold `count` frames, or all there are."""
+    taken = []
+    while sum(map(len, taken)) < count and (batch := next(batches, None)) is not None:
+        taken.append(batch)
+    return taken
+
+
+def first_frames(batches: list[FrameBatch], source: Path) -> np.ndarray:
     """Up to PROBED frames of a recording's beginning, uint8 [T, 3, H, W]."""
-    batch = next(sampled_frames(source, sampling, batch=PROBED), None)
-    if batch is None:
+    if not batches:
         raise InputError(f"{source}: has a video stream but not one frame")
-    return batch.data
+    return np.concatenate([batch.data for batch in batches])[:PROBED]
 
 
 def model_for(model, first: np.ndarray | None, geometry: Geometry, *, crf: int | None, specified, device: str) -> tuple[checkpoints.Checkpoint, tuple[Candidate, ...]]:
@@ -114,7 +130,7 @@ def model_for(model, first: np.ndarray | None, geometry: Geometry, *, crf: int |
         return checkpoints.load(model, device=device), ()
     if specified:
         raise OptionError("a quantiser or an entropy coder goes with a model: name one")
-    candidates = tuple(ranked(first, geometry, crf=crf, device=device))
+    candidates = tuple(ranked(first[:RANKED], geometry, crf=crf, device=device))
     return candidates[0].checkpoint, candidates
 
 

@@ -6,7 +6,7 @@ Only an encoder chooses, so floats are welcome here: the symbols that come out a
 import numpy as np
 
 from lvc.models.temporal import ACTIVATION_SCALE, COPY_LEVELS, COPY_STEP, HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
-from lvc.prediction import BACK, NEW, SAME, Chain, PredictedLatents
+from lvc.prediction import BACK, NEW, SAME, Chain, Known, PredictedLatents, in_rows
 
 # How much more than once an error counts: what is kept now is kept by the frames that follow. Measured: 4 takes 11 % off the
 # bytes at the same quality, 1 nothing, 8 as much as 4.
@@ -34,7 +34,12 @@ class Choice:
         back = self._error(chain.settled) + BITS_NEW / 2
         modes = np.where(back < new, BACK, NEW)
         modes[(chain.settled == chain.near).all(axis=1)] = NEW
-        return np.where(self._error(chain.near) <= np.minimum(new, np.where(modes == BACK, back, np.inf)), SAME, modes)
+        self._modes = np.where(self._error(chain.near) <= np.minimum(new, np.where(modes == BACK, back, np.inf)), SAME, modes)
+        return self._modes
+
+    def keeps_to(self, chain: Chain | None, symbols: Known) -> bool:
+        """Whether the symbols that were chosen have the modes that were chosen before them."""
+        return chain is None or np.array_equal(symbols.modes(chain), self._modes)
 
     def _error(self, symbols: np.ndarray) -> np.ndarray:
         return (np.square(self.latents - symbols) * self.weights).sum(axis=1)
@@ -64,18 +69,35 @@ def logistic_bits(distance: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return -np.log2(np.maximum(mass, 2.0**-40))
 
 
-class Unwritten:
-    """A coder that gives the symbols back and writes nothing."""
+class Tape:
+    """A coder that keeps what it is given for another one."""
 
-    def code_by_size(self, symbols: np.ndarray, tables, indices: np.ndarray) -> np.ndarray:
-        return symbols
+    def __init__(self):
+        self._calls = []
+
+    def code_by_size(self, *call) -> np.ndarray:
+        self._calls.append(call)
+        return call[0]
+
+    def play(self, coder) -> None:
+        for call in self._calls:
+            coder.code_by_size(*call)
 
 
-def choose(coding: PredictedLatents, latents: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Symbols int32 [T, C, h, w] of a group's latents, float of the same shape; `coding` is at the group's beginning."""
-    channels = latents.shape[1]
-    coder, symbols = Unwritten(), []
+def choose(coding: PredictedLatents, latents: np.ndarray, weights: np.ndarray, coder) -> np.ndarray:
+    """Symbols int32 [T, C, h, w] of a group's next latents, float of the same shape, with each frame coded when it is chosen.
+
+    coding: where these latents begin. weights: see `Choice`. coder: takes the symbols.
+    """
+    channels, chosen = latents.shape[1], []
     for frame in latents:
+        chain, tape = coding.chain, Tape()
         choice = Choice(np.ascontiguousarray(frame.reshape(channels, -1).T), weights)
-        symbols.append(coding.code_frames([choice], 1, coder, frame.shape)[0])
-    return np.stack(symbols)
+        symbols = coding.code_frames([choice], 1, tape, frame.shape)
+        if choice.keeps_to(chain, in_rows(symbols[0], channels)):
+            tape.play(coder)
+        else:  # seldom: known from the start, these symbols have cheaper modes
+            coding.chain = chain
+            coding.code_frames(symbols, 1, coder, frame.shape)
+        chosen.append(symbols[0])
+    return np.stack(chosen)

@@ -58,8 +58,7 @@ class Target:
 
 def tried(codec: Codec, frames: np.ndarray, *, similarity: bool = False) -> Trial:
     """Codes frames uint8 [T, 3, H, W] as one group, and measures them; SSIM, which takes longest, only with `similarity`."""
-    latents = codec.analyse(frames)
-    packets, _ = codec.encode(latents)
+    latents, packets, _ = codec.code(frames)
     decoded = codec.synthesise(latents)
     errors = [mean_squared_error(one, other) for one, other in zip(frames, decoded)]
     similarities = [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)] if similarity else None

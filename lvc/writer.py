@@ -302,8 +302,7 @@ class Writer:
 
     def _code(self, group: list[tuple[np.ndarray, int]]) -> None:
         frames = np.stack([frame for frame, _ in group])
-        latents = self.codec.analyse(frames)
-        packets, digest = self.codec.encode(latents)
+        latents, packets, digest = self.codec.code(frames)
         if self.frames_written == self._old_frames:
             self.sample_psnr = self._sample_psnr(frames, latents)
         times = tuple(time for _, time in group)

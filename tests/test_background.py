@@ -1,10 +1,11 @@
-"""Jobs in a thread: their order, the room they take, and what they raise."""
+"""Jobs and items of a thread: their order, the room they take, and what they raise."""
 
 import threading
+import time
 
 import pytest
 
-from lvc.background import Background
+from lvc.background import Ahead, Background
 
 
 @pytest.fixture
@@ -74,3 +75,50 @@ def test_stopping_waits_for_the_job_in_work_and_drops_the_others(background):
     threading.Timer(0.2, gate.set).start()
     background.stop()
     assert ran == ["first"]
+
+
+def counted(made, *, stop=10, failure=None):
+    try:
+        for number in range(stop):
+            made.append((number, threading.get_ident()))
+            yield number
+        if failure is not None:
+            raise failure
+    finally:
+        made.append("closed")
+
+
+def test_items_are_worked_out_ahead_by_a_thread_that_begins_at_once():
+    made = []
+    with Ahead(counted(made), 3, name="test") as items:
+        wait_until(lambda: len(made) == 3)
+        assert next(items) == 0
+        wait_until(lambda: len(made) == 4)
+        assert list(items) == list(range(1, 10))
+        assert list(items) == []
+    assert made.pop() == "closed"
+    assert {thread for _, thread in made}.isdisjoint({threading.get_ident()})
+
+
+def test_what_the_generator_raises_comes_in_its_place():
+    items = Ahead(counted([], stop=2, failure=ZeroDivisionError("of the generator")), 5, name="test")
+    assert [next(items), next(items)] == [0, 1]
+    with pytest.raises(ZeroDivisionError, match="of the generator"):
+        next(items)
+    items.close()
+
+
+def test_what_is_closed_ahead_ends_and_closes_its_generator():
+    made = []
+    with Ahead(counted(made, stop=1000), 4, name="test") as items:
+        next(items)
+    assert made[-1] == "closed" and len(made) <= 6
+    assert list(items) == []
+
+
+def wait_until(condition):
+    for _ in range(6000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("never came")

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "lvc"
 # Each room may import itself and the rooms named here.
 GROUND = {"errors", "frames", "output", "clock"}
 MIDDLE = {
-    "video": GROUND,
+    "video": GROUND | {"background"},
     "quantize": GROUND,
     "entropy": GROUND,
     "container": GROUND,
@@ -42,7 +42,7 @@ ALLOWED = {
     "frame_dataset": GROUND | {"reader", "recency", "kept_frames"},
     "writer": GROUND | {"video", "container", "codec", "checkpoints", "background", "pictures", "scene", "timing"},
     "search": GROUND | {"models", "codec", "checkpoints", "quality"},
-    "encoding": GROUND | {"models", "video", "writer", "codec", "checkpoints", "search"},
+    "encoding": GROUND | {"background", "models", "video", "writer", "codec", "checkpoints", "search"},
     "decoding": GROUND | {"video", "reader"},
     "gym": GROUND | {"writer", "checkpoints", "background", "timing"},
     "contact_sheet": GROUND | {"video", "reader"},

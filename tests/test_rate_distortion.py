@@ -10,7 +10,7 @@ from lvc.codec import Codec
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.prediction import BACK, NEW, SAME, Chain
-from lvc.rate_distortion import LASTING, Choice, logistic_bits
+from lvc.rate_distortion import LASTING, Choice, Tape, logistic_bits
 from lvc.video.sample import Sampling, sampled_frames
 
 
@@ -50,6 +50,20 @@ def test_a_position_that_did_not_move_is_the_same_and_one_that_comes_back_is_bac
     latents[1] = settled[1] - 0.1
     latents[2] += 40
     assert Choice(latents, np.ones(6)).modes(chain).tolist() == [SAME, BACK, NEW, SAME]
+
+
+def test_what_is_coded_while_it_is_chosen_is_what_is_coded_once_it_is_known(clip):
+    """Also where positions get other modes once all their symbols are known, as in pictures unlike those of the training."""
+    checkpoint, geometry = checkpoints.load("pacman"), Geometry(200, 160)
+    frames = next(sampled_frames(clip, Sampling(every=24, geometry=geometry), batch=6)).data
+    codec = Codec(checkpoint, geometry=geometry, effort=1)
+    for pictures, alike in ((frames, True), (255 - frames, False)):
+        played = []
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Tape, "play", lambda tape, coder, play=Tape.play: (played.append(1), play(tape, coder)))
+            latents, packets, digest = codec.code(pictures)
+        assert (len(played) == len(pictures)) == alike
+        assert (packets, digest) == codec.encode(latents)
 
 
 def test_effort_makes_files_smaller_and_any_other_number_is_refused(clip):

@@ -291,7 +291,7 @@ def coding_options(options: argparse.Namespace) -> dict:
 
 
 def recording_coded(task: Task, report: Report):
-    from lvc.encoding import encode
+    from lvc.video.sample import sampled_ahead
 
     sampling, info = sampling_of(task.options), probe(task.source)
     keyint = keyint_of(task.options.keyint, sampling, info)
@@ -302,7 +302,10 @@ def recording_coded(task: Task, report: Report):
         total += frames
         report(total)
 
-    return encode(task.source, task.output, sampling=sampling, keyint=keyint, threads=task.threads, progress=count, **coding_options(task.options))
+    with sampled_ahead(task.source, sampling, threads=task.threads) as frames:  # before torch is loaded: that takes a second or more
+        from lvc.encoding import encode
+
+        return encode(task.source, task.output, sampling=sampling, keyint=keyint, threads=task.threads, progress=count, frames=frames, **coding_options(task.options))
 
 
 def target_of(options: argparse.Namespace):

@@ -63,13 +63,15 @@ def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst:
 
     import lvc
     from lvc.quality.report import Comparison, ReportBuilder
-    from lvc.video.sample import sampled_frames
+    from lvc.video.sample import sampled_ahead
 
     cv2.setNumThreads(1)  # on pictures this small OpenCV's threads cost more than they give
-    with closing(lvc.open(file, model=model, device=device)) as reader:
+    with ExitStack() as open_files:
+        reader = open_files.enter_context(closing(lvc.open(file, model=model, device=device)))
         for damage in reader.damage if on_damage else ():
             on_damage(damage)
-        comparison = Comparison(reader, sampled_frames(source, sampling_of(reader)))
+        frames = open_files.enter_context(sampled_ahead(source, sampling_of(reader)))
+        comparison = Comparison(reader, frames)
         builder = ReportBuilder(len(reader), worst=worst)
         with progress(quiet=quiet, total=len(reader), unit="frame", description="report") as bar:
             for compared in comparison:

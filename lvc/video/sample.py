@@ -1,20 +1,25 @@
 """Some frames of a recording, at one size, with their exact timestamps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import cycle
 from math import floor
 from pathlib import Path
 
 import av
 import numpy as np
 
+from lvc.background import Ahead
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.video.demux import VideoInfo, opened_video, rotation_of
+from lvc.video.foresight import Foresight
 from lvc.video.resize import AreaScaler
 
 DEFAULT_GEOMETRY = Geometry(width=200, height=160)
+MAX_BATCH = 32  # frames
+BATCHES_AHEAD, AHEAD_BYTES = 4, 32 << 20
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class Sampling:
         period = 1 / self.fps if self.fps is not None else self.every / (info.average_rate or Fraction(25))
         return max(1, round(period / info.time_base))
 
+    def chooser(self, time_base: Fraction) -> Callable[[int], bool]:
+        """Says of one frame after another, by its timestamp, whether it is sampled."""
+        return EveryNth(self.every) if self.every is not None else FirstOfTicks(self.fps * time_base)
+
     def expected_frames(self, info: VideoInfo) -> int | None:
         """About how many frames will be sampled, where the recording says enough."""
         if self.every is not None and info.frames:
@@ -56,7 +65,35 @@ class Sampling:
         return max(1, round(info.duration_seconds / (self.nominal_ticks(info) * float(info.time_base))))
 
 
-def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: int = 0) -> Iterator[FrameBatch]:
+class EveryNth:
+    """Takes the first of each N frames."""
+
+    def __init__(self, every: int):
+        self._numbers = cycle(range(every))
+
+    def __call__(self, pts: int) -> bool:
+        return next(self._numbers) == 0
+
+
+class FirstOfTicks:
+    """Takes the first frame at or after each tick from the first frame's time on. rate: ticks in a unit of pts."""
+
+    def __init__(self, rate: Fraction):
+        self._rate = rate
+        self._start: int | None = None
+        self._next_tick = 0
+
+    def __call__(self, pts: int) -> bool:
+        if self._start is None:
+            self._start = pts
+        ticks = (pts - self._start) * self._rate
+        if ticks < self._next_tick:
+            return False
+        self._next_tick = floor(ticks) + 1
+        return True
+
+
+def sampled_frames(path: Path, sampling: Sampling, *, batch: int = MAX_BATCH, threads: int = 0) -> Iterator[FrameBatch]:
     """Decodes a recording and yields its sampled frames, RGB, in batches of at most `batch`.
 
     The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in the stream's time base. Memory does
@@ -72,7 +109,7 @@ def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: 
         time_base = Fraction(stream.time_base)
         data, pts = np.empty(shape, np.uint8), []
         latest = rotation = None
-        for frame, frame_pts in chosen_frames(timed_frames(container, stream, path), sampling, time_base):
+        for frame, frame_pts in timed_frames(container, stream, path, Foresight(sampling.chooser(time_base))):
             if latest is not None and frame_pts <= latest:
                 raise InputError(f"{path}: timestamps run backwards: {frame_pts} after {latest}, in units of {time_base} s")
             latest = frame_pts
@@ -91,21 +128,35 @@ def sampled_frames(path: Path, sampling: Sampling, *, batch: int = 32, threads: 
             yield FrameBatch(data[: len(pts)], tuple(pts), time_base)
 
 
-def timed_frames(container, stream, path: Path):
-    """Yields `(frame, pts)` of all decoded frames; a stream without timestamps counts frames at its average rate.
+def sampled_ahead(path: Path, sampling: Sampling, *, threads: int = 0) -> Ahead:
+    """As `sampled_frames`, by a thread that begins at once and stays some megabytes of frames ahead. threads: of the decoder."""
+    geometry = sampling.geometry
+    batch = max(1, min(MAX_BATCH, AHEAD_BYTES // (BATCHES_AHEAD * 3 * geometry.width * geometry.height)))
+    return Ahead(sampled_frames(path, sampling, batch=batch, threads=threads), BATCHES_AHEAD, name="lvc-sampling")
+
+
+def timed_frames(container, stream, path: Path, foresight: Foresight | None = None):
+    """Yields `(frame, pts)` of all frames, or of those that are foreseen to be needed; a stream without timestamps counts
+    frames at its average rate.
 
     Raises InputError, after the frames that are there, for a recording that was cut off or is damaged.
     """
     period = 1 / (Fraction(stream.average_rate or 25) * stream.time_base)
-    number, seconds = 0, 0.0
+    foresight = foresight or Foresight()
+    seconds = 0.0
     try:
-        for frame in container.decode(stream):
-            pts = frame.pts if frame.pts is not None else round(number * period)
-            yield frame, pts
-            number, seconds = number + 1, float(pts * stream.time_base)
+        for packet in foresight.packets(container, stream):
+            for frame in packet.decode():
+                pts = frame.pts if frame.pts is not None else round(foresight.number * period)
+                if foresight.takes(pts):
+                    yield frame, pts
+                seconds = float(pts * stream.time_base)
     except av.error.FFmpegError as error:
         reason = f"{error.strerror or error}"
-        raise InputError(f"{path}: is damaged after frame {number} ({seconds:.2f} s): {reason}") from error
+        raise InputError(f"{path}: is damaged after frame {foresight.number} ({seconds:.2f} s): {reason}") from error
+    last = foresight.finish()
+    seconds = seconds if last is None else float(last * stream.time_base)
+    number = foresight.number
     promised = promised_seconds(container, stream, number)
     start = float((stream.start_time or 0) * stream.time_base)
     if number and promised is not None and seconds - start < 0.98 * promised - 1:
@@ -124,17 +175,3 @@ def promised_seconds(container, stream, frames: int) -> float | None:
     if container.duration is not None:
         durations.append(container.duration / av.time_base)
     return min(durations) if durations and stream.frames > frames else None
-
-
-def chosen_frames(frames, sampling: Sampling, time_base: Fraction):
-    """Keeps those of `(frame, pts)` that the sampling names."""
-    if sampling.every is not None:
-        yield from (entry for number, entry in enumerate(frames) if number % sampling.every == 0)
-        return
-    start, next_tick = None, 0
-    for frame, pts in frames:
-        start = pts if start is None else start
-        ticks = (pts - start) * time_base * sampling.fps
-        if ticks >= next_tick:
-            yield frame, pts
-            next_tick = floor(ticks) + 1
