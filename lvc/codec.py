@@ -6,7 +6,7 @@ only synthesis works in floats, so machines may differ by a level in a pixel, ne
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,12 @@ from lvc.entropy.tables import Tables
 from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.hyperprior import HyperLatents
+from lvc.models.config import MANY_RATES
+from lvc.models.palette import Palette
 from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
+from lvc.palette import choice as palette_choice
+from lvc.palette.moves import Move
+from lvc.palette.walk import PaletteFrames
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
@@ -39,10 +44,14 @@ SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hol
 
 @dataclass(frozen=True)
 class Latents:
-    """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser."""
+    """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser.
+
+    moves: what an encoder found to have moved in each frame, or nothing; it makes the same symbols cheaper to code.
+    """
 
     symbols: np.ndarray
     parameters: np.ndarray
+    moves: tuple[Sequence[Move], ...] = ()
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -68,7 +77,8 @@ class Codec:
     ):
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
         self.model = checkpoint.model.to(self.device).eval().for_coding()
-        self.many_rates = isinstance(self.model, Temporal)
+        self.many_rates = isinstance(self.model, MANY_RATES)
+        self.of_colours = isinstance(self.model, Palette)
         self.crf = self._checked_crf(crf)
         self.effort = self._checked_effort(effort)
         self.quantiser = build_quantiser(**(quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
@@ -111,6 +121,8 @@ class Codec:
     @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
         """Quantised latents of frames uint8 [T, 3, H, W], with prediction those of one group: a latent keeps near to the one before."""
+        if self.of_colours:
+            return self._coloured(frames)
         scenery = self._scenery(frames)
         parts = []
         for start in range(0, len(frames), BATCH):
@@ -131,12 +143,20 @@ class Codec:
             symbols = choose(self._coding(), latents.clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT).cpu().numpy(), self.model.symbol_weights(self.crf).cpu().numpy())
         return np.clip(symbols, -SYMBOL_LIMIT, SYMBOL_LIMIT).astype(np.int32)
 
+    def _coloured(self, frames: np.ndarray) -> Latents:
+        """Few colours for one group's frames, continued to whole blocks by their last row and column."""
+        _, height, width = self.latent_shape
+        padding = (0, 0), (0, height - self.geometry.height), (0, width - self.geometry.width), (0, 0)
+        pictures = np.pad(frames.transpose(0, 2, 3, 1), padding, mode="edge")
+        chosen = palette_choice.choose(self._coding(), pictures, self.crf, search=self.effort > 0)
+        return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.moves)
+
     def _input(self, frames: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
         return (batch.float() / 255).contiguous(memory_format=torch.channels_last)
 
     def _scenery(self, frames: np.ndarray) -> torch.Tensor | None:
-        if not (self.many_rates and self.model.config.placed):
+        if not (isinstance(self.model, Temporal) and self.model.config.placed):
             return None
         parts = [self.model.scenery(self._input(frames[start : start + BATCH])) for start in range(0, len(frames), BATCH)]
         return steadied(torch.cat(parts))
@@ -170,7 +190,7 @@ class Codec:
         packets, start = [], 0
         for count in self.packet_runs(len(latents)):
             writer = SymbolWriter()
-            self._code(coding, latents.symbols[start : start + count], count, writer)
+            self._code(coding, latents.symbols[start : start + count], count, writer, latents.moves[start : start + count])
             parameters = latents.parameters[start : start + count].astype("<f4").tobytes()
             packets.append(Packet(frame_count=count, payload=parameters + writer.finish()))
             start += count
@@ -183,8 +203,10 @@ class Codec:
         decoder.advance(stop)
         return decoder.latents(slice(stop))
 
-    def _code(self, coding, symbols: np.ndarray | None, count: int, coder) -> np.ndarray:
+    def _code(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple[Sequence[Move], ...] = ()) -> np.ndarray:
         """The symbols [count, *latent_shape] of the next frames, coded, or decoded where there are none."""
+        if self.of_colours:
+            return coding.code_frames(symbols, count, coder, self.latent_shape, moves)
         if self.predicts:
             return coding.code_frames(symbols, count, coder, self.latent_shape)
         frames = [None] * count if symbols is None else symbols
@@ -215,6 +237,10 @@ class Codec:
     def _coding(self):
         tables = self.checkpoint.tables
         if self.predicts:
+            if self.of_colours:
+                if "flags" not in tables:
+                    raise ModelError(f"entropy {PREDICTION} needs tables of flags, and the weights {self.checkpoint.name} hold none")
+                return PaletteFrames(self.model, tables["flags"])
             if not {"copies", "residuals"} <= tables.keys():
                 raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)

@@ -5,7 +5,9 @@ Only an encoder chooses, so floats are welcome here: the symbols that come out a
 
 import numpy as np
 
-from lvc.models.temporal import ACTIVATION_SCALE, COPY_LEVELS, COPY_STEP, HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
+from lvc.entropy.coder import Unwritten
+from lvc.models.integer_layers import ACTIVATION_SCALE
+from lvc.models.temporal import COPY_LEVELS, COPY_STEP, HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
 from lvc.prediction import BACK, NEW, SAME, Chain, PredictedLatents
 
 # How much more than once an error counts: what is kept now is kept by the frames that follow. Measured: 4 takes 11 % off the
@@ -62,13 +64,6 @@ def logistic_bits(distance: np.ndarray, scale: np.ndarray) -> np.ndarray:
     distance = np.minimum(np.abs(distance), 600 * scale)  # beyond, exp overflows, and the bits are more than any choice costs
     mass = 1 / (1 + np.exp((distance - 0.5) / scale)) - 1 / (1 + np.exp((distance + 0.5) / scale))
     return -np.log2(np.maximum(mass, 2.0**-40))
-
-
-class Unwritten:
-    """A coder that gives the symbols back and writes nothing."""
-
-    def code_by_size(self, symbols: np.ndarray, tables, indices: np.ndarray) -> np.ndarray:
-        return symbols
 
 
 def choose(coding: PredictedLatents, latents: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -19,16 +19,8 @@ from lvc.codec import Codec, Latents, symbols_digest
 from lvc.errors import ModelError
 from lvc.frames import Geometry
 from lvc.models.coding import CodingPrior
-from lvc.models.temporal import (
-    ACTIVATION_LIMIT,
-    HISTORY,
-    LATENT_LIMIT,
-    MODE_PHASES,
-    MODE_UNIT,
-    MODES,
-    PREDICTED,
-    References,
-)
+from lvc.models.integer_layers import ACTIVATION_LIMIT
+from lvc.models.temporal import HISTORY, LATENT_LIMIT, MODES, MODE_PHASES, MODE_UNIT, PREDICTED, References
 from lvc.prediction import Chain, prediction_tables
 
 GOLDEN = Path(__file__).parent / "golden"

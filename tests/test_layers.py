@@ -19,7 +19,7 @@ MIDDLE = {
     "container": GROUND,
     "models": GROUND,
 }
-WALK = {"checkpoints", "codec", "prediction", "hyperprior", "rate_distortion", "reader", "writer", "encoding", "decoding"}
+WALK = {"checkpoints", "codec", "flags", "palette", "prediction", "hyperprior", "rate_distortion", "reader", "writer", "encoding", "decoding"}
 ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
@@ -32,10 +32,12 @@ ALLOWED = {
     "scene": set(),
     **MIDDLE,
     "checkpoints": GROUND | {"models", "entropy", "quantize"},
-    "prediction": GROUND | {"models", "entropy"},
-    "rate_distortion": GROUND | {"models", "prediction"},
+    "flags": GROUND | {"models", "entropy"},
+    "palette": GROUND | {"models", "entropy", "flags"},
+    "prediction": GROUND | {"models", "entropy", "flags"},
+    "rate_distortion": GROUND | {"models", "entropy", "prediction"},
     "hyperprior": GROUND | {"models", "entropy"},
-    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "hyperprior", "rate_distortion"},
+    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "hyperprior", "rate_distortion", "palette"},
     "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
     "frame_dataset": GROUND | {"reader", "codec", "recency"},
     "writer": GROUND | {"video", "container", "codec", "checkpoints", "background", "pictures", "scene", "timing"},
