@@ -7,6 +7,7 @@ from lvc.models.integer_layers import ACTIVATION_SCALE
 from lvc.models.temporal import COPY_LEVELS, COPY_STEP
 
 PER_UNIT = round(1 / COPY_STEP)
+ODDS_LIMIT = COPY_LEVELS / 2 * COPY_STEP  # beyond, odds are no surer
 
 
 def flag_tables() -> Tables:

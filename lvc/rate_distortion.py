@@ -6,8 +6,9 @@ Only an encoder chooses, so floats are welcome here: the symbols that come out a
 import numpy as np
 
 from lvc.entropy.coder import Unwritten
+from lvc.flags import ODDS_LIMIT
 from lvc.models.integer_layers import ACTIVATION_SCALE
-from lvc.models.temporal import COPY_LEVELS, COPY_STEP, HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
+from lvc.models.temporal import HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
 from lvc.prediction import BACK, NEW, SAME, Chain, PredictedLatents
 
 # How much more than once an error counts: what is kept now is kept by the frames that follow. Measured: 4 takes 11 % off the
@@ -15,7 +16,6 @@ from lvc.prediction import BACK, NEW, SAME, Chain, PredictedLatents
 LASTING = 4.0
 # What a new position is thought to cost before it is coded, in bits: its own, and those of each latent that changes.
 BITS_NEW, BITS_CHANGED = 6.0, 4.0
-ODDS_LIMIT = COPY_LEVELS / 2 * COPY_STEP
 
 
 class Choice:

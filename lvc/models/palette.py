@@ -15,7 +15,7 @@ from lvc.models.coding import Rows
 from lvc.models.integer_layers import ExactConv, IntegerConv, clipped
 
 SIDE = 4  # pixels of a block that is kept or coded
-PIXEL_FACTS, BLOCK_FACTS = 121, 65  # what is known of a candidate colour, and of a block: see lvc/palette/facts.py
+PIXEL_FACTS, BLOCK_FACTS = 135, 65  # what is known of a candidate colour, and of a block: see lvc/palette/facts.py
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class PaletteConfig:
 
     width: int = 200
     height: int = 160
-    pixel_widths: tuple[int, int] = (64, 32)
+    pixel_widths: tuple[int, int] = (96, 32)
     block_widths: tuple[int, int] = (32, 16)
     exact: bool = False
 

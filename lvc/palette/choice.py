@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lvc.entropy.coder import Unwritten
+from lvc.flags import ODDS_LIMIT
 from lvc.models.integer_layers import ACTIVATION_SCALE
 from lvc.models.temporal import CRF_LEVELS
 from lvc.palette.colours import nearest, palette_of, rgb
@@ -23,8 +24,8 @@ PALETTE_AT_BEST, PALETTE_POWER = 96, 0.6  # colours at crf 0, and how they fall 
 # How much more than once an error counts, because what is kept now is kept by the frames that follow: a keyframe's, and others'.
 LASTING_KEY, LASTING = 4.0, 2.0
 LASTING_BLOCK = 3.0
+ESCAPE_SAVED = 1.5  # bits that ranks save of a colour's place
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
-ODDS_LIMIT = 32 / 3
 
 
 class Choice:
@@ -64,8 +65,7 @@ class Choice:
             better = this < cost
             chosen, cost = np.where(better, colours, chosen), np.where(better, this, cost)
             refused = refused + np.where(there, np.log2(1 + np.exp(said)), 0)
-        escaped = worth * self.least[rows, columns] + refused + np.log2(len(self.palette))
-        # A colour that is offered is never told by its place, so what is left is chosen among those that are not.
+        escaped = worth * self.least[rows, columns] + refused + np.log2(len(self.palette)) - ESCAPE_SAVED
         return np.where(escaped < cost, self.best[rows, columns], chosen).astype(np.int32)
 
 

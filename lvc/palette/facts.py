@@ -3,6 +3,8 @@
 The encoder, the decoder and the training all see a frame through these functions.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lvc.models.palette import BLOCK_FACTS, PIXEL_FACTS, SIDE
@@ -11,10 +13,10 @@ from lvc.palette.passes import AROUND, BORDER, LATTICE, NEIGHBOURS, PASSES, Pass
 NONE = -1  # no colour: not known, or outside
 CANDIDATES = 6  # colours that a pixel is offered
 # Where candidates come from: pixels around at the pass's distance, the eight neighbours, the expected picture here and around,
-# and what stood here last.
-FAR, NEAR, HERE, MOVING, SETTLED = slice(0, 12), slice(12, 20), 20, slice(21, 29), 29
-SOURCES = 30
-WEIGHTS = np.array([4] * 4 + [2] * 8 + [3] * 8 + [6] + [1] * 8 + [3], np.int16)  # of a source, in the order of candidates
+# what stood still here last, and the two frames before.
+FAR, NEAR, HERE, MOVING, SETTLED, LAST, BEFORE = slice(0, 12), slice(12, 20), 20, slice(21, 29), 29, 30, 31
+SOURCES = 32
+WEIGHTS = np.array([4] * 4 + [2] * 8 + [3] * 8 + [6] + [1] * 8 + [3, 2, 2], np.int16)  # of a source, in the order of candidates
 GUESSED = 1  # weight of a neighbour that is only expected
 RANKS = 3  # told apart: first, second, later
 COUNTS = 4  # candidates told apart: 1, 2, 3, more
@@ -26,14 +28,16 @@ BLOCK_PHASES = 4
 class Surroundings:
     """A frame while it is coded: what is known of it, with the pictures it is expected from, all within a border.
 
-    expected, settled: colours int32 [H, W], or None in a keyframe. unknown: bool [H, W], pixels that are to be coded.
+    unknown: bool [H, W], pixels that are to be coded. expected: colours int32 [H, W], or None in a keyframe. earlier: what else stood
+    here, in the order of SETTLED, LAST and BEFORE.
     """
 
-    def __init__(self, expected: np.ndarray | None, settled: np.ndarray | None, unknown: np.ndarray):
+    def __init__(self, unknown: np.ndarray, expected: np.ndarray | None = None, earlier: Sequence[np.ndarray] = ()):
         self.picture = bordered(np.full(unknown.shape, NONE, np.int32) if expected is None else expected, NONE)
         self.known = bordered(~unknown, False)
+        self.given = self.known.copy()
         self.expected = None if expected is None else self.picture.copy()
-        self.settled = settled
+        self.earlier = earlier
 
     def tell(self, rows: np.ndarray, columns: np.ndarray, colours: np.ndarray) -> None:
         """These pixels are known now."""
@@ -41,7 +45,9 @@ class Surroundings:
         self.known[rows + BORDER, columns + BORDER] = True
 
     def sources(self, step: Pass, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Colours int32 [N, SOURCES] around these pixels, NONE where there is none, and which neighbours are known, bool [N, 8]."""
+        """Colours int32 [N, SOURCES] around these pixels, NONE where there is none; and bool [N, 16], which of the eight neighbours are
+        known, and which were before any pixel was coded.
+        """
         colours = np.full((len(rows), SOURCES), NONE, np.int32)
         width = self.picture.shape[1]
         place = (rows + BORDER) * width + columns + BORDER
@@ -53,8 +59,9 @@ class Surroundings:
             expected = self.expected.ravel()
             colours[:, HERE] = expected[place]
             colours[:, MOVING] = expected[near]
-            colours[:, SETTLED] = self.settled[rows, columns]
-        return colours, self.known.ravel()[near]
+            for source, picture in zip((SETTLED, LAST, BEFORE), self.earlier):
+                colours[:, source] = picture[rows, columns]
+        return colours, np.concatenate((self.known.ravel()[near], self.given.ravel()[near]), axis=1)
 
     def whole(self) -> np.ndarray:
         """The picture [H, W] so far."""
@@ -73,7 +80,7 @@ class Candidates:
     """The colours that pixels may have, the likeliest first by a rule of thumb.
 
     colours: int32 [N, CANDIDATES], NONE where there are fewer. counts: [N]. alike: bool [N, CANDIDATES, SOURCES], which sources have
-    each. known: bool [N, 8], of the neighbours.
+    each. known: bool [N, 16], see `Surroundings.sources`.
     """
 
     def __init__(self, sources: np.ndarray, known: np.ndarray):
@@ -110,7 +117,7 @@ class Candidates:
 def ordered(sources: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The candidates' colours [N, CANDIDATES] and which sources have them, by the sum of their sources' weights; the first source decides ties."""
     weights = np.repeat(WEIGHTS[None], len(sources), axis=0)
-    weights[:, NEAR] = np.where(known, WEIGHTS[NEAR], GUESSED)
+    weights[:, NEAR] = np.where(known[:, :8], WEIGHTS[NEAR], GUESSED)
     weights[sources == NONE] = 0
     scores = ((sources[:, :, None] == sources[:, None, :]) * weights[:, None, :]).sum(axis=2, dtype=np.int32)
     scores[sources == NONE] = 0

@@ -5,6 +5,7 @@ One walk serves both directions: the encoder passes frames, the decoder passes N
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from lvc.flags import code_flags
 from lvc.models.integer_layers import ACTIVATION_LIMIT
 from lvc.models.palette import SIDE, FlagNetwork, Palette
 from lvc.models.temporal import phase_of
+from lvc.palette.colours import rgb
 from lvc.palette.facts import BLOCK_PHASES, CANDIDATES, NONE, BlockFacts, Candidates, Surroundings, differs
 from lvc.palette.moves import BACKS, Move, code_moves, moved
 from lvc.palette.passes import KEY_PASSES, PREDICTED_PASSES, Pass
@@ -21,17 +23,20 @@ from lvc.palette.passes import KEY_PASSES, PREDICTED_PASSES, Pass
 COLOUR_BITS = 24
 COUNT_BITS = 12  # of the new colours of a frame
 COLOURS_LIMIT = 1 << COUNT_BITS  # in a group
-ESCAPE_WEIGHT = 2  # of a colour that was escaped to before, beside the 1 of every colour
+# How likely the ranks of colours are at first, the nearest first, and how much each that was right adds.
+FIRST_RANKS, RANK_WEIGHT = 64, 8
+RANKED_AT_ONCE = 1024  # pixels: bounds the memory
+LAST = 1 << 32  # further than any colour
 
 
 class PaletteFrames:
     """Codes the frames of one group in order; keeps what the next one is predicted from.
 
-    model: exact and ready to code. flags: its tables.
+    model: exact and ready to code. flags: its tables. observer: sees all that is decided, for training.
     """
 
-    def __init__(self, model: Palette, flags: Tables):
-        self.pixels, self.blocks, self.flags = Network(model.pixels), Network(model.blocks), flags
+    def __init__(self, model: Palette, flags: Tables, observer: "Observer | None" = None):
+        self.pixels, self.blocks, self.flags, self.observer = Network(model.pixels), Network(model.blocks), flags, observer
         self.past: Past | None = None
 
     def code_frames(self, symbols, count: int, coder, shape: tuple[int, int, int], moves: Sequence[Sequence[Move]] = ()) -> np.ndarray:
@@ -51,15 +56,15 @@ class PaletteFrames:
     def _code_frame(self, wanted: "Known | None", coder, size: tuple[int, int]) -> np.ndarray:
         past, shape = self.past, (size[0] // SIDE, size[1] // SIDE)
         if past is None:
-            expected, settled, coded, passes = None, None, np.ones(shape, bool), KEY_PASSES
-            table = ColourTable()
+            expected, earlier, coded, passes, table = None, (), np.ones(shape, bool), KEY_PASSES, ColourTable()
         else:
             moves = code_moves(None if wanted is None else wanted.moves, coder, shape, len(past.pictures))
-            expected, settled, passes, table = moved(past.pictures, moves), past.settled, PREDICTED_PASSES, past.table
+            expected, passes, table = moved(past.pictures, moves), PREDICTED_PASSES, past.table
+            earlier = past.settled, past.pictures[0], past.pictures[min(1, len(past.pictures) - 1)]
             coded = self._code_blocks(None if wanted is None else wanted.blocks(expected), past, expected, coder)
         unknown = np.repeat(np.repeat(coded, SIDE, axis=0), SIDE, axis=1)
         table.code_new(None if wanted is None else wanted.colours(unknown), coder)
-        around = Surroundings(expected, settled, unknown)
+        around = Surroundings(unknown, expected, earlier)
         rows, columns = np.nonzero(unknown)
         for step in passes:
             here = step.places(rows, columns)
@@ -75,8 +80,11 @@ class PaletteFrames:
         result, phases = np.zeros(about.shape, bool), phase_of(*about.shape, BLOCK_PHASES).numpy()
         for phase in range(BLOCK_PHASES):
             here = np.nonzero(phases == phase)
-            flags = code_flags(None if wanted is None else wanted[here], self.blocks.odds(about.facts(phase, *here)), self.flags, coder)
+            facts = about.facts(phase, *here)
+            flags = code_flags(None if wanted is None else wanted[here], self.blocks.odds(facts), self.flags, coder)
             result[here] = flags
+            if self.observer:
+                self.observer.blocks(facts, flags)
             about.tell(*here, flags)
         return result
 
@@ -96,8 +104,18 @@ class PaletteFrames:
             result[here[taken]] = offered[taken]
             left = left[result[left] == NONE]
         if len(left):
-            result[left] = table.code(None if chosen is None else chosen[left], len(left), coder)
+            result[left] = table.code(None if chosen is None else chosen[left], candidates.colours[left], coder)
         around.tell(rows, columns, result)
+        if self.observer:
+            self.observer.pixels(odds, result)
+
+
+class Observer(Protocol):
+    """Sees what is decided: of blocks the facts [N, BLOCK_FACTS] and whether they are coded; of pixels the candidates and the colours [N]."""
+
+    def blocks(self, facts: np.ndarray, coded: np.ndarray) -> None: ...
+
+    def pixels(self, odds: "Odds", colours: np.ndarray) -> None: ...
 
 
 class Network:
@@ -123,9 +141,10 @@ class Odds:
 
     def at(self, here: np.ndarray, rank: int) -> np.ndarray:
         """int32 [N] at pixels `here`, each of which has a candidate of this rank."""
-        if rank in self.said:
-            return self.said[rank][here]
-        return self.network.odds(self.candidates.facts(here, rank, self.step, self.palette_size, predicted=self.predicted))
+        return self.said[rank][here] if rank in self.said else self.network.odds(self.facts(here, rank))
+
+    def facts(self, here: np.ndarray, rank: int) -> np.ndarray:
+        return self.candidates.facts(here, rank, self.step, self.palette_size, predicted=self.predicted)
 
     def everywhere(self, rank: int) -> np.ndarray:
         """int32 [N] of all pixels, 0 where there is no candidate of this rank."""
@@ -138,10 +157,13 @@ class Odds:
 
 
 class ColourTable:
-    """The colours of a group so far, in the order in which they were told, and how often each was told by its place."""
+    """The colours of a group so far, in the order in which they were told, and how a pixel of none of the colours around it is told
+    one: by its rank among them, those between the two likeliest colours around first, as where an edge is smoothed.
+    """
 
     def __init__(self):
-        self.colours, self.counts = np.empty(0, np.int32), np.empty(0, np.int64)
+        self.colours = np.empty(0, np.int32)
+        self.ranked = np.empty(0, np.int64)  # how often each rank was right
 
     def code_new(self, wanted: np.ndarray | None, coder) -> None:
         """Codes colours [N] that a frame needs; those known already are left out."""
@@ -154,19 +176,38 @@ class ColourTable:
             raise FormatError(f"the coded symbols are damaged: a group of more than {COLOURS_LIMIT} colours")
         new = coder.code_bits(new, COLOUR_BITS, count)
         self.colours = np.append(self.colours, new.astype(np.int32))
-        self.counts = np.append(self.counts, np.zeros(count, np.int64))
+        self.ranked = np.append(self.ranked, np.zeros(count, np.int64))
 
-    def code(self, wanted: np.ndarray | None, count: int, coder) -> np.ndarray:
-        """Codes colours [count] of the table by their places."""
+    def code(self, wanted: np.ndarray | None, refused: np.ndarray, coder) -> np.ndarray:
+        """Codes colours [N] of pixels whose candidates [N, CANDIDATES], the likeliest first, were refused."""
         if not len(self.colours):
             raise FormatError("the coded symbols are damaged: there are no colours")
-        places = None
-        if wanted is not None:
-            order = np.argsort(self.colours)
-            places = order[np.searchsorted(self.colours, wanted, sorter=order)].astype(np.int32)
-        places = coder.code_by_size(places, in_proportion(1 + ESCAPE_WEIGHT * self.counts), np.zeros(count, np.int64))
-        self.counts += np.bincount(places, minlength=len(self.colours))
-        return self.colours[places]
+        result = np.empty(len(refused), np.int32)
+        tables = in_proportion(FIRST_RANKS // np.arange(1, len(self.colours) + 1) + RANK_WEIGHT * self.ranked + 1)
+        for start in range(0, len(refused), RANKED_AT_ONCE):
+            part = slice(start, start + RANKED_AT_ONCE)
+            order = self.order(refused[part])
+            ranks = None
+            if wanted is not None:
+                ranks = (self.colours[order] == wanted[part, None]).argmax(axis=1).astype(np.int32)
+            ranks = coder.code_by_size(ranks, tables, np.zeros(len(order), np.int64))
+            self.ranked += np.bincount(ranks, minlength=len(self.colours))
+            result[part] = self.colours[order[np.arange(len(order)), ranks]]
+        return result
+
+    def order(self, refused: np.ndarray) -> np.ndarray:
+        """Places of all colours [N, K] in the order of their ranks."""
+        first, second = refused[:, 0], np.where(refused[:, 1] == NONE, refused[:, 0], refused[:, 1])
+        far = distances(self.colours, first) + distances(self.colours, second)
+        far[(self.colours[None, :, None] == refused[:, None, :]).any(axis=2)] = LAST
+        return np.argsort(far, axis=1, kind="stable")
+
+
+def distances(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """How far colours [K] lie from others [N], in whole 1/256 levels: int64 [N, K]."""
+    apart = rgb(others)[:, None].astype(np.int64) - rgb(colours)
+    # A root of float64 is rounded exactly, and far from any whole number that it is not.
+    return np.floor(np.sqrt((np.square(apart).sum(axis=2) << 16).astype(np.float64))).astype(np.int64)
 
 
 @dataclass(frozen=True)
