@@ -33,7 +33,8 @@ from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
 from lvc.rate_distortion import choose
 
-PREDICTION = "prediction"  # the entropy model that a temporal model brings along
+PREDICTION, PALETTE = "prediction", "palette"  # the entropy models that the temporal families bring along
+PREDICTING = {PREDICTION: Temporal, PALETTE: Palette}
 DEFAULT_CRF = 32
 EFFORTS = range(2)
 DEFAULT_EFFORT = 1
@@ -78,24 +79,27 @@ class Codec:
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
         self.model = checkpoint.model.to(self.device).eval().for_coding()
         self.many_rates = isinstance(self.model, MANY_RATES)
-        self.of_colours = isinstance(self.model, Palette)
         self.crf = self._checked_crf(crf)
         self.effort = self._checked_effort(effort)
         self.quantiser = build_quantiser(**(quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
         self.quantiser_spec = self.quantiser.spec()
         self.entropy_spec = entropy or default_entropy(checkpoint, self.quantiser_spec)
-        self.predicts = self.entropy_spec["name"] == PREDICTION
+        self.predicts = self.entropy_spec["name"] in PREDICTING
+        self.of_colours = isinstance(self.model, Palette)
         self._check()
         self.latent_shape = tuple(self.model.latent_shape(geometry))
         self._coding()  # an entropy model that there is not is told now, not when the first group is full
 
     def _check(self) -> None:
+        entropy = self.entropy_spec["name"]
+        if self.of_colours and entropy != PALETTE:
+            raise OptionError(f"{self.checkpoint.name} has colours for latents, which entropy {PALETTE} codes; {entropy} cannot")
         if not self.predicts:
             check_combination(self.checkpoint, self.quantiser_spec, self.entropy_spec)
-        elif not self.many_rates or not self.model.config.exact:
-            raise OptionError(f"entropy {PREDICTION} needs a temporal model, and {self.checkpoint.name} is none; choose adaptive")
-        elif self.quantiser.name != "round":
-            raise OptionError(f"entropy {PREDICTION} predicts rounded latents; quantiser {self.quantiser.name} gives others")
+        elif not isinstance(self.model, PREDICTING[entropy]) or not self.model.config.exact:
+            raise OptionError(f"entropy {entropy} comes with a model of its own, and {self.checkpoint.name} is none; choose adaptive")
+        elif self.quantiser.name != "round" or (self.of_colours and self.quantiser.step != 1):
+            raise OptionError(f"entropy {entropy} codes rounded latents; quantiser {self.quantiser.name} gives others")
 
     def _checked_crf(self, crf: int | None) -> int | None:
         if not self.many_rates:
@@ -239,7 +243,7 @@ class Codec:
         if self.predicts:
             if self.of_colours:
                 if "flags" not in tables:
-                    raise ModelError(f"entropy {PREDICTION} needs tables of flags, and the weights {self.checkpoint.name} hold none")
+                    raise ModelError(f"entropy {PALETTE} needs tables of flags, and the weights {self.checkpoint.name} hold none")
                 return PaletteFrames(self.model, tables["flags"])
             if not {"copies", "residuals"} <= tables.keys():
                 raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")

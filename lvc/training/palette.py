@@ -201,7 +201,7 @@ def train_palette(
         config=as_json(asdict(model.config)),
         geometry=model.geometry,
         quantiser={"name": "round"},
-        entropy={"name": "prediction"},
+        entropy={"name": "palette"},
         description=description,
     )
     if resume:
