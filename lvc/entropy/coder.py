@@ -112,6 +112,9 @@ class SymbolWriter:
 class Unwritten:
     """A coder that gives the symbols back and writes nothing."""
 
+    def code(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> np.ndarray:
+        return symbols
+
     def code_by_size(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> np.ndarray:
         return symbols
 

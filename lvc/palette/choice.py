@@ -20,7 +20,6 @@ from lvc.palette.walk import Odds, PaletteFrames
 
 # At crf 0 and 63: bits that a squared level of error is worth.
 BEST_WORTH, LEAST_WORTH = 0.01, 0.0003
-PALETTE_AT_BEST, PALETTE_POWER = 96, 0.6  # colours at crf 0, and how they fall with an error's worth
 # How much more than once an error counts, because what is kept now is kept by the frames that follow: a keyframe's, and others'.
 LASTING_KEY, LASTING = 4.0, 2.0
 LASTING_BLOCK = 3.0
@@ -82,7 +81,7 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
     search: whether to look for what has moved.
     """
     worth = error_worth(crf)
-    palette = palette_of(pictures, palette_size(worth))
+    palette = palette_of(pictures, worth)
     coder, symbols, moves = Unwritten(), [], []
     for number, picture in enumerate(pictures):
         past = coding.past
@@ -95,8 +94,3 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
 def error_worth(crf: int) -> float:
     """Bits that a squared level of error is worth at a quality from 0 (best) to 63."""
     return BEST_WORTH * (LEAST_WORTH / BEST_WORTH) ** (crf / (CRF_LEVELS - 1))
-
-
-def palette_size(worth: float) -> int:
-    """Colours of a group at that worth."""
-    return round(PALETTE_AT_BEST * (worth / BEST_WORTH) ** PALETTE_POWER)

@@ -1,9 +1,14 @@
 """Colours as whole numbers 0xRRGGBB, and the few that stand for all of a group's."""
 
+import math
+
 import numpy as np
 
 SAMPLE = 40_000  # pixels that a palette is made from
-ROUNDS, PRECISION, ATTEMPTS = 20, 0.5, 2  # of k-means
+ROUNDS, PRECISION, ATTEMPTS = 15, 0.5, 2  # of k-means
+COUNTS = 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256  # of colours
+PIXEL_BITS = 0.2  # what one is thought to cost
+DOUBLING_BITS = 300 / 32_000  # for each pixel of a frame: what twice the colours cost
 AT_ONCE = 1 << 14  # pixels compared with a palette at once: bounds the memory
 
 
@@ -33,16 +38,30 @@ def nearest(picture: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.nd
     return best.reshape(picture.shape[:2]), np.maximum(least, 0).reshape(picture.shape[:2])
 
 
-def palette_of(frames: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` colours int32 that stand for those of frames uint8 [T, H, W, 3] with little error."""
+def palette_of(frames: np.ndarray, worth: float) -> np.ndarray:
+    """The colours int32 [K] that stand for those of frames uint8 [T, H, W, 3]: as many as are worth their bits.
+
+    worth: bits that a squared level of error is worth.
+    """
     import cv2  # here, so that files decode without it
 
     pixels = frames.reshape(-1, 3)
-    pixels = pixels[:: max(1, len(pixels) // SAMPLE)]
+    if len(pixels) > SAMPLE:  # drawn, because every n-th would keep to some columns
+        pixels = pixels[np.random.default_rng(0).integers(len(pixels), size=SAMPLE)]
     distinct = np.unique(packed(pixels))
-    if len(distinct) <= count:
-        return distinct.astype(np.int32)
-    cv2.setRNGSeed(1)  # the same file from the same frames
-    criteria = cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, PRECISION
-    _, _, centres = cv2.kmeans(pixels.astype(np.float32), count, None, criteria, ATTEMPTS, cv2.KMEANS_PP_CENTERS)
-    return np.unique(packed(np.rint(centres).astype(np.uint8)))
+    a_frame = frames.shape[1] * frames.shape[2]
+    best, least, bits = None, np.inf, 0.0
+    for count in COUNTS:
+        if len(distinct) <= count:
+            return distinct.astype(np.int32)
+        cv2.setRNGSeed(1)  # the same file from the same frames
+        criteria = cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, PRECISION
+        _, labels, centres = cv2.kmeans(pixels.astype(np.float32), count, None, criteria, ATTEMPTS, cv2.KMEANS_PP_CENTERS)
+        errors = np.square(pixels - centres[labels[:, 0]]).sum(axis=1)
+        # Only errors that are worth more than a pixel's bits: noise is not, however many colours there are for it.
+        seen = np.maximum(worth * errors - PIXEL_BITS, 0).mean() * a_frame
+        price = DOUBLING_BITS * math.log2(count / COUNTS[0]) * a_frame
+        if least - seen < price - bits:
+            break
+        best, least, bits = np.unique(packed(np.rint(centres).astype(np.uint8))), seen, price
+    return best.astype(np.int32)

@@ -69,14 +69,14 @@ def code_moves(moves: Sequence[Move] | None, coder, shape: tuple[int, int], back
 
     shape: rows and columns of blocks. backs: how many frames there are to move from.
     """
-    count = int(coder.code_by_size(None if moves is None else np.array([len(moves)], np.int32), COUNTS, np.zeros(1, np.int64))[0])
+    count = int(coder.code(None if moves is None else np.array([len(moves)], np.int32), COUNTS, np.zeros(1, np.int64))[0])
     if not count:
         return ()
     # Offsets and sizes are counted from their least values.
     least = np.array([0, OFFSETS[0], OFFSETS[0], 0, 0, 1, 1])
     given = None if moves is None else (np.array(moves, np.int64) - least).astype(np.int32)
     tables = field_tables(shape)
-    fields = [coder.code_by_size(None if given is None else given[:, field], table, np.zeros(count, np.int64)) for field, table in enumerate(tables)]
+    fields = [coder.code(None if given is None else given[:, field], table, np.zeros(count, np.int64)) for field, table in enumerate(tables)]
     found = [Move(*values) for values in (np.stack(fields, axis=1) + least).tolist()]
     if not all(move.fits(*shape, backs) for move in found):
         raise FormatError("the coded symbols are damaged: something moves from outside of the frames before")

@@ -190,7 +190,7 @@ class ColourTable:
             ranks = None
             if wanted is not None:
                 ranks = (self.colours[order] == wanted[part, None]).argmax(axis=1).astype(np.int32)
-            ranks = coder.code_by_size(ranks, tables, np.zeros(len(order), np.int64))
+            ranks = coder.code(ranks, tables, np.zeros(len(order), np.int64))
             self.ranked += np.bincount(ranks, minlength=len(self.colours))
             result[part] = self.colours[order[np.arange(len(order)), ranks]]
         return result
