@@ -7,7 +7,7 @@ only synthesis works in floats, so machines may differ by a level in a pixel, ne
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,14 +26,20 @@ from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.hyperprior import HyperLatents
 from lvc.latent_history import LatentHistory, grown
+from lvc.models.config import MANY_RATES
+from lvc.models.palette import Palette
 from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
 from lvc.output import identity
+from lvc.palette import choice as palette_choice
+from lvc.palette.moves import Move
+from lvc.palette.walk import PaletteFrames
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
 from lvc.rate_distortion import choose
 
-PREDICTION = "prediction"  # the entropy model that a temporal model brings along
+PREDICTION, PALETTE = "prediction", "palette"  # the entropy models that the temporal families bring along
+PREDICTING = {PREDICTION: Temporal, PALETTE: Palette}
 DEFAULT_CRF = 32
 EFFORTS = range(2)
 DEFAULT_EFFORT = 1
@@ -52,10 +58,14 @@ SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hol
 
 @dataclass(frozen=True)
 class Latents:
-    """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser."""
+    """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser.
+
+    moves: what an encoder found to have moved in each frame, or nothing; it makes the same symbols cheaper to code.
+    """
 
     symbols: np.ndarray
     parameters: np.ndarray
+    moves: tuple[Sequence[Move], ...] = ()
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -83,24 +93,28 @@ class Codec:
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
         self.batch = max(1, min(BATCH, BATCH_PIXELS // (geometry.width * geometry.height)))
         self.model = checkpoint.model.to(self.device).eval().for_coding()
-        self.many_rates = isinstance(self.model, Temporal)
+        self.many_rates = isinstance(self.model, MANY_RATES)
         self.crf = self._checked_crf(crf)
         self.effort = self._checked_effort(effort)
         self.quantiser = build_quantiser(**(quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
         self.quantiser_spec = self.quantiser.spec()
         self.entropy_spec = entropy or default_entropy(checkpoint, self.quantiser_spec)
-        self.predicts = self.entropy_spec["name"] == PREDICTION
+        self.predicts = self.entropy_spec["name"] in PREDICTING
+        self.of_colours = isinstance(self.model, Palette)
         self._check()
         self.latent_shape = tuple(self.model.latent_shape(geometry))
         self._coding()  # an entropy model that there is not is told now, not when the first group is full
 
     def _check(self) -> None:
+        entropy = self.entropy_spec["name"]
+        if self.of_colours and entropy != PALETTE:
+            raise OptionError(f"{self.checkpoint.name} has colours for latents, which entropy {PALETTE} codes; {entropy} cannot")
         if not self.predicts:
             check_combination(self.checkpoint, self.quantiser_spec, self.entropy_spec)
-        elif not self.many_rates or not self.model.config.exact:
-            raise OptionError(f"entropy {PREDICTION} needs a temporal model, and {self.checkpoint.name} is none; choose adaptive")
-        elif self.quantiser.name != "round":
-            raise OptionError(f"entropy {PREDICTION} predicts rounded latents; quantiser {self.quantiser.name} gives others")
+        elif not isinstance(self.model, PREDICTING[entropy]) or not self.model.config.exact:
+            raise OptionError(f"entropy {entropy} comes with a model of its own, and {self.checkpoint.name} is none; choose adaptive")
+        elif self.quantiser.name != "round" or (self.of_colours and self.quantiser.step != 1):
+            raise OptionError(f"entropy {entropy} codes rounded latents; quantiser {self.quantiser.name} gives others")
 
     def _checked_crf(self, crf: int | None) -> int | None:
         if not self.many_rates:
@@ -126,6 +140,8 @@ class Codec:
     @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
         """Quantised latents of frames uint8 [T, 3, H, W], with prediction those of one group: a latent keeps near to the one before."""
+        if self.of_colours:
+            return self._coloured(frames)
         if self._weighs_bits:
             return self.code(frames)[0]
         latents = self._transformed(frames)
@@ -152,7 +168,7 @@ class Codec:
     @property
     def _weighs_bits(self) -> bool:
         """Whether symbols are weighed against their bits one by one; else they are held near those before."""
-        return self.predicts and self.effort > 0
+        return self.predicts and self.effort > 0 and not self.of_colours
 
     def _transformed(self, frames: np.ndarray) -> torch.Tensor:
         """What the model makes of frames, not yet quantised."""
@@ -164,12 +180,20 @@ class Codec:
             parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
         return torch.cat(parts)
 
+    def _coloured(self, frames: np.ndarray) -> Latents:
+        """Few colours for one group's frames, continued to whole blocks by their last row and column."""
+        _, height, width = self.latent_shape
+        padding = (0, 0), (0, height - self.geometry.height), (0, width - self.geometry.width), (0, 0)
+        pictures = np.pad(frames.transpose(0, 2, 3, 1), padding, mode="edge")
+        chosen = palette_choice.choose(self._coding(), pictures, self.crf, search=self.effort > 0)
+        return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.moves)
+
     def _input(self, frames: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
         return (batch.float() / 255).contiguous(memory_format=torch.channels_last)
 
     def _scenery(self, frames: np.ndarray) -> torch.Tensor | None:
-        if not (self.many_rates and self.model.config.placed):
+        if not (isinstance(self.model, Temporal) and self.model.config.placed):
             return None
         parts = [self.model.scenery(self._input(frames[start : start + self.batch])) for start in range(0, len(frames), self.batch)]
         return steadied(torch.cat(parts))
@@ -207,7 +231,7 @@ class Codec:
     def encode(self, latents: Latents) -> tuple[tuple[Packet, ...], int]:
         """Packets of one group of frames, and the CRC-32 of their symbols."""
         coding = self._coding()
-        packets, _ = self._packets(latents.parameters, lambda run, writer: self._code(coding, latents.symbols[run], run.stop - run.start, writer))
+        packets, _ = self._packets(latents.parameters, lambda run, writer: self._code(coding, latents.symbols[run], run.stop - run.start, writer, latents.moves[run]))
         return packets, symbols_digest(latents.symbols)
 
     def _packets(self, parameters: np.ndarray, code: Callable[[slice, SymbolWriter], np.ndarray]) -> tuple[tuple[Packet, ...], list[np.ndarray]]:
@@ -236,8 +260,10 @@ class Codec:
         decoder.advance(stop)
         return decoder.latents(slice(stop))
 
-    def _code(self, coding, symbols: np.ndarray | None, count: int, coder) -> np.ndarray:
+    def _code(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple[Sequence[Move], ...] = ()) -> np.ndarray:
         """The symbols [count, *latent_shape] of the next frames, coded, or decoded where there are none."""
+        if self.of_colours:
+            return coding.code_frames(symbols, count, coder, self.latent_shape, moves)
         if self.predicts:
             return coding.code_frames(symbols, count, coder, self.latent_shape)
         frames = [None] * count if symbols is None else symbols
@@ -269,6 +295,10 @@ class Codec:
     def _coding(self):
         tables = self.checkpoint.tables
         if self.predicts:
+            if self.of_colours:
+                if "flags" not in tables:
+                    raise ModelError(f"entropy {PALETTE} needs tables of flags, and the weights {self.checkpoint.name} hold none")
+                return PaletteFrames(self.model, tables["flags"])
             if not {"copies", "residuals"} <= tables.keys():
                 raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)

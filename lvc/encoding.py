@@ -14,7 +14,8 @@ from lvc.background import Ahead
 from lvc.codec import Codec
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
-from lvc.models.temporal import CRF_LEVELS, Temporal
+from lvc.models.config import MANY_RATES
+from lvc.models.temporal import CRF_LEVELS
 from lvc.output import check_output
 from lvc.search import Candidate, Target, Trial, joined, level_for, ranked, tried
 from lvc.video.demux import probe
@@ -138,7 +139,7 @@ def levels_of(checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: in
     """Makes the codec of each level; raises OptionError where there is nothing to search."""
     if crf is not None:
         raise OptionError("a target finds the crf itself: give one of them")
-    if not isinstance(checkpoint.model, Temporal):
+    if not isinstance(checkpoint.model, MANY_RATES):
         raise OptionError(f"a target needs a model of many rates, and {checkpoint.name} has one rate (choose another quantiser)")
     return lambda level: Codec(checkpoint, geometry=geometry, crf=level, effort=effort, device=device)
 

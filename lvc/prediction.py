@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from lvc.entropy.tables import Tables, from_probabilities
+from lvc.flags import code_flags, flag_tables
+from lvc.models.integer_layers import ACTIVATION_SCALE
 from lvc.models.temporal import (
-    ACTIVATION_SCALE,
-    COPY_LEVELS,
-    COPY_STEP,
     HISTORY,
     KEY,
     LATENT_LIMIT,
@@ -30,7 +29,6 @@ from lvc.models.temporal import (
 )
 
 MEAN_SHIFT = (ACTIVATION_SCALE // MEAN_FRACTIONS).bit_length() - 1  # from sixteenths to quarters
-COPY_PER_UNIT = round(1 / COPY_STEP)
 SCALE_PER_UNIT = round(1 / SCALE_STEP)
 SCALE_OFFSET = round(-SCALE_LOWEST / SCALE_STEP)
 SAME, BACK, NEW = range(MODES)
@@ -117,25 +115,19 @@ class PredictedLatents:
         state = np.zeros((grid.bordered_count, MODES), np.float32)
         for phase, places in enumerate(grid.phases[MODE_PHASES]):
             odds = self.prior.say_modes(phase, features[places], grid.around(state, places))
-            flags = self._code_flags(None if modes is None else modes[places] == SAME, odds[:, 0], coder)
+            flags = code_flags(None if modes is None else modes[places] == SAME, odds[:, 0], self.copies, coder)
             result[places] = np.where(flags, SAME, NEW)
             maybe = ~flags & could[places]
             back = places[maybe]
-            flags = self._code_flags(None if modes is None else modes[back] == BACK, odds[maybe, 1], coder)
+            flags = code_flags(None if modes is None else modes[back] == BACK, odds[maybe, 1], self.copies, coder)
             result[back[flags]] = BACK
             state[grid.bordered[places]] = MODE_PLANES[result[places]]
         return result
 
-    def _code_flags(self, flags: np.ndarray | None, odds: np.ndarray, coder) -> np.ndarray:
-        """Codes flags, bool [N], under the log-odds that each is set."""
-        level = (odds * COPY_PER_UNIT + (ACTIVATION_SCALE // 2 + COPY_LEVELS // 2 * ACTIVATION_SCALE)) // ACTIVATION_SCALE
-        level = np.minimum(np.maximum(level, 0), COPY_LEVELS - 1)
-        return coder.code_by_size(None if flags is None else 1 - flags.astype(np.int32), self.copies, level) == 0
-
     def _code(self, wanted: np.ndarray | None, said: np.ndarray, reference: np.ndarray, limited: np.ndarray, coder) -> np.ndarray:
         """Codes one pass: which latents differ from the reference [N, G], then those that do, around the predicted mean."""
         flat = reference.ravel()
-        same = self._code_flags(None if wanted is None else wanted == flat, said[:, 0].ravel(), coder)
+        same = code_flags(None if wanted is None else wanted == flat, said[:, 0].ravel(), self.copies, coder)
         changed = np.flatnonzero(~same)
         result = flat.copy()
         if len(changed):
@@ -224,9 +216,7 @@ def limited(latents: np.ndarray) -> np.ndarray:
 
 def prediction_tables() -> tuple[Tables, Tables]:
     """The tables that every prior's output means: (copy flags, residuals); computed once, stored with the weights."""
-    odds = (np.arange(COPY_LEVELS) - COPY_LEVELS // 2) * COPY_STEP
-    differs = 1 / (1 + np.exp(odds))
-    copies = from_probabilities([(1 - p, p) for p in differs], [0] * COPY_LEVELS, escape=False)
+    copies = flag_tables()
     masses, lows = [], []
     for level in range(SCALE_LEVELS):
         scale = 2.0 ** (SCALE_LOWEST + level * SCALE_STEP)

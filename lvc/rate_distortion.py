@@ -5,7 +5,9 @@ Only an encoder chooses, so floats are welcome here: the symbols that come out a
 
 import numpy as np
 
-from lvc.models.temporal import ACTIVATION_SCALE, COPY_LEVELS, COPY_STEP, HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
+from lvc.flags import ODDS_LIMIT
+from lvc.models.integer_layers import ACTIVATION_SCALE
+from lvc.models.temporal import HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
 from lvc.prediction import BACK, NEW, SAME, Chain, Known, PredictedLatents, in_rows
 
 # How much more than once an error counts: what is kept now is kept by the frames that follow. Measured: 4 takes 11 % off the
@@ -13,7 +15,6 @@ from lvc.prediction import BACK, NEW, SAME, Chain, Known, PredictedLatents, in_r
 LASTING = 4.0
 # What a new position is thought to cost before it is coded, in bits: its own, and those of each latent that changes.
 BITS_NEW, BITS_CHANGED = 6.0, 4.0
-ODDS_LIMIT = COPY_LEVELS / 2 * COPY_STEP
 
 
 class Choice:

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from lvc.codec import PREDICTION, Codec, GroupDecoder, Latents, check_digest, codec_of
+from lvc.codec import PREDICTING, Codec, GroupDecoder, Latents, check_digest, codec_of
 from lvc.container.reader import ContainerReader
 from lvc.container.scan import Damage
 from lvc.errors import InputError, ModelError, OptionError
@@ -395,7 +395,7 @@ class Reader:
         types = []
         for group in range(len(self.container.index)):
             count = self.container.frames_in_group(group)
-            types += ["key"] + ["predicted" if self.header.entropy["name"] in (PREDICTION, "adaptive") else "key"] * (count - 1)
+            types += ["key"] + ["predicted" if self.header.entropy["name"] in (*PREDICTING, "adaptive") else "key"] * (count - 1)
         return types
 
     @property

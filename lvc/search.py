@@ -10,7 +10,8 @@ from lvc.checkpoints import Checkpoint
 from lvc.codec import DEFAULT_CRF, Codec
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.temporal import CRF_LEVELS, Temporal, error_worth
+from lvc.models.config import MANY_RATES
+from lvc.models.temporal import CRF_LEVELS, error_worth
 from lvc.quality.metrics import mean_squared_error, psnr_of_mse, ssim
 
 GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
@@ -116,7 +117,7 @@ def ranked(frames: np.ndarray, geometry: Geometry, *, crf: int | None = None, na
     worth, found = error_worth(crf), []
     for name in checkpoints.shipped() if names is None else names:
         checkpoint = checkpoints.load(name, device=device)
-        if isinstance(checkpoint.model, Temporal):
+        if isinstance(checkpoint.model, MANY_RATES):
             trial = tried(Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device), frames)
             found.append(Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse))
     if not found:

@@ -77,10 +77,11 @@ def gameplay():
 
 @pytest.fixture(scope="session")
 def save_small():
-    """`save_small(path, family)` saves a tiny model of 40x32 as it comes from its random start: conv4 (scale, raw) or temporal."""
+    """`save_small(path, family)` saves a tiny model of 40x32 as it comes from its random start: conv4 (scale, raw), temporal or temporal-palette."""
     import torch
 
     from lvc.checkpoints import Checkpoint, Metadata, save
+    from lvc.flags import flag_tables
     from lvc.frames import Geometry
     from lvc.models.config import build
     from lvc.prediction import prediction_tables
@@ -93,6 +94,8 @@ def save_small():
         if family == "temporal":
             model, quantiser, entropy = model.exact(), "round", "prediction"
             tables = dict(zip(("copies", "residuals"), prediction_tables()))
+        if family == "temporal-palette":
+            model, quantiser, entropy, tables = model.exact(), "round", "palette", {"flags": flag_tables()}
         config = {name: value for name, value in vars(model.config).items() if name not in ("width", "height")}
         specs = {"quantiser": {"name": quantiser}, "entropy": {"name": entropy}}
         save(path, Checkpoint(Metadata(name=path.stem, model=family, config=config, geometry=Geometry(40, 32), **specs), model, tables))

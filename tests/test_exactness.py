@@ -19,25 +19,20 @@ from lvc.codec import Codec, Latents, symbols_digest
 from lvc.errors import ModelError
 from lvc.frames import Geometry
 from lvc.models.coding import CodingPrior
-from lvc.models.temporal import (
-    ACTIVATION_LIMIT,
-    HISTORY,
-    LATENT_LIMIT,
-    MODE_PHASES,
-    MODE_UNIT,
-    MODES,
-    PREDICTED,
-    References,
-)
+from lvc.models.integer_layers import ACTIVATION_LIMIT
+from lvc.models.temporal import HISTORY, LATENT_LIMIT, MODE_PHASES, MODE_UNIT, MODES, PREDICTED, References
 from lvc.prediction import Chain, prediction_tables
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
+from make_palette import NAME as PALETTE_NAME
+from make_palette import golden_moves, random_palette, random_pictures
 from make_prediction import NAME, random_model, random_symbols
 
 MODELS = {
     # name: geometry, frames, sizes of the networks
     "small": (Geometry(72, 40), 7, {"channels": 6, "groups": (2, 1, 3), "phases": (1, 4, 2), "features": 4, "detail": 2, "trunk": 24, "context": 12, "placed": 2}),
+    "palette": (Geometry(200, 160), 5, {}),
     "real": (Geometry(200, 160), 3, {"channels": 24, "groups": (8, 8, 8), "phases": (1, 4, 2), "features": 16, "detail": 8, "placed": 8}),
 }
 MACHINES = [
@@ -58,6 +53,10 @@ def folder(tmp_path_factory):
     """Weights and symbols of each model, for this process and others."""
     folder = tmp_path_factory.mktemp("exactness")
     for name, (geometry, count, sizes) in MODELS.items():
+        if name == "palette":
+            checkpoints.save(folder / f"{name}.safetensors", random_palette(geometry))
+            np.save(folder / f"{name}.npy", random_pictures(count, geometry, seed=2))
+            continue
         model = random_model(seed=1, geometry=geometry, **sizes)
         config = checkpoints.dataclasses.asdict(model.config)
         metadata = Metadata(name=name, model="temporal", config=config, geometry=geometry, quantiser={"name": "round"}, entropy={"name": "prediction"})
@@ -173,17 +172,19 @@ def test_a_prior_whose_sums_could_leave_the_exact_range_is_refused_on_load(folde
         Codec(checkpoints.load(tmp_path / "worse.safetensors"), geometry=MODELS["real"][0])
 
 
-def test_the_golden_file_decodes_to_the_symbols_that_were_coded(tmp_path):
+@pytest.mark.parametrize("name", [NAME, PALETTE_NAME])
+def test_a_golden_file_decodes_to_the_symbols_that_were_coded(tmp_path, name):
     weights = tmp_path / "golden.safetensors"
-    weights.write_bytes(gzip.decompress((GOLDEN / f"{NAME}.safetensors.gz").read_bytes()))
-    expected = json.loads((GOLDEN / f"{NAME}.json").read_text())
-    with lvc.open(GOLDEN / f"{NAME}.lvc", model=weights) as reader:
+    weights.write_bytes(gzip.decompress((GOLDEN / f"{name}.safetensors.gz").read_bytes()))
+    expected = json.loads((GOLDEN / f"{name}.json").read_text())
+    with lvc.open(GOLDEN / f"{name}.lvc", model=weights) as reader:
         found = [reader.latents(group).symbols for group in range(len(expected["frames"]))]
         assert [len(symbols) for symbols in found] == expected["frames"]
         assert [symbols_digest(symbols) for symbols in found] == expected["symbols_crc32"]
         # And they code to the same bytes.
         for group, symbols in enumerate(found):
-            assert reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32)))[0] == reader.container.group(group).packets
+            moves = tuple(golden_moves(symbols.shape)[: len(symbols)]) if name == PALETTE_NAME else ()
+            assert reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves))[0] == reader.container.group(group).packets
 
 
 if __name__ == "__main__":

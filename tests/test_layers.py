@@ -19,7 +19,7 @@ MIDDLE = {
     "container": GROUND,
     "models": GROUND,
 }
-WALK = {"checkpoints", "codec", "prediction", "hyperprior", "rate_distortion", "reader", "writer", "encoding", "decoding"}
+WALK = {"checkpoints", "codec", "flags", "palette", "prediction", "hyperprior", "rate_distortion", "reader", "writer", "encoding", "decoding"}
 ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
@@ -34,10 +34,12 @@ ALLOWED = {
     "scene": set(),
     **MIDDLE,
     "checkpoints": GROUND | {"models", "entropy", "quantize"},
-    "prediction": GROUND | {"models", "entropy"},
-    "rate_distortion": GROUND | {"models", "prediction"},
+    "flags": GROUND | {"models", "entropy"},
+    "palette": GROUND | {"models", "entropy", "flags"},
+    "prediction": GROUND | {"models", "entropy", "flags"},
+    "rate_distortion": GROUND | {"models", "entropy", "flags", "prediction"},
     "hyperprior": GROUND | {"models", "entropy"},
-    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "hyperprior", "rate_distortion", "latent_history"},
+    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "hyperprior", "rate_distortion", "latent_history", "palette"},
     "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
     "frame_dataset": GROUND | {"reader", "recency", "kept_frames"},
     "writer": GROUND | {"video", "container", "codec", "checkpoints", "background", "pictures", "scene", "timing"},
@@ -48,7 +50,7 @@ ALLOWED = {
     "contact_sheet": GROUND | {"video", "reader"},
     "workers": {"errors"},
     "dataset": GROUND | {"video", "workers"},
-    "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "prediction", "hyperprior", "dataset"},
+    "training": GROUND | {"models", "quantize", "entropy", "checkpoints", "flags", "palette", "prediction", "hyperprior", "dataset"},
     "interchange": GROUND | {"models", "quantize", "checkpoints"},
     "quality": GROUND | {"video"},
     "study": GROUND | {"video", "dataset", "models", "quantize", "checkpoints", "codec", "writer", "reader", "training", "quality"},

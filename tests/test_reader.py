@@ -23,7 +23,7 @@ KEYINT = 8
 PTS = tuple(100 + 333 * number + (number % 3) for number in range(COUNT))
 
 
-@pytest.fixture(scope="module", params=["temporal", "conv4"])
+@pytest.fixture(scope="module", params=["temporal", "temporal-palette", "conv4"])
 def coded(request, tmp_path_factory, save_small):
     """(file, weights) of one of each kind: predicted frames, and frames each coded alone."""
     folder = tmp_path_factory.mktemp("reader")

@@ -123,7 +123,7 @@ def test_frames_of_another_size_are_area_averaged(made, frames):
     assert made("uneven.lvc", uneven).read_bytes() == made("resized.lvc", resize(uneven, SMALL)).read_bytes()
 
 
-@pytest.mark.parametrize("family", ["conv4", "temporal"])
+@pytest.mark.parametrize("family", ["conv4", "temporal", "temporal-palette"])
 def test_the_file_is_the_one_that_encode_makes(tmp_path, make_recording, gameplay, save_small, family):
     weights = save_small(tmp_path / "small.safetensors", family)
     recording = make_recording(tmp_path / "game.mp4", gameplay(40, 80, 64))

@@ -17,7 +17,7 @@ from lvc.errors import OptionError
 
 SUMMARY = "train a model on a data set"
 INTERRUPTED = 130
-TEMPORAL = "temporal"
+LOOK_BACK = ("temporal", "temporal-palette")  # families that round and predict, at all rates
 
 # option on the command line: its type and help; the names are those of lvc.training.loop.TrainingOptions
 TRAINING = {
@@ -71,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from lvc import quantize
     from lvc.dataset.read import FrameStore
     from lvc.training.loop import new_model, train
+    from lvc.training.palette import train_palette
     from lvc.training.team import joined
     from lvc.training.temporal import train_temporal
 
@@ -96,8 +97,9 @@ def run(options: argparse.Namespace) -> int:
         }
         model = new_model(chosen.model, geometry=store.geometry, seed=chosen.training.seed, **chosen.options)
         data = (model, store.split("train"), store.split("validation"), options.output)
-        if chosen.model == TEMPORAL:
-            records = train_temporal(*data, **common)
+        if chosen.model in LOOK_BACK:
+            by_family = dict(zip(LOOK_BACK, (train_temporal, train_palette)))
+            records = by_family[chosen.model](*data, **common)
         else:
             if started is not None:
                 started.model.latent_shape(store.geometry)  # tells of sizes that do not fit
@@ -116,8 +118,8 @@ def weights_to_start_from(options: argparse.Namespace):
     if options.option:
         raise OptionError("--start-from without --model brings a model with its options: it does not go with --option")
     started = checkpoints.load(options.start_from)
-    if started.metadata.model == TEMPORAL:
-        raise OptionError(f"{options.start_from}: is a temporal model, whose prior is in whole numbers for good; train another with --model {TEMPORAL}")
+    if started.metadata.model in LOOK_BACK:
+        raise OptionError(f"{options.start_from}: is a temporal model, whose prior is in whole numbers for good; train another with --model {started.metadata.model}")
     return started
 
 
@@ -138,11 +140,11 @@ def choices(options: argparse.Namespace, started=None):
     if options.model not in (None, model):
         raise OptionError(f"recipe {options.recipe} is for {model}, and --model {options.model} was asked for")
     given = {name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None}
-    if model == TEMPORAL:
+    if model in LOOK_BACK:
         known = {field.name for field in dataclasses.fields(recipe.training)}
         foreign = [name for name in given if name not in known] + [name for name in ("quantiser", "entropy", "start_from") if getattr(options, name)]
         if foreign:
-            raise OptionError(f"the temporal model has no training option {foreign[0].replace('_', '-')}: it rounds and predicts, at all rates; it has {', '.join(sorted(known))}")
+            raise OptionError(f"a temporal model has no training option {foreign[0].replace('_', '-')}: it rounds and predicts, at all rates; it has {', '.join(sorted(known))}")
     model_options = {**recipe.options, **dict(setting_of(text, "--option") for text in options.option)}
     quantiser = spec_of(options.quantiser, "--quantiser") if options.quantiser else recipe.quantiser
     if quantiser["name"] == "round" and "latents" in option_names(model):

@@ -12,6 +12,7 @@ from lvc.models.chain import Chain, ChainConfig, edge
 from lvc.models.convolutional import Convolutional, ConvolutionalConfig
 from lvc.models.fully_connected import FullyConnected, FullyConnectedConfig
 from lvc.models.model import Model
+from lvc.models.palette import Palette, PaletteConfig
 from lvc.models.resnet import ResNet, ResNetConfig
 from lvc.models.temporal import Temporal, TemporalConfig
 from lvc.models.unfilled import Unfilled
@@ -33,7 +34,10 @@ MODELS = {
     "edge5": (Chain, partial(ChainConfig, analysis=edge(5))),
     "chain": (Chain, partial(ChainConfig, analysis=edge(3))),
     "temporal": (Temporal, TemporalConfig),
+    "temporal-palette": (Palette, PaletteConfig),
 }
+
+MANY_RATES = Temporal, Palette  # the families that look back in time, and are coded at a crf
 
 
 def build(name: str, *, geometry: Geometry, **options) -> Model:

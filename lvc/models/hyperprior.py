@@ -10,16 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvc.errors import ModelError
-from lvc.models.temporal import (
-    ACTIVATION_SCALE,
-    SCALE_LEVELS,
-    SCALE_LOWEST,
-    SCALE_STEP,
-    ExactConv,
-    IntegerConv,
-    clipped,
-    logistic_mass,
-)
+from lvc.models.integer_layers import ACTIVATION_SCALE, ExactConv, IntegerConv, clipped
+from lvc.models.temporal import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP, logistic_mass
 
 STRIDE = 4  # latents to a position of the side information, each way
 SIDE_LIMIT = 127

@@ -1,9 +1,7 @@
 """The temporal family: each frame alone becomes integer latents, and time is taken by the prior.
 
 Analysis and synthesis are ordinary float networks. Everything that decides a symbol's probability is computed from
-integers that were decoded before, by `IntegerPrior`, whose layers hold integers in float32 and stay below 2**24, so
-that any order of summation gives the same bits (Balle et al., "Integer networks for data compression with latent-variable
-models", ICLR 2019; time in the prior as in Mentzer et al., "VCT", NeurIPS 2022).
+integers that were decoded before, by `IntegerPrior` (time in the prior as in Mentzer et al., "VCT", NeurIPS 2022).
 """
 
 from collections.abc import Callable
@@ -14,20 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lvc.errors import ModelError, OptionError
+from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.coding import CodingPrior
+from lvc.models.integer_layers import ACTIVATION_LIMIT, ACTIVATION_SCALE, ExactConv, IntegerConv, clipped, round_through
 
 STRIDE = 8
 CRF_LEVELS = 64
 CRF_KNOTS = 5  # gains are learned at five qualities and interpolated between
-ACTIVATION_SCALE = 16  # an activation of 1.0 is the integer 16
-ACTIVATION_LIMIT = 255
 LATENT_LIMIT = 127  # what the prior sees of a latent; the latent itself may be larger
 HOLD = 0.7  # of a symbol
 BEST_WEIGHT, LEAST_WEIGHT = 1500.0, 8.0  # bits a frame that one unit of squared error (of 255 levels) is worth, at crf 0 and 63
 SAME_LIMIT, BACK_LIMIT = 1.6, 1.2  # squared symbols of added error that saving a position's bits is worth
-EXACT_LIMIT = 2**24  # whole numbers up to here are exact in float32
 
 # What the prior says of each latent, and the tables that stand for it.
 COPY_LEVELS, COPY_STEP = 64, 1 / 3  # log-odds of "the same as in the reference", in steps of a third
@@ -92,91 +88,6 @@ class TemporalConfig:
 def error_worth(crf):
     """Bits a frame that one unit of mean squared error (of 255 levels) is worth at trained levels, a number or a tensor."""
     return BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))
-
-
-def straight_through(rounded: Tensor, smooth: Tensor) -> Tensor:
-    """The value of `rounded` with the gradient of `smooth`."""
-    return smooth + (rounded - smooth).detach()
-
-
-def floor_through(x: Tensor) -> Tensor:
-    return straight_through(torch.floor(x), x)
-
-
-def round_through(x: Tensor) -> Tensor:
-    return straight_through(torch.floor(x + 0.5), x)
-
-
-class IntegerConv(nn.Module):
-    """A convolution over integers: integer weights of 8 bits, a power-of-two scale for each output, an exact sum.
-
-    Takes integers held in floats, `input_scale` to the unit; gives integers, ACTIVATION_SCALE to the unit, not clamped.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0, dilation: int = 1):
-        super().__init__()
-        self.dilation, self.input_scale, self.input_limit = dilation, input_scale, input_limit
-        bound = gain * (3.0 / (inputs * kernel * kernel)) ** 0.5
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def integers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Integer weights [O, I, K, K] within +-127, biases [O], and the factors [O], powers of two, that rescale the sum."""
-        with torch.no_grad():
-            largest = self.weight.abs().amax(dim=(1, 2, 3)).clamp_min(2.0**-12)
-            # As fine as 8 bits allow, and as the worst sum allows; a tenth is left for rounding and the bias.
-            room = 0.9 * EXACT_LIMIT / self.input_limit / self.weight.abs().sum(dim=(1, 2, 3)).clamp_min(2.0**-12)
-            bits = torch.floor(torch.log2(torch.minimum(127.0 / largest, room)))
-            unit = torch.exp2(bits)
-            factor = ACTIVATION_SCALE / (unit * self.input_scale)
-        scaled = self.weight * unit[:, None, None, None]
-        weight = straight_through(torch.floor(scaled + 0.5).clamp(-127, 127), scaled)
-        bias = round_through(self.bias * (ACTIVATION_SCALE / factor))
-        return weight, bias, factor
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight, bias, factor = self.integers()
-        return floor_through(F.conv2d(x, weight, bias, padding=self.dilation * (weight.shape[2] // 2), dilation=self.dilation) * factor[:, None, None] + 0.5)
-
-    def exact(self) -> "ExactConv":
-        """The same layer with its integers alone, for coding."""
-        layer = ExactConv(self.weight.shape[1], self.weight.shape[0], self.weight.shape[2], input_limit=self.input_limit, dilation=self.dilation)
-        weight, bias, factor = (part.detach() for part in self.integers())
-        layer.weight.copy_(weight)
-        layer.bias.copy_(bias)
-        layer.shift.copy_(torch.round(-torch.log2(factor)))
-        return layer
-
-
-class ExactConv(nn.Module):
-    """An `IntegerConv` for coding: weights int8, biases int32, shifts int8 (the sum is divided by 2**shift, and floored)."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0, dilation: int = 1):
-        super().__init__()
-        self.dilation, self.input_limit = dilation, input_limit
-        self.register_buffer("weight", torch.zeros(outputs, inputs, kernel, kernel, dtype=torch.int8))
-        self.register_buffer("bias", torch.zeros(outputs, dtype=torch.int32))
-        self.register_buffer("shift", torch.zeros(outputs, dtype=torch.int8))
-        self.ready: tuple[Tensor, Tensor, Tensor] | None = None
-
-    def prepare(self) -> None:
-        """Checks that no sum can leave the range where float32 is exact, and lays the integers out for the convolution."""
-        worst = self.weight.double().abs().sum(dim=(1, 2, 3)) * self.input_limit + self.bias.double().abs()
-        factor = torch.exp2(-self.shift.double())
-        # Rescaled and with the half that rounds, in the units that it then has.
-        worst = torch.maximum(worst, (worst * factor + 0.5) / factor.clamp_max(0.5))
-        if worst.max().item() >= EXACT_LIMIT:
-            raise ModelError(f"a sum of an integer layer can reach {worst.max().item():.0f}; it must stay below {EXACT_LIMIT}")
-        weight = self.weight.float().contiguous(memory_format=torch.channels_last)
-        self.ready = weight, self.bias.float(), torch.exp2(-self.shift.float())[:, None, None]
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight, bias, factor = self.ready
-        return torch.floor(F.conv2d(x, weight, bias, padding=self.dilation * (weight.shape[2] // 2), dilation=self.dilation).mul_(factor).add_(0.5))
-
-
-def clipped(x: Tensor) -> Tensor:
-    return x.clamp(0, ACTIVATION_LIMIT)
 
 
 class PriorOutput:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from lvc.errors import OptionError
 from lvc.training.loop import TrainingOptions
+from lvc.training.palette import PaletteOptions
 from lvc.training.temporal import TemporalOptions
 
 
@@ -15,7 +16,7 @@ class Recipe:
     options: dict = field(default_factory=dict)
     quantiser: dict = field(default_factory=lambda: {"name": "naive"})
     entropy: dict = field(default_factory=lambda: {"name": "factorised"})
-    training: TrainingOptions | TemporalOptions = field(default_factory=TrainingOptions)
+    training: TrainingOptions | TemporalOptions | PaletteOptions = field(default_factory=TrainingOptions)
     description: str = ""
 
 
@@ -43,6 +44,7 @@ RECIPES = {
     "edge3": Recipe("edge3", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
     "edge5": Recipe("edge5", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
     "temporal": Recipe("temporal", quantiser={"name": "round"}, entropy={"name": "prediction"}, training=TemporalOptions()),
+    "temporal-palette": Recipe("temporal-palette", quantiser={"name": "round"}, entropy={"name": "palette"}, training=PaletteOptions()),
     # The shipped weights.
     "pacman": Recipe(
         "temporal",
@@ -53,12 +55,11 @@ RECIPES = {
         description="Ms. Pac-Man at 200x160: one game, every rate",
     ),
     "arcade": Recipe(
-        "temporal",
-        options={"finest": 8},
+        "temporal-palette",
         quantiser={"name": "round"},
-        entropy={"name": "prediction"},
-        training=TemporalOptions(steps=26_000, joint_share=0.9),
-        description="many arcade games at 200x160, for those it never saw too",
+        entropy={"name": "palette"},
+        training=PaletteOptions(),
+        description="many arcade games at 200x160, for those it never saw too: pictures of few colours",
     ),
     "pacman-conv4": Recipe(
         "conv4",

@@ -18,6 +18,7 @@ from torch import Tensor
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.errors import InputError, ModelError, OptionError
+from lvc.models.integer_layers import straight_through
 from lvc.models.temporal import (
     CRF_LEVELS,
     KEY,
@@ -29,7 +30,6 @@ from lvc.models.temporal import (
     following,
     held_clips,
     steadied,
-    straight_through,
 )
 from lvc.output import check_output
 from lvc.prediction import prediction_tables

@@ -80,32 +80,36 @@ def main(folder: Path) -> None:
     (folder / f"{NAME}.safetensors.gz").write_bytes(gzip.compress(weights.read_bytes(), mtime=0))
     checkpoint = checkpoints.load(weights)
     weights.unlink()
-    codec = Codec(checkpoint, geometry=GEOMETRY, crf=24)
+    write_golden(folder, NAME, Codec(checkpoint, geometry=GEOMETRY, crf=24), FRAMES, lambda count, number: (random_symbols(count, checkpoint.model.latent_shape(), seed=number), ()))
+
+
+def write_golden(folder: Path, name: str, codec: Codec, frames: tuple[int, ...], group_of) -> None:
+    """Writes NAME.lvc and NAME.json; group_of(count, number) gives a group's symbols and moves."""
     header = Header(
-        width=GEOMETRY.width,
-        height=GEOMETRY.height,
+        width=codec.geometry.width,
+        height=codec.geometry.height,
         time_base=Fraction(1, 1000),
         frame_duration=333,
-        keyint=FRAMES[0],
-        model={"name": checkpoint.name, "sha256": checkpoint.sha256},
+        keyint=max(frames),
+        model={"name": codec.checkpoint.name, "sha256": codec.checkpoint.sha256},
         quantiser=codec.quantiser_spec,
         entropy=codec.entropy_spec,
         source={},
         encoder="",
-        extra={"crf": 24},
+        extra={"crf": codec.crf},
     )
     first, digests = 0, []
-    with open(folder / f"{NAME}.lvc", "wb") as file:
+    with open(folder / f"{name}.lvc", "wb") as file:
         writer = ContainerWriter(file, header)
-        for number, count in enumerate(FRAMES):
-            symbols = random_symbols(count, codec.latent_shape, seed=number)
-            packets, digest = codec.encode(Latents(symbols, np.zeros((count, 0), np.float32)))
+        for number, count in enumerate(frames):
+            symbols, moves = group_of(count, number)
+            packets, digest = codec.encode(Latents(symbols, np.zeros((count, 0), np.float32), moves))
             assert digest == symbols_digest(symbols)
             writer.write_group(Group(first_frame=first, pts=tuple(333 * (first + place) for place in range(count)), packets=packets, digest=digest))
             first += count
             digests.append(digest)
         writer.finish()
-    (folder / f"{NAME}.json").write_text(json.dumps({"frames": FRAMES, "symbols_crc32": digests}) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps({"frames": frames, "symbols_crc32": digests}) + "\n")
 
 
 if __name__ == "__main__":

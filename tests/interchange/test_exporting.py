@@ -31,7 +31,7 @@ MODELS_THAT_CAN = {
     "gdn-attention": ({"channels": 8, "code": 12}, {"name": "round", "step": 0.05}),
     "chain": ({"analysis": ("conv 8 k4 s2 p1", "prelu", "conv 6 k3 s2 p0,0,1,1", "batch_norm", "tanh", "conv 8 k3 d2 g2", "elu 0.5")}, {"name": "scale"}),
 }
-CANNOT = {"temporal"}
+CANNOT = {"temporal", "temporal-palette"}
 
 
 def checkpoint(name, options, quantiser, geometry=SIZE):

@@ -8,7 +8,7 @@ from lvc.entropy.tables import Tables
 from lvc.errors import ModelError
 from lvc.hyperprior import scale_tables, side_symbols
 from lvc.models.hyperprior import HyperPrior
-from lvc.models.temporal import ACTIVATION_SCALE
+from lvc.models.integer_layers import ACTIVATION_SCALE
 
 torch.set_num_threads(1)
 

@@ -1,0 +1,67 @@
+"""Colours as whole numbers 0xRRGGBB, and the few that stand for all of a group's."""
+
+import math
+
+import numpy as np
+
+SAMPLE = 40_000  # pixels that a palette is made from
+ROUNDS, PRECISION, ATTEMPTS = 15, 0.5, 2  # of k-means
+COUNTS = 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256  # of colours
+PIXEL_BITS = 0.2  # what one is thought to cost
+DOUBLING_BITS = 300 / 32_000  # for each pixel of a frame: what twice the colours cost
+AT_ONCE = 1 << 14  # pixels compared with a palette at once: bounds the memory
+
+
+def packed(pixels: np.ndarray) -> np.ndarray:
+    """int32 [...] of uint8 [..., 3]."""
+    wide = pixels.astype(np.int32)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+
+
+def rgb(colours: np.ndarray) -> np.ndarray:
+    """int16 [..., 3] of colours int32 [...]."""
+    return np.stack((colours >> 16, colours >> 8 & 255, colours & 255), axis=-1).astype(np.int16)
+
+
+def nearest(picture: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each pixel of uint8 [H, W, 3] the nearest colour of a palette int32 [K], and its squared error, float32 [H, W]."""
+    few = rgb(palette).astype(np.float32)
+    squares = (few**2).sum(axis=1)
+    pixels = picture.reshape(-1, 3).astype(np.float32)
+    best, least = np.empty(len(pixels), np.int32), np.empty(len(pixels), np.float32)
+    for start in range(0, len(pixels), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        # |p - c|**2 without |p|**2, which is the same for all
+        errors = squares - 2 * (pixels[part] @ few.T)
+        places = errors.argmin(axis=1)
+        best[part], least[part] = palette[places], errors[np.arange(len(places)), places] + (pixels[part] ** 2).sum(axis=1)
+    return best.reshape(picture.shape[:2]), np.maximum(least, 0).reshape(picture.shape[:2])
+
+
+def palette_of(frames: np.ndarray, worth: float) -> np.ndarray:
+    """The colours int32 [K] that stand for those of frames uint8 [T, H, W, 3]: as many as are worth their bits.
+
+    worth: bits that a squared level of error is worth.
+    """
+    import cv2  # here, so that files decode without it
+
+    pixels = frames.reshape(-1, 3)
+    if len(pixels) > SAMPLE:  # drawn, because every n-th would keep to some columns
+        pixels = pixels[np.random.default_rng(0).integers(len(pixels), size=SAMPLE)]
+    distinct = np.unique(packed(pixels))
+    a_frame = frames.shape[1] * frames.shape[2]
+    best, least, bits = None, np.inf, 0.0
+    for count in COUNTS:
+        if len(distinct) <= count:
+            return distinct.astype(np.int32)
+        cv2.setRNGSeed(1)  # the same file from the same frames
+        criteria = cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, PRECISION
+        _, labels, centres = cv2.kmeans(pixels.astype(np.float32), count, None, criteria, ATTEMPTS, cv2.KMEANS_PP_CENTERS)
+        errors = np.square(pixels - centres[labels[:, 0]]).sum(axis=1)
+        # Only errors that are worth more than a pixel's bits: noise is not, however many colours there are for it.
+        seen = np.maximum(worth * errors - PIXEL_BITS, 0).mean() * a_frame
+        price = DOUBLING_BITS * math.log2(count / COUNTS[0]) * a_frame
+        if least - seen < price - bits:
+            break
+        best, least, bits = np.unique(packed(np.rint(centres).astype(np.uint8))), seen, price
+    return best.astype(np.int32)
