@@ -12,7 +12,7 @@ from lvc.entropy.coder import Unwritten
 from lvc.flags import ODDS_LIMIT
 from lvc.models.integer_layers import ACTIVATION_SCALE
 from lvc.models.temporal import CRF_LEVELS
-from lvc.palette.colours import nearest, palette_of, rgb
+from lvc.palette.colours import nearest, palette_of, rgb, squared_errors
 from lvc.palette.facts import CANDIDATES, Candidates, in_blocks
 from lvc.palette.move_search import found_moves
 from lvc.palette.moves import Move
@@ -41,7 +41,7 @@ class Choice:
 
     def blocks(self, expected: np.ndarray) -> np.ndarray:
         """Which blocks [rows, columns] are worth coding."""
-        error = np.square(self.picture - rgb(expected), dtype=np.int32).sum(axis=2)
+        error = squared_errors(self.picture, rgb(expected))
         gain = in_blocks(error - self.least).sum(axis=(1, 3))
         return gain * (self.worth * LASTING_BLOCK) > BLOCK_BITS
 
@@ -59,7 +59,7 @@ class Choice:
                 break
             said = np.clip(odds.everywhere(rank) / ACTIVATION_SCALE, -ODDS_LIMIT, ODDS_LIMIT)
             colours = candidates.colours[:, rank]
-            error = np.square(pixels - rgb(np.maximum(colours, 0)), dtype=np.int32).sum(axis=1)
+            error = squared_errors(pixels, rgb(np.maximum(colours, 0)))
             this = np.where(there, worth * error + refused + np.log2(1 + np.exp(-said)), np.inf)
             better = this < cost
             chosen, cost = np.where(better, colours, chosen), np.where(better, this, cost)

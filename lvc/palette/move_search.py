@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvc.models.palette import SIDE
+from lvc.palette.colours import squared_errors
 from lvc.palette.facts import in_blocks
 from lvc.palette.moves import MOVES_LIMIT, OFFSETS, Move, move_bits
 
@@ -80,8 +81,7 @@ class Area:
 
 def guessed_bits(picture: np.ndarray, other: np.ndarray, worth: float) -> np.ndarray:
     """Bits of each block, float32 [rows, columns], of uint8 [H, W, 3] expected to be as another: its pixels are kept or coded, whichever is cheaper."""
-    difference = picture.astype(np.int16) - other
-    errors = np.square(difference, dtype=np.int32).sum(axis=2)
+    errors = squared_errors(picture, other)
     return in_blocks(np.minimum(errors * np.float32(LASTING * worth), np.float32(BITS_CODED))).sum(axis=(1, 3))
 
 
@@ -104,6 +104,8 @@ def voted_directions(picture: np.ndarray, before: Sequence[np.ndarray], cost: np
     rows, columns = (side // 2 for side in cost.shape)
     tiles = cost[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).sum(axis=(1, 3))
     votes = {(back, 0, 0): 1.0 for back in range(1, len(before))}
+    # Looked for in grey, which takes a third of the time, and judged in colour.
+    grey, greys_before = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), [cv2.cvtColor(other, cv2.COLOR_RGB2GRAY) for other in before[:SEARCHED]]
     for place in np.argsort(-tiles, axis=None)[:TILES]:
         row, column = divmod(int(place), columns)
         if tiles[row, column] < WORTH_LOOKING:
@@ -113,9 +115,10 @@ def voted_directions(picture: np.ndarray, before: Sequence[np.ndarray], cost: np
         if tile.reshape(-1, 3).std(axis=0).max() < FLAT:
             continue
         top, left = max(0, y - REACH_Y), max(0, x - REACH_X)
+        here = slice(top, y + TILE + REACH_Y), slice(left, x + TILE + REACH_X)
         for back, other in enumerate(before[:SEARCHED]):
-            area = other[top : y + TILE + REACH_Y, left : x + TILE + REACH_X]
-            _, _, (found_x, found_y), _ = cv2.minMaxLoc(cv2.matchTemplate(area, tile, cv2.TM_SQDIFF))
+            _, _, (found_x, found_y), _ = cv2.minMaxLoc(cv2.matchTemplate(greys_before[back][here], grey[y : y + TILE, x : x + TILE], cv2.TM_SQDIFF))
+            area = other[here]
             direction = back, left + found_x - x, top + found_y - y
             saved = tiles[row, column] - float(guessed_bits(tile, area[found_y : found_y + TILE, found_x : found_x + TILE], worth).sum())
             if direction != (0, 0, 0) and saved > LEAST_VOTE and direction[1] in OFFSETS and direction[2] in OFFSETS:
