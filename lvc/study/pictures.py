@@ -14,7 +14,8 @@ from lvc.dataset.read import FrameSource, FrameStore
 from lvc.errors import InputError, OptionError
 from lvc.frames import Geometry
 from lvc.training.data import spread
-from lvc.video.picture import is_picture, pictures_in, read_picture
+from lvc.video.find import files_in
+from lvc.video.picture import SUFFIXES, is_picture, read_picture
 
 DIGITS, PHOTOGRAPHS = "digits", "photographs"
 SHIPPED = (DIGITS, PHOTOGRAPHS)
@@ -228,7 +229,9 @@ def shares(items: Sequence, parts: tuple[int, ...], name: str) -> list:
 
 def folder_set(folder: Path, amounts: Amounts, seed: int) -> PictureSet:
     """A folder of small pictures of one size, taken whole, or of any others, from which blocks are cut; split by picture."""
-    paths = pictures_in(folder)
+    paths = files_in(folder, SUFFIXES)
+    if not paths:
+        raise InputError(f"{folder}: is a folder; pictures in it were expected ({', '.join(SUFFIXES)})")
     paths = [paths[place] for place in np.random.default_rng([seed, 2]).permutation(len(paths))]
     parts = dict(zip(SPLITS, shares(paths, (7, 1, 2), str(folder))))
     first = read_picture(paths[0])
