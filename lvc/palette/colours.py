@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-SAMPLE = 40_000  # pixels that a palette is made from
-ROUNDS, PRECISION, ATTEMPTS = 15, 0.5, 2  # of k-means
+SAMPLE = 15_000  # pixels that a palette is made from
+ROUNDS, PRECISION, ATTEMPTS = 12, 0.5, 1  # of k-means
 COUNTS = 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256  # of colours
 PIXEL_BITS = 0.2  # what one is thought to cost
 DOUBLING_BITS = 300 / 32_000  # for each pixel of a frame: what twice the colours cost
