@@ -106,7 +106,7 @@ def test_pictures_and_times_are_those_of_the_environment(tmp_path, checkpoint, r
     recorded(2, episode_trigger=lambda number: number == 1)
     shades = np.arange(EPISODE, 2 * EPISODE + 1, dtype=np.uint8)
     wanted = tmp_path / "wanted.lvc"
-    with lvc.open(tmp_path / "videos" / "rl-video-episode-1.lvc", codecs={}) as reader:
+    with lvc.open(tmp_path / "videos" / "rl-video-episode-1.lvc") as reader:
         header = reader.header
         with lvc.Writer(wanted, fps=15, model=checkpoint, keyint=4, source=header.source) as writer:
             writer.write(np.broadcast_to(3 * shades[:, None, None, None], (7, 32, 40, 3)))

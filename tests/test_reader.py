@@ -303,7 +303,7 @@ def test_latents_of_something_else_are_refused(reader):
     for wrong in (replace(latents, crf=63), replace(latents, geometry=Geometry(8, 8))):
         with pytest.raises(lvc.OptionError, match="crf"):
             reader.synthesise(wrong)
-    for symbols in (latents.symbols.float(), latents.symbols[:, :1], latents.symbols[0]):
+    for symbols in (latents.symbols.float(), latents.symbols[:, :, :1], latents.symbols[0]):
         with pytest.raises(lvc.OptionError, match="whole numbers"):
             reader.synthesise(symbols, parameters=latents.parameters)
     with pytest.raises(lvc.OptionError, match="parameters"):
