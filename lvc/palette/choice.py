@@ -19,10 +19,10 @@ from lvc.palette.moves import Move
 from lvc.palette.walk import Odds, PaletteFrames
 
 # At crf 0 and 63: bits that a squared level of error is worth.
-BEST_WORTH, LEAST_WORTH = 0.01, 0.0003
+BEST_WORTH, LEAST_WORTH = 0.015, 0.0001
 # How much more than once an error counts, because what is kept now is kept by the frames that follow: a keyframe's, and others'.
-LASTING_KEY, LASTING = 4.0, 2.0
-LASTING_BLOCK = 3.0
+LASTING_KEY, LASTING = 40.0, 1.0
+LASTING_BLOCK = 1.5
 ESCAPE_SAVED = 1.5  # bits that ranks save of a colour's place
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
 

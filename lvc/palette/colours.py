@@ -8,7 +8,7 @@ SAMPLE = 15_000  # pixels that a palette is made from
 ROUNDS, PRECISION, ATTEMPTS = 12, 0.5, 1  # of k-means
 COUNTS = 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256  # of colours
 PIXEL_BITS = 0.2  # what one is thought to cost
-DOUBLING_BITS = 300 / 32_000  # for each pixel of a frame: what twice the colours cost
+DOUBLING_BITS = 150 / 32_000  # for each pixel of a frame: what twice the colours cost
 AT_ONCE = 1 << 14  # pixels compared with a palette at once: bounds the memory
 
 
