@@ -15,8 +15,8 @@ from lvc.palette.facts import in_blocks
 from lvc.palette.moves import MOVES_LIMIT, OFFSETS, Move, move_bits
 
 TILE = 2 * SIDE  # pixels: what is looked for elsewhere
-TILES, DIRECTIONS = 24, 10  # looked for, and tried, at most
-SEARCHED = 2  # frames back that tiles are looked for in; the older ones are tried in place only
+TILES, DIRECTIONS = 48, 16  # looked for, and tried, at most
+SEARCHED = 4  # frames back that tiles are looked for in
 REACH_X, REACH_Y = 40, 32  # pixels
 BITS_CODED = 5.0  # a guess at what a pixel costs that is coded
 LASTING = 3.0  # how much more than once an error counts that is kept
