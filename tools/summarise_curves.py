@@ -58,7 +58,7 @@ def draw(folders: list[Path], names: list[str], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     columns = min(4, len(folders))
     figure, panels = pyplot.subplots(-(-len(folders) // columns), columns, figsize=(3.2 * columns, 2.7 * -(-len(folders) // columns)), layout="constrained", squeeze=False)
@@ -70,6 +70,9 @@ def draw(folders: list[Path], names: list[str], path: Path) -> None:
             axes.plot(rates, qualities, marker="o", markersize=3, linewidth=2.5 if name.startswith("lvc") else 1.3, label=name)
         axes.set_title(folder.name, fontsize=9)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(ticker.ScalarFormatter())
+        axes.xaxis.set_minor_formatter(ticker.NullFormatter())
         axes.grid(alpha=0.3, which="both")
         axes.tick_params(labelsize=7)
     figure.supxlabel("bytes a frame", fontsize=9)
