@@ -6,13 +6,14 @@ by two small integer networks that see only which pixels are alike, never which 
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.coding import Rows
-from lvc.models.integer_layers import ExactConv, IntegerConv, clipped
+from lvc.models.integer_layers import ACTIVATION_LIMIT, ExactConv, IntegerConv, clipped
 
 SIDE = 4  # pixels of a block that is kept or coded
 PIXEL_FACTS, BLOCK_FACTS = 135, 65  # what is known of a candidate colour, and of a block: see lvc/palette/facts.py
@@ -64,10 +65,17 @@ class FlagNetwork(nn.Module):
         return network
 
     def prepare(self) -> None:
-        """Readies an exact network for `CodingNetwork`; raises ModelError where a layer could leave the exact range."""
+        """Readies an exact network for `odds`; raises ModelError where a layer could leave the exact range."""
         for layer in (self.first, self.second, self.last):
             layer.prepare()
         self.rows = Rows(self.first), Rows(self.second), Rows(self.last)
+
+    def odds(self, facts: np.ndarray) -> np.ndarray:
+        """What `forward` says, for coding: int32 [N] of facts float32 [N, F]."""
+        first, second, last = self.rows
+        x = np.clip(first(facts), 0, ACTIVATION_LIMIT)
+        x = np.clip(second(x), 0, ACTIVATION_LIMIT)
+        return last(x)[:, 0].astype(np.int32)
 
 
 class Palette(nn.Module):

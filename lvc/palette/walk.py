@@ -12,7 +12,6 @@ import numpy as np
 from lvc.entropy.tables import Tables, in_proportion
 from lvc.errors import FormatError
 from lvc.flags import code_flags
-from lvc.models.integer_layers import ACTIVATION_LIMIT
 from lvc.models.palette import SIDE, FlagNetwork, Palette
 from lvc.models.temporal import phase_of
 from lvc.palette.colours import rgb
@@ -36,7 +35,7 @@ class PaletteFrames:
     """
 
     def __init__(self, model: Palette, flags: Tables, observer: "Observer | None" = None):
-        self.pixels, self.blocks, self.flags, self.observer = Network(model.pixels), Network(model.blocks), flags, observer
+        self.pixels, self.blocks, self.flags, self.observer = model.pixels, model.blocks, flags, observer
         self.past: Past | None = None
 
     def code_frames(self, symbols, count: int, coder, shape: tuple[int, int, int], moves: Sequence[Sequence[Move]] = ()) -> np.ndarray:
@@ -118,24 +117,10 @@ class Observer(Protocol):
     def pixels(self, odds: "Odds", colours: np.ndarray) -> None: ...
 
 
-class Network:
-    """A `FlagNetwork` for coding: whole log-odds from facts, exactly."""
-
-    def __init__(self, network: FlagNetwork):
-        self.layers = network.rows
-
-    def odds(self, facts: np.ndarray) -> np.ndarray:
-        """int32 [N] of facts float32 [N, F]."""
-        first, second, last = self.layers
-        x = np.clip(first(facts), 0, ACTIVATION_LIMIT)
-        x = np.clip(second(x), 0, ACTIVATION_LIMIT)
-        return last(x)[:, 0].astype(np.int32)
-
-
 class Odds:
     """What the network says of the candidates of some pixels: log-odds that each is right where those before it were not."""
 
-    def __init__(self, network: Network, candidates: Candidates, step: Pass, palette_size: int, *, predicted: bool):
+    def __init__(self, network: FlagNetwork, candidates: Candidates, step: Pass, palette_size: int, *, predicted: bool):
         self.network, self.candidates, self.step, self.palette_size, self.predicted = network, candidates, step, palette_size, predicted
         self.said: dict[int, np.ndarray] = {}
 

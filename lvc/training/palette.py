@@ -29,7 +29,18 @@ from lvc.palette.colours import rgb
 from lvc.palette.facts import CANDIDATES
 from lvc.palette.walk import Odds, PaletteFrames
 from lvc.training.data import Frames, spread
-from lvc.training.loop import Clock, Position, Progress, TrainingOptions, as_json, last_path, learning_rate_at, seeded
+from lvc.training.loop import (
+    Clock,
+    Position,
+    Progress,
+    TrainingOptions,
+    as_json,
+    last_path,
+    learning_rate_at,
+    moments_of,
+    restore_moments,
+    seeded,
+)
 from lvc.training.team import ALONE, Team
 from lvc.training.validation import Validation
 
@@ -217,10 +228,9 @@ def train_palette(
         return {"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}
 
     def state() -> dict[str, Tensor]:
-        kept = {f"model.{key}": tensor for key, tensor in model.state_dict().items()} | {f"gathered.{key}": tensor for key, tensor in gathered.state_dict().items()}
-        for number, moments in optimiser.state_dict()["state"].items():
-            kept |= {f"optimiser.{number}.{key}": moment for key, moment in moments.items()}
-        return kept
+        networks = {"model": model, "gathered": gathered}
+        kept = {f"{kind}.{key}": tensor for kind, network in networks.items() for key, tensor in network.state_dict().items()}
+        return kept | moments_of(optimiser, "optimiser")
 
     def save_last() -> None:
         checkpoints.save(last, Checkpoint(replace(blank, training=facts()), average), overwrite=True, state=state())
@@ -298,12 +308,7 @@ def restore(path: Path, model: Palette, average: Palette, gathered: Palette, opt
         average.load_state_dict(checkpoint.model.state_dict())
         for kind, network in (("model", model), ("gathered", gathered)):
             network.load_state_dict({key.removeprefix(f"{kind}."): tensor for key, tensor in tensors.items() if key.startswith(f"{kind}.")})
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith("optimiser."):
-                _, number, kind = key.split(".")
-                moments.setdefault(int(number), {})[kind] = tensor
-        optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+        restore_moments(optimiser, "optimiser", tensors)
         return Position(**checkpoint.metadata.training["position"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: is no state of such a training: {error}") from error

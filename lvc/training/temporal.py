@@ -43,6 +43,7 @@ from lvc.training.loop import (
     fast_bfloat16,
     last_path,
     learning_rate_at,
+    moments_of,
     seeded,
 )
 from lvc.training.team import ALONE, Team
@@ -240,8 +241,7 @@ class TemporalRun:
     def state(self) -> dict[str, Tensor]:
         """The tensors that `restore` needs beside the average, which is the file's model."""
         state = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for number, moments in self.optimiser.state_dict()["state"].items():
-            state |= {f"optimiser.{number}.{name}": moment for name, moment in moments.items()}
+        state |= moments_of(self.optimiser, "optimiser")
         state["since"] = torch.tensor(self.since)
         return state
 
