@@ -19,6 +19,7 @@ from lvc import checkpoints
 from lvc.checkpoints import Checkpoint
 from lvc.container.layout import Group, Header, Packet
 from lvc.entropy import priors
+from lvc.entropy.bits import BitReader, BitWriter
 from lvc.entropy.coder import SymbolReader, SymbolWriter
 from lvc.entropy.priors import HYPERPRIOR, check_spec
 from lvc.entropy.tables import Tables
@@ -31,15 +32,16 @@ from lvc.models.palette import Palette
 from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
 from lvc.output import identity
 from lvc.palette import choice as palette_choice
-from lvc.palette.moves import Move
+from lvc.palette.moves import Moves
 from lvc.palette.walk import PaletteFrames
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
 from lvc.rate_distortion import choose
 
-PREDICTION, PALETTE = "prediction", "palette"  # the entropy models that the temporal families bring along
-PREDICTING = {PREDICTION: Temporal, PALETTE: Palette}
+Writer = BitWriter | SymbolWriter
+PREDICTION, MIXING = "prediction", "mixing"  # the entropy models that the temporal families bring along
+PREDICTING = {PREDICTION: Temporal, MIXING: Palette}
 DEFAULT_CRF = 32
 EFFORTS = range(2)
 DEFAULT_EFFORT = 1
@@ -65,7 +67,7 @@ class Latents:
 
     symbols: np.ndarray
     parameters: np.ndarray
-    moves: tuple[Sequence[Move], ...] = ()
+    moves: tuple[Moves | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -107,8 +109,8 @@ class Codec:
 
     def _check(self) -> None:
         entropy = self.entropy_spec["name"]
-        if self.of_colours and entropy != PALETTE:
-            raise OptionError(f"{self.checkpoint.name} has colours for latents, which entropy {PALETTE} codes; {entropy} cannot")
+        if self.of_colours and entropy != MIXING:
+            raise OptionError(f"{self.checkpoint.name} has colours for latents, which entropy {MIXING} codes; {entropy} cannot")
         if not self.predicts:
             check_combination(self.checkpoint, self.quantiser_spec, self.entropy_spec)
         elif not isinstance(self.model, PREDICTING[entropy]) or not self.model.config.exact:
@@ -234,11 +236,11 @@ class Codec:
         packets, _ = self._packets(latents.parameters, lambda run, writer: self._code(coding, latents.symbols[run], run.stop - run.start, writer, latents.moves[run]))
         return packets, symbols_digest(latents.symbols)
 
-    def _packets(self, parameters: np.ndarray, code: Callable[[slice, SymbolWriter], np.ndarray]) -> tuple[tuple[Packet, ...], list[np.ndarray]]:
+    def _packets(self, parameters: np.ndarray, code: Callable[[slice, Writer], np.ndarray]) -> tuple[tuple[Packet, ...], list[np.ndarray]]:
         """Packets of a group, and the symbols of each. parameters: [frames, P]. code: codes some of the frames, and gives their symbols."""
         packets, symbols, start = [], [], 0
         for count in self.packet_runs(len(parameters)):
-            run, writer = slice(start, start + count), SymbolWriter()
+            run, writer = slice(start, start + count), self._writer()
             symbols.append(code(run, writer))
             packets.append(Packet(frame_count=count, payload=parameters[run].astype("<f4").tobytes() + writer.finish()))
             start += count
@@ -260,7 +262,7 @@ class Codec:
         decoder.advance(stop)
         return decoder.latents(slice(stop))
 
-    def _code(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple[Sequence[Move], ...] = ()) -> np.ndarray:
+    def _code(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple[Moves | None, ...] = ()) -> np.ndarray:
         """The symbols [count, *latent_shape] of the next frames, coded, or decoded where there are none."""
         if self.of_colours:
             return coding.code_frames(symbols, count, coder, self.latent_shape, moves)
@@ -275,12 +277,21 @@ class Codec:
         coding, bits = self._coding(), []
         for packet in packets:
             head = 4 * self.quantiser.parameter_count * packet.frame_count
-            reader = MeasuringReader(packet.payload[head:])
+            reader = self.reader(packet.payload[head:], measuring=True)
             for _ in range(packet.frame_count):
                 before = reader.bits
                 self._code(coding, None, 1, reader)
                 bits.append(reader.bits - before + 8 * head / packet.frame_count)
         return np.array(bits)
+
+    def _writer(self) -> Writer:
+        return BitWriter() if self.of_colours else SymbolWriter()
+
+    def reader(self, payload: bytes, *, measuring: bool = False) -> BitReader | SymbolReader:
+        """Finds the symbols of a packet; measuring: adds up what they cost as `bits`."""
+        if self.of_colours:
+            return BitReader(payload)
+        return MeasuringReader(payload) if measuring else SymbolReader(payload)
 
     def packet_runs(self, count: int) -> Iterator[int]:
         """How many frames each packet of a group of `count` holds: with prediction the keyframe, then all the others
@@ -296,9 +307,7 @@ class Codec:
         tables = self.checkpoint.tables
         if self.predicts:
             if self.of_colours:
-                if "flags" not in tables:
-                    raise ModelError(f"entropy {PALETTE} needs tables of flags, and the weights {self.checkpoint.name} hold none")
-                return PaletteFrames(self.model, tables["flags"])
+                return PaletteFrames(self.model)
             if not {"copies", "residuals"} <= tables.keys():
                 raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
@@ -341,7 +350,7 @@ class GroupDecoder:
 
     @property
     def nbytes(self) -> int:
-        coding = 0 if self._coding is None else STATE_BYTES * int(np.prod(self._codec.latent_shape))
+        coding = 0 if self._coding is None else getattr(self._coding, "nbytes", STATE_BYTES * int(np.prod(self._codec.latent_shape)))
         return coding + self._symbols.nbytes + self._parameters.nbytes + sum(len(packet.payload) for packet in self._packets)
 
     def advance(self, stop: int) -> None:
@@ -369,7 +378,7 @@ class GroupDecoder:
         self._values = np.frombuffer(packet.payload[:head], "<f4").reshape(packet.frame_count, quantiser.parameter_count)
         self._parameters = grown(self._parameters, self.decoded, self.decoded + packet.frame_count, self.frame_count)
         self._parameters[self.decoded : self.decoded + packet.frame_count] = self._values
-        self._reader = SymbolReader(packet.payload[head:])
+        self._reader = self._codec.reader(packet.payload[head:])
 
 
 class MeasuringReader(SymbolReader):

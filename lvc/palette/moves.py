@@ -1,105 +1,177 @@
-"""Rectangles of blocks that show what an earlier frame showed elsewhere: what a frame is expected to be before it is coded."""
+"""What has moved: each block of a frame shows what one of the frames before showed at the same place, or somewhere else.
 
-import math
-from collections.abc import Sequence
-from functools import lru_cache
+A frame tells a few directions, and each block which of them it takes; one that shows the same either way is not asked.
+"""
+
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
-from lvc.entropy.tables import Tables, in_proportion
+from lvc.entropy.mixing import hashed
 from lvc.errors import FormatError
 from lvc.models.palette import SIDE
+from lvc.palette.decisions import code_decision
+from lvc.palette.memory import BLOCK_SLOTS, MOST_CONTEXTS, MOVED, MOVED_COLOURS, MOVED_OWN, MOVED_PATTERNS, MOVED_ROWS
+from lvc.palette.numbers import ACROSS, AGAIN, BACK, COUNT, DOWN, code_signed, code_unary
 
-MOVES_LIMIT = 31  # in a frame
+DIRECTIONS_LIMIT = 15  # of a frame
+RECENT = 8  # directions of the frames before that are told by their place
 BACKS = 4  # frames before that something can have moved from
 REACH = 64  # pixels, each way
-# How likely each count of moves, each frame before, and so on, in whole numbers: from what moves in some hundred games.
-COUNTS = in_proportion([3**count * 4 ** (MOVES_LIMIT - count) >> 40 for count in range(MOVES_LIMIT + 1)])
-BACK_TABLE = in_proportion([16, 14, 1, 1])
-OFFSETS = range(-REACH, REACH)
 
 
-class Move(NamedTuple):
-    """Blocks row … row + rows - 1, column … column + columns - 1 show what the frame `back` + 1 before showed (dx, dy) pixels
-    further right and down.
-    """
+class Direction(NamedTuple):
+    """Shows what the frame `back` + 1 before showed (dx, dy) pixels further right and down; (0, 0, 0) is what stood there."""
 
     back: int
     dx: int
     dy: int
-    row: int
-    column: int
-    rows: int
-    columns: int
-
-    def target(self) -> tuple[slice, slice]:
-        """Rows and columns of pixels."""
-        return slice(SIDE * self.row, SIDE * (self.row + self.rows)), slice(SIDE * self.column, SIDE * (self.column + self.columns))
-
-    def source(self) -> tuple[slice, slice]:
-        """Rows and columns of pixels in the earlier frame."""
-        rows, columns = self.target()
-        return slice(rows.start + self.dy, rows.stop + self.dy), slice(columns.start + self.dx, columns.stop + self.dx)
-
-    def fits(self, rows: int, columns: int, backs: int) -> bool:
-        """Whether it stays inside of frames of so many blocks, and reaches back to no more than `backs` frames."""
-        high, wide = self.source()
-        return (
-            self.back < backs
-            and self.row + self.rows <= rows
-            and self.column + self.columns <= columns
-            and 0 <= high.start
-            and high.stop <= SIDE * rows
-            and 0 <= wide.start
-            and wide.stop <= SIDE * columns
-        )
 
 
-def moved(pictures: Sequence[np.ndarray], moves: Sequence[Move]) -> np.ndarray:
-    """What is expected after the pictures [H, W] of the frames before, the latest first, where these parts move."""
-    expected = pictures[0].copy()
-    for move in moves:
-        expected[move.target()] = pictures[move.back][move.source()]
-    return expected
+STILL = Direction(0, 0, 0)
 
 
-def code_moves(moves: Sequence[Move] | None, coder, shape: tuple[int, int], backs: int) -> Sequence[Move]:
-    """Codes a frame's moves, or decodes them where there are none given; raises FormatError for those that cannot be.
+class Moves(NamedTuple):
+    """directions: of a frame, other than STILL. places: uint8 [rows, columns], which of them each block takes, from 1; 0 is STILL."""
 
-    shape: rows and columns of blocks. backs: how many frames there are to move from.
+    directions: tuple[Direction, ...]
+    places: np.ndarray
+
+
+def code_directions(directions, coder, memory, recent, backs: int) -> tuple[Direction, ...]:
+    """Codes a frame's directions, or decodes them where they are None; raises FormatError for those that cannot be.
+
+    recent: directions of the frames before, the latest first. backs: how many frames there are to move from.
     """
-    count = int(coder.code(None if moves is None else np.array([len(moves)], np.int32), COUNTS, np.zeros(1, np.int64))[0])
-    if not count:
-        return ()
-    # Offsets and sizes are counted from their least values.
-    least = np.array([0, OFFSETS[0], OFFSETS[0], 0, 0, 1, 1])
-    given = None if moves is None else (np.array(moves, np.int64) - least).astype(np.int32)
-    tables = field_tables(shape)
-    fields = [coder.code(None if given is None else given[:, field], table, np.zeros(count, np.int64)) for field, table in enumerate(tables)]
-    found = [Move(*values) for values in (np.stack(fields, axis=1) + least).tolist()]
-    if not all(move.fits(*shape, backs) for move in found):
-        raise FormatError("the coded symbols are damaged: something moves from outside of the frames before")
-    return found
+    own = coder.parts, memory.slots
+    count = code_unary(*own, COUNT, len(directions or ()), DIRECTIONS_LIMIT)
+    found = []
+    for number in range(count):
+        wanted = directions[number] if directions is not None else STILL
+        left = [direction for direction in recent if direction not in found]
+        place = code_unary(*own, AGAIN, left.index(wanted) if wanted in left else len(left), len(left))
+        if place < len(left):
+            direction = left[place]
+        else:
+            direction = Direction(
+                code_unary(*own, BACK, wanted.back, BACKS - 1),
+                code_signed(*own, ACROSS, wanted.dx),
+                code_signed(*own, DOWN, wanted.dy),
+            )
+        if direction.back >= backs or abs(direction.dx) > REACH or abs(direction.dy) > REACH or direction == STILL or direction in found:
+            raise FormatError("the coded symbols are damaged: a direction from outside of the frames before")
+        found.append(direction)
+    return tuple(found)
 
 
-@lru_cache(maxsize=16)
-def field_tables(shape: tuple[int, int]) -> tuple[Tables, ...]:
-    """A table for each field of a move, in frames of so many rows and columns of blocks."""
-    places = tuple(in_proportion([1] * side) for side in shape)
-    # Small areas are the most, and 2 and 4 blocks a side more than others.
-    sizes = tuple(in_proportion([(1 << 16) // (size + 2) for size in range(1, side + 1)]) for side in shape)
-    return BACK_TABLE, offset_table(24), offset_table(57), *places, *sizes
+def recent_after(recent, directions) -> tuple[Direction, ...]:
+    """The directions of the frames before, with those of one more."""
+    return (*directions, *(direction for direction in recent if direction not in directions))[:RECENT]
 
 
-def offset_table(percent: int) -> Tables:
-    """Of offsets of which so many are none, and small ones a little more likely than large ones."""
-    weights = [(1 << 16) // (16 + abs(offset)) for offset in OFFSETS]
-    others = sum(weights) - weights[REACH]
-    weights[REACH] = others * percent // (100 - percent)
-    return in_proportion(weights)
+@njit(cache=True)
+def within(place, size):
+    return max(0, min(size - 1, place))
 
 
-def move_bits(shape: tuple[int, int]) -> float:
-    """What a move costs, about: bits."""
-    return 11 + sum(math.log2(side) + 4.3 for side in shape)
+@njit(cache=True)
+def code_places(coder, memory, past, directions, wanted, places, before):
+    """Codes which direction each block takes: `places` uint8 [rows, columns] is filled; wanted: the same, or anything for a reader.
+
+    past: colours int16 [BACKS, H, W] of the frames before. directions: int64 [D, 3], the first STILL. before: int16 [rows, columns],
+    which of these directions each block took in the frame before, or -1.
+    """
+    rows, columns = places.shape
+    height, width = past.shape[1], past.shape[2]
+    count = directions.shape[0]
+    contexts = np.empty(MOST_CONTEXTS, np.int64)
+    odds = np.empty(MOST_CONTEXTS, np.int64)
+    alike = np.empty((count, count), np.uint8)  # whether two directions show the same
+    tried = np.empty(count, np.int64)
+    # With a border: what is outside is still.
+    taken = np.zeros((rows + 2, columns + 3), np.uint8)
+    for row in range(rows):
+        for column in range(columns):
+            same = True
+            for one in range(count):
+                for other in range(one):
+                    equal = 1
+                    for y in range(SIDE * row, SIDE * (row + 1)):
+                        for x in range(SIDE * column, SIDE * (column + 1)):
+                            first = past[directions[one, 0], within(y + directions[one, 2], height), within(x + directions[one, 1], width)]
+                            second = past[directions[other, 0], within(y + directions[other, 2], height), within(x + directions[other, 1], width)]
+                            if first != second:
+                                equal = 0
+                                break
+                        if not equal:
+                            break
+                    alike[one, other] = alike[other, one] = equal
+                    if not equal:
+                        same = False
+                alike[one, one] = 1
+            if same:
+                places[row, column] = 0
+                continue
+            west, north = taken[row + 1, column], taken[row, column + 1]
+            north_west, north_east = taken[row, column], taken[row, column + 2]
+            last = before[row, column]
+            # The likeliest directions first: those of the blocks around, then none, then the frame's in their order.
+            length = 0
+            for number in range(count + 5):
+                if number == 0:
+                    direction = np.int64(west)
+                elif number == 1:
+                    direction = np.int64(north)
+                elif number == 2:
+                    direction = np.int64(north_east)
+                elif number == 3:
+                    direction = 0
+                elif number == 4:
+                    direction = np.int64(last)
+                else:
+                    direction = number - 5
+                if direction < 0:
+                    continue
+                new = True
+                for place in range(length):
+                    if alike[tried[place], direction]:
+                        new = False
+                        break
+                if new:
+                    tried[length] = direction
+                    length += 1
+            chosen = tried[length - 1]
+            for rank in range(length - 1):
+                direction = tried[rank]
+                on_west, on_north = alike[west, direction], alike[north, direction]
+                still = 1 if direction == 0 else 0
+                pattern = on_west | on_north << 1 | alike[north_west, direction] << 2 | alike[north_east, direction] << 3 | still << 4
+                as_before = 0 if last < 0 else 1 + alike[last, direction]
+                base = MOVED
+                contexts[0] = base + (pattern | min(rank, 3) << 5 | as_before << 7 | min(count - 2, 3) << 9)
+                base += BLOCK_SLOTS
+                contexts[1] = base + (on_west | on_north << 1 | still << 2 | min(length - 2, 3) << 3 | min(rank, 3) << 5 | alike[west, north] << 7 | alike[0, west] << 8 | alike[0, north] << 9)
+                base += BLOCK_SLOTS
+                contexts[2] = base + (direction | (on_west + on_north) << 4 | as_before << 6)
+                base = MOVED_OWN
+                own = hashed(directions[direction, 0], hashed(directions[direction, 1], directions[direction, 2]))
+                contexts[3] = base + (hashed(own, on_west | on_north << 1) & (BLOCK_SLOTS - 1))
+                base += BLOCK_SLOTS
+                contexts[4] = base + (hashed(hashed(row >> 1, column >> 1), still) & (BLOCK_SLOTS - 1))
+                mixed = MOVED_ROWS[0] + (on_west | on_north << 1 | still << 2), MOVED_ROWS[1] + (min(rank, 3) | min(count - 2, 3) << 2)
+                bit = code_decision(coder, memory, contexts, MOVED_PATTERNS, MOVED_COLOURS, mixed, odds, 1 if alike[wanted[row, column], direction] else 0)
+                if bit:
+                    chosen = direction
+                    break
+            places[row, column] = taken[row + 1, column + 1] = chosen
+
+
+@njit(cache=True)
+def expected_picture(past, directions, places, expected):
+    """Fills colours int16 [H, W] with what is expected where blocks take these directions."""
+    height, width = expected.shape
+    for y in range(height):
+        for x in range(width):
+            direction = places[y // SIDE, x // SIDE]
+            expected[y, x] = past[directions[direction, 0], within(y + directions[direction, 2], height), within(x + directions[direction, 1], width)]

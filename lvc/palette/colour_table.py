@@ -1,0 +1,46 @@
+"""The colours of a group, in the order in which they were told: pictures are of their places."""
+
+import numpy as np
+
+from lvc.errors import FormatError
+from lvc.palette.numbers import NEW_COUNT, code_uniform, code_unary
+
+CHANNEL_BITS = 8
+COUNT_BITS = 12
+COLOURS_LIMIT = 1 << COUNT_BITS  # in a group
+LUMA = np.array([299, 587, 114])  # ITU-R BT.601, in thousandths
+
+
+class ColourTable:
+    """colours: int32 [K], 0xRRGGBB each."""
+
+    def __init__(self):
+        self.colours = np.empty(0, np.int32)
+        self._order = np.empty(0, np.int64)  # places of the colours in rising order
+
+    def code_new(self, wanted: np.ndarray | None, coder, slots: np.ndarray) -> None:
+        """Codes colours [N] that a frame needs, those known already left out, the darkest first; raises FormatError for too many."""
+        new = None if wanted is None else by_luma(np.setdiff1d(wanted, self.colours))
+        coder.room(8 * COUNT_BITS + 1)
+        count = 0 if new is None else len(new)
+        if count > COLOURS_LIMIT - len(self.colours):
+            raise ValueError(f"a group of more than {COLOURS_LIMIT} colours")
+        if not code_unary(coder.parts, slots, NEW_COUNT, min(count, 1), 1):
+            return
+        count = code_uniform(coder.parts, count - 1, COUNT_BITS) + 1
+        if len(self.colours) + count > COLOURS_LIMIT:
+            raise FormatError(f"the coded symbols are damaged: a group of more than {COLOURS_LIMIT} colours")
+        coder.room(3 * CHANNEL_BITS * count)
+        found = np.array([code_uniform(coder.parts, 0 if new is None else int(new[place]), 3 * CHANNEL_BITS) for place in range(count)], np.int32)
+        self.colours = np.append(self.colours, found)
+        self._order = np.argsort(self.colours, kind="stable")
+
+    def places(self, colours: np.ndarray) -> np.ndarray:
+        """Places int16 of colours [...], all of which are here."""
+        return self._order[np.searchsorted(self.colours[self._order], colours)].astype(np.int16)
+
+
+def by_luma(colours: np.ndarray) -> np.ndarray:
+    """Colours [N], distinct and in rising order, from dark to light."""
+    channels = np.stack((colours >> 16, colours >> 8 & 255, colours & 255), axis=-1)
+    return colours[np.argsort(channels @ LUMA, kind="stable")]

@@ -1,0 +1,28 @@
+"""One yes or no under all the contexts that fit: asked, coded and learned from."""
+
+from numba import njit
+
+from lvc.entropy.bits import code_bit
+from lvc.entropy.mixing import learn_slot, learn_weights, mixed_again, mixed_odds, probability
+from lvc.palette.memory import COLOUR_COUNT, PATTERN_COUNT
+
+
+@njit(cache=True)
+def chance(memory, contexts, count, rows, odds):
+    """How likely a yes is, in 1/CERTAIN."""
+    first = mixed_odds(memory.slots, contexts, count, memory.weights, rows[0], odds)
+    return probability((first + mixed_again(odds, count, memory.weights, rows[1])) >> 1)
+
+
+@njit(cache=True)
+def code_decision(coder, memory, contexts, patterns, colours, rows, odds, bit):
+    """Codes a bit, or decodes it, under contexts of patterns and of colours, and two rows of weights; odds: room."""
+    count = patterns + colours
+    first = mixed_odds(memory.slots, contexts, count, memory.weights, rows[0], odds)
+    second = mixed_again(odds, count, memory.weights, rows[1])
+    bit = code_bit(coder[0], coder[1], coder[2], bit, probability((first + second) >> 1))
+    learn_weights(odds, count, memory.weights, rows[0], first, bit, memory.rate)
+    learn_weights(odds, count, memory.weights, rows[1], second, bit, memory.rate)
+    for number in range(count):
+        learn_slot(memory.slots, contexts[number], bit, PATTERN_COUNT if number < patterns else COLOUR_COUNT)
+    return bit
