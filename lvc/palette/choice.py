@@ -89,8 +89,8 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
     for source in pictures:
         past, found = coding.past, None
         if search and past:
-            before = rgb(coding.table.colours).astype(np.uint8)[past.pictures[: past.count]]
-            found = found_moves(source, before, worth, past.recent)
+            shown = rgb(coding.table.colours).astype(np.uint8)
+            found = found_moves(source, shown[past.pictures[: past.count]], shown[past.settled], worth, past.recent)
         choice = Choice(np.ascontiguousarray(source), palette, worth, key=past is None, moves=found)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
         moves.append(found)

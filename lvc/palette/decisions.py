@@ -26,3 +26,8 @@ def code_decision(coder, memory, contexts, patterns, colours, rows, odds, bit):
     for number in range(count):
         learn_slot(memory.slots, contexts[number], bit, PATTERN_COUNT if number < patterns else COLOUR_COUNT)
     return bit
+
+
+@njit(cache=True)
+def same(one, other):
+    return 1 if one == other else 0

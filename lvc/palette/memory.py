@@ -19,7 +19,7 @@ BLOCK_SLOTS = 1 << 12  # of each context of a block
 PIXEL_SLOTS = 1 << 16  # of each context of a pixel
 PLACE_SLOTS = 1 << 14  # of each context of a place in the palette
 # How many contexts there are of patterns, and of colours and positions, in each kind of decision.
-MOVED_PATTERNS, MOVED_COLOURS = 3, 2
+MOVED_PATTERNS, MOVED_COLOURS = 4, 4
 CODED_PATTERNS, CODED_COLOURS = 5, 3
 PIXEL_PATTERNS, PIXEL_COLOURS = 9, 10
 PLACE_PATTERNS, PLACE_COLOURS = 2, 5

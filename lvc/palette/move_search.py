@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from lvc.models.palette import SIDE
-from lvc.palette.moves import DIRECTIONS_LIMIT, REACH, STILL, Direction, Moves, within
+from lvc.palette.moves import DIRECTIONS_LIMIT, SETTLED, STILL, Direction, Moves, within
 from lvc.palette.pixels import squared_error
 
 TILE = 2 * SIDE  # pixels: what is looked for elsewhere
@@ -23,19 +23,20 @@ LEAST_SAVED = 8.0  # bits that a way must save on its tile
 DIRECTION_BITS = 14.0  # what a new way costs, about
 BORDER_BITS = 1.5  # what it costs that two neighbours go different ways
 ROUNDS = 4
+MOST_WAYS = 2 + DIRECTIONS_LIMIT
 
 
-def found_moves(picture: np.ndarray, before: np.ndarray, worth: float, recent: Sequence[Direction]) -> Moves | None:
+def found_moves(picture: np.ndarray, before: np.ndarray, settled: np.ndarray, worth: float, recent: Sequence[Direction]) -> Moves | None:
     """Moves from the pictures uint8 [B, H, W, 3] of the frames before, the latest first, to one like them [H, W, 3].
 
-    worth: bits that a squared level of error is worth. recent: ways that were taken of late, which are tried before tiles are looked for.
+    settled: uint8 [H, W, 3], what last stood still. worth: bits that a squared level of error is worth. recent: ways that were taken of late, which are tried before tiles are looked for.
     """
     picture = np.ascontiguousarray(picture)
     still = guessed_bits(picture, before[0], 0, 0, worth)
     if still.max() <= 1:
         return None
-    ways, bits = [STILL], [still]
-    least = still.copy()
+    ways, bits = [STILL, SETTLED], [still, guessed_bits(picture, settled, 0, 0, worth)]
+    least = np.minimum(*bits)
 
     def tried(way: Direction) -> None:
         cost = guessed_bits(picture, before[way.back], way.dx, way.dy, worth)
@@ -45,7 +46,7 @@ def found_moves(picture: np.ndarray, before: np.ndarray, worth: float, recent: S
             np.minimum(least, cost, out=least)
 
     for way in [*recent, *(Direction(back, 0, 0) for back in range(1, len(before)))]:
-        if way.back < len(before) and way not in ways and len(ways) <= DIRECTIONS_LIMIT:
+        if way.back < len(before) and way not in ways and len(ways) < MOST_WAYS:
             tried(way)
     greys, grey = luma(before), luma(picture[None])[0]
     rows, columns = (side // 2 for side in still.shape)
@@ -54,21 +55,17 @@ def found_moves(picture: np.ndarray, before: np.ndarray, worth: float, recent: S
         tiles = least[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).sum(axis=(1, 3))
         tiles[looked] = 0
         row, column = divmod(int(tiles.argmax()), columns)
-        if tiles[row, column] < WORTH_LOOKING or len(ways) > DIRECTIONS_LIMIT:
+        if tiles[row, column] < WORTH_LOOKING or len(ways) == MOST_WAYS:
             break
         looked[row, column] = True
         back, dx, dy = best_match(grey, greys, TILE * row, TILE * column)
         if (way := Direction(int(back), int(dx), int(dy))) not in ways:
             tried(way)
-    if len(ways) == 1:
-        return None
     places = assigned(np.stack(bits), BORDER_BITS, DIRECTION_BITS, ROUNDS)
-    taken = [number for number in range(1, len(ways)) if (places == number).any()]
-    if not taken:
-        return None
+    taken = [number for number in range(2, len(ways)) if (places == number).any()]
     taken.sort(key=lambda number: -np.count_nonzero(places == number))
-    numbers = np.zeros(len(ways), np.uint8)
-    numbers[taken] = np.arange(1, len(taken) + 1)
+    numbers = np.arange(len(ways), dtype=np.uint8)
+    numbers[taken] = np.arange(2, len(taken) + 2)
     return Moves(tuple(ways[number] for number in taken), numbers[places])
 
 
@@ -146,7 +143,7 @@ def assigned(bits, border, price, rounds):
             for column in range(columns):
                 saved[places[row, column]] += bits[0, row, column] - bits[places[row, column], row, column]
         for number in range(1, count):
-            if saved[number] < price:
+            if saved[number] < (price if number > 1 else 0):
                 open_ways[number] = 0
     for row in range(rows):
         for column in range(columns):

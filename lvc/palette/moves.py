@@ -11,7 +11,8 @@ from numba import njit
 from lvc.entropy.mixing import hashed
 from lvc.errors import FormatError
 from lvc.models.palette import SIDE
-from lvc.palette.decisions import code_decision
+from lvc.palette.blocks import framed
+from lvc.palette.decisions import code_decision, same
 from lvc.palette.memory import BLOCK_SLOTS, MOST_CONTEXTS, MOVED, MOVED_COLOURS, MOVED_OWN, MOVED_PATTERNS, MOVED_ROWS
 from lvc.palette.numbers import ACROSS, AGAIN, BACK, COUNT, DOWN, code_signed, code_unary
 
@@ -30,10 +31,11 @@ class Direction(NamedTuple):
 
 
 STILL = Direction(0, 0, 0)
+SETTLED = Direction(BACKS, 0, 0)  # shows what last stood still; every frame has it
 
 
 class Moves(NamedTuple):
-    """directions: of a frame, other than STILL. places: uint8 [rows, columns], which of them each block takes, from 1; 0 is STILL."""
+    """directions: of a frame, told. places: uint8 [rows, columns], which of STILL, SETTLED and them each block takes."""
 
     directions: tuple[Direction, ...]
     places: np.ndarray
@@ -76,95 +78,110 @@ def within(place, size):
 
 
 @njit(cache=True)
-def code_places(coder, memory, past, directions, wanted, places, before):
+def show(past, directions, top, left, shown, flat):
+    """Fills what each direction shows of a block: a number of its content, and whether it is of one colour."""
+    height, width = past.shape[1], past.shape[2]
+    for number in range(directions.shape[0]):
+        back, dx, dy = directions[number, 0], directions[number, 1], directions[number, 2]
+        first, content, plain = np.int64(past[back, within(top + dy, height), within(left + dx, width)]), np.int64(0), 1
+        for y in range(top, top + SIDE):
+            for x in range(left, left + SIDE):
+                colour = np.int64(past[back, within(y + dy, height), within(x + dx, width)])
+                content = hashed(content, colour)
+                if colour != first:
+                    plain = 0
+        shown[number], flat[number] = content, plain
+
+
+@njit(cache=True)
+def code_places(coder, memory, past, directions, wanted, places, before, changed):
     """Codes which direction each block takes: `places` uint8 [rows, columns] is filled; wanted: the same, or anything for a reader.
 
-    past: colours int16 [BACKS, H, W] of the frames before. directions: int64 [D, 3], the first STILL. before: int16 [rows, columns],
-    which of these directions each block took in the frame before, or -1.
+    past: colours int16 [N, H, W] of pictures. directions: int64 [D, 3], the first STILL. before: int16 [rows, columns], which of these
+    directions each block took in the frame before, or -1. changed: uint8 [rows, columns], which blocks were coded there.
     """
     rows, columns = places.shape
-    height, width = past.shape[1], past.shape[2]
     count = directions.shape[0]
     contexts = np.empty(MOST_CONTEXTS, np.int64)
     odds = np.empty(MOST_CONTEXTS, np.int64)
-    alike = np.empty((count, count), np.uint8)  # whether two directions show the same
-    tried = np.empty(count, np.int64)
-    # With a border: what is outside is still.
-    taken = np.zeros((rows + 2, columns + 3), np.uint8)
+    shown, flat, tried = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    taken = np.zeros((rows + 2, columns + 3), np.int64)  # with a border: two above and to the left
+    stirred = framed(changed)
     for row in range(rows):
         for column in range(columns):
-            same = True
-            for one in range(count):
-                for other in range(one):
-                    equal = 1
-                    for y in range(SIDE * row, SIDE * (row + 1)):
-                        for x in range(SIDE * column, SIDE * (column + 1)):
-                            first = past[directions[one, 0], within(y + directions[one, 2], height), within(x + directions[one, 1], width)]
-                            second = past[directions[other, 0], within(y + directions[other, 2], height), within(x + directions[other, 1], width)]
-                            if first != second:
-                                equal = 0
-                                break
-                        if not equal:
-                            break
-                    alike[one, other] = alike[other, one] = equal
-                    if not equal:
-                        same = False
-                alike[one, one] = 1
-            if same:
-                places[row, column] = 0
+            show(past, directions, SIDE * row, SIDE * column, shown, flat)
+            differ = False
+            for number in range(1, count):
+                differ |= shown[number] != shown[0]
+            if not differ:
                 continue
-            west, north = taken[row + 1, column], taken[row, column + 1]
-            north_west, north_east = taken[row, column], taken[row, column + 2]
-            last = before[row, column]
+            y, x = row + 2, column + 2
+            west, north, north_west, north_east = taken[y, x - 1], taken[y - 1, x], taken[y - 1, x - 1], taken[y - 1, x + 1] if column + 1 < columns else 0
+            far_west, far_north = taken[y, x - 2], taken[y - 2, x]
+            last = np.int64(before[row, column])
             # The likeliest directions first: those of the blocks around, then none, then the frame's in their order.
             length = 0
             for number in range(count + 5):
                 if number == 0:
-                    direction = np.int64(west)
+                    direction = west
                 elif number == 1:
-                    direction = np.int64(north)
+                    direction = north
                 elif number == 2:
-                    direction = np.int64(north_east)
+                    direction = north_east
                 elif number == 3:
-                    direction = 0
+                    direction = np.int64(0)
                 elif number == 4:
-                    direction = np.int64(last)
+                    direction = last
                 else:
-                    direction = number - 5
+                    direction = np.int64(number - 5)
                 if direction < 0:
                     continue
                 new = True
                 for place in range(length):
-                    if alike[tried[place], direction]:
+                    if shown[tried[place]] == shown[direction]:
                         new = False
                         break
                 if new:
                     tried[length] = direction
                     length += 1
             chosen = tried[length - 1]
+            now = np.int64(stirred[row + 1, column + 1])
+            around = np.int64(stirred[row + 1, column]) + stirred[row + 1, column + 2] + stirred[row, column + 1] + stirred[row + 2, column + 1]
             for rank in range(length - 1):
                 direction = tried[rank]
-                on_west, on_north = alike[west, direction], alike[north, direction]
-                still = 1 if direction == 0 else 0
-                pattern = on_west | on_north << 1 | alike[north_west, direction] << 2 | alike[north_east, direction] << 3 | still << 4
-                as_before = 0 if last < 0 else 1 + alike[last, direction]
+                content = shown[direction]
+                on_west, on_north = same(shown[west], content), same(shown[north], content)
+                corners = same(shown[north_west], content) | same(shown[north_east], content) << 1
+                still = same(direction, 0)
+                turn, many, plain = min(rank, 3), min(count - 2, 3), flat[direction]
+                beside = on_west | on_north << 1 | corners << 2 | still << 4
+                as_before = 0 if last < 0 else 1 + same(shown[last], content)
                 base = MOVED
-                contexts[0] = base + (pattern | min(rank, 3) << 5 | as_before << 7 | min(count - 2, 3) << 9)
+                contexts[0] = base + (beside | turn << 5 | as_before << 7 | many << 9 | plain << 11)
                 base += BLOCK_SLOTS
-                contexts[1] = base + (on_west | on_north << 1 | still << 2 | min(length - 2, 3) << 3 | min(rank, 3) << 5 | alike[west, north] << 7 | alike[0, west] << 8 | alike[0, north] << 9)
+                contexts[1] = base + (
+                    on_west | on_north << 1 | still << 2 | min(length - 2, 3) << 3 | turn << 5 | same(shown[west], shown[north]) << 7
+                    | same(shown[west], shown[0]) << 8 | same(shown[north], shown[0]) << 9 | plain << 10 | flat[0] << 11
+                )  # fmt: skip
                 base += BLOCK_SLOTS
-                contexts[2] = base + (direction | (on_west + on_north) << 4 | as_before << 6)
+                contexts[2] = base + (direction | (on_west + on_north) << 4 | as_before << 6 | plain << 8 | flat[0] << 9 | now << 10)
+                base += BLOCK_SLOTS
+                contexts[3] = base + (beside | same(shown[far_west], content) << 5 | same(shown[far_north], content) << 6 | now << 7 | min(around, 3) << 8 | plain << 10 | flat[0] << 11)
                 base = MOVED_OWN
                 own = hashed(directions[direction, 0], hashed(directions[direction, 1], directions[direction, 2]))
-                contexts[3] = base + (hashed(own, on_west | on_north << 1) & (BLOCK_SLOTS - 1))
+                contexts[4] = base + (hashed(own, on_west | on_north << 1) & (BLOCK_SLOTS - 1))
                 base += BLOCK_SLOTS
-                contexts[4] = base + (hashed(hashed(row >> 1, column >> 1), still) & (BLOCK_SLOTS - 1))
-                mixed = MOVED_ROWS[0] + (on_west | on_north << 1 | still << 2), MOVED_ROWS[1] + (min(rank, 3) | min(count - 2, 3) << 2)
-                bit = code_decision(coder, memory, contexts, MOVED_PATTERNS, MOVED_COLOURS, mixed, odds, 1 if alike[wanted[row, column], direction] else 0)
+                contexts[5] = base + (hashed(hashed(row >> 1, column >> 1), still) & (BLOCK_SLOTS - 1))
+                base += BLOCK_SLOTS
+                contexts[6] = base + (hashed(content, on_west | on_north << 1) & (BLOCK_SLOTS - 1))
+                base += BLOCK_SLOTS
+                contexts[7] = base + (hashed(content, shown[0]) & (BLOCK_SLOTS - 1))
+                mixed = MOVED_ROWS[0] + (on_west | on_north << 1 | still << 2 | plain << 3), MOVED_ROWS[1] + (turn | many << 2)
+                bit = code_decision(coder, memory, contexts, MOVED_PATTERNS, MOVED_COLOURS, mixed, odds, same(shown[np.int64(wanted[row, column])], content))
                 if bit:
                     chosen = direction
                     break
-            places[row, column] = taken[row + 1, column + 1] = chosen
+            places[row, column] = taken[y, x] = chosen
 
 
 @njit(cache=True)

@@ -11,7 +11,7 @@ from numba import njit
 from lvc.entropy.bits import _SPENT, CERTAIN, code_bit
 from lvc.entropy.mixing import hashed, learn_slot, slot_probability
 from lvc.models.palette import SIDE
-from lvc.palette.decisions import chance, code_decision
+from lvc.palette.decisions import chance, code_decision, same
 from lvc.palette.memory import (
     GUESSES,
     MOST_CONTEXTS,
@@ -127,11 +127,6 @@ def bring_best(colours, scores, rank, count):
             best = place
     colours[best], colours[rank] = colours[rank], colours[best]
     scores[best], scores[rank] = scores[rank], scores[best]
-
-
-@njit(cache=True)
-def same(one, other):
-    return 1 if one == other else 0
 
 
 @njit(cache=True)

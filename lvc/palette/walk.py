@@ -15,7 +15,7 @@ from lvc.models.palette import SIDE, Palette
 from lvc.palette.blocks import code_blocks, differing
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.memory import NO_COLOUR, Memory, memory_of
-from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, STILL, Direction, Moves, code_directions, code_places, expected_picture, recent_after
+from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, SETTLED, STILL, Direction, Moves, code_directions, code_places, expected_picture, recent_after
 from lvc.palette.pixels import BORDER, MOST_DECISIONS, Surroundings, Wish, code_pixels
 
 CODING_RATE = 4  # of learning weights, while a file is coded
@@ -112,18 +112,16 @@ class PaletteFrames:
     def _code_moves(self, moves: Moves | None, coder: BitCoder, past: "Past") -> tuple[np.ndarray, np.ndarray, tuple[Direction, ...]]:
         """What is expected, int16 [H, W], and the directions that it comes from."""
         shape = past.coded.shape
+        coder.room(64 * DIRECTIONS_LIMIT + (DIRECTIONS_LIMIT + 1) * shape[0] * shape[1])
         reads = coder.reads
-        coder.room(64 * DIRECTIONS_LIMIT + DIRECTIONS_LIMIT * shape[0] * shape[1])
         told = code_directions(None if reads else moves.directions if moves else (), coder, self.memory, past.recent, past.count)
+        directions = STILL, SETTLED, *told
         places = np.zeros(shape, np.uint8)
-        if not told:
-            return past.pictures[0], places, told
-        directions = np.array((STILL, *told), np.int64)
-        before = past.places_among(told)
-        code_places(coder.parts, self.memory, past.pictures, directions, places if reads else moves.places, places, before)
-        expected = np.empty_like(past.pictures[0])
-        expected_picture(past.pictures, directions, places, expected)
-        return expected, places, told
+        numbers, pictures = np.array(directions, np.int64), past.shown
+        code_places(coder.parts, self.memory, pictures, numbers, moves.places if moves else places, places, past.places_among(directions), past.coded)
+        expected = np.empty_like(past.settled)
+        expected_picture(pictures, numbers, places, expected)
+        return expected, places, directions
 
     def _code_blocks(self, wanted: Wanted | None, expected: np.ndarray, places: np.ndarray, coder: BitCoder, past: "Past") -> np.ndarray:
         coded = np.zeros(past.coded.shape, np.uint8)
@@ -167,15 +165,20 @@ class Past:
     def after(past: "Past | None", picture: np.ndarray, coded: np.ndarray, places: np.ndarray | None, directions: tuple[Direction, ...]) -> "Past":
         if past is None:
             none = np.zeros_like(coded)
-            return Past(np.repeat(picture[None], BACKS, axis=0), 1, picture, none, none, none, (), ())
+            return Past(np.repeat(picture[None], BACKS, axis=0), 1, picture, none, none, none, (STILL, SETTLED), ())
         settled = np.where(picture == past.pictures[0], picture, past.settled)
         pictures = np.concatenate((picture[None], past.pictures[: BACKS - 1]))
-        return Past(pictures, min(past.count + 1, BACKS), settled, coded, past.coded, places, directions, recent_after(past.recent, directions))
+        return Past(pictures, min(past.count + 1, BACKS), settled, coded, past.coded, places, directions, recent_after(past.recent, directions[2:]))
 
     def places_among(self, directions: tuple[Direction, ...]) -> np.ndarray:
-        """Which of STILL and these directions each block took, int16 [rows, columns], or -1."""
-        numbers = [0] + [1 + directions.index(direction) if direction in directions else -1 for direction in self.directions]
+        """Which of these directions each block took, int16 [rows, columns], or -1."""
+        numbers = [directions.index(direction) if direction in directions else -1 for direction in self.directions]
         return np.array(numbers, np.int16)[self.places]
+
+    @property
+    def shown(self) -> np.ndarray:
+        """All that a block can show, by a direction's number of frames back: int16 [BACKS + 1, H, W]."""
+        return np.concatenate((self.pictures, self.settled[None]))
 
 
 def surroundings_of(expected: np.ndarray, coded: np.ndarray, earlier: tuple[np.ndarray, np.ndarray, np.ndarray], *, key: int) -> Surroundings:
