@@ -20,8 +20,8 @@ BITS_CODED = 5.0  # a guess at what a pixel costs that is coded
 LASTING = 3.0  # how much more than once an error counts that is kept
 WORTH_LOOKING = 12.0  # bits of a tile
 LEAST_SAVED = 8.0  # bits that a way must save on its tile
-DIRECTION_BITS = 14.0  # what a new way costs, about
-BORDER_BITS = 1.5  # what it costs that two neighbours go different ways
+DIRECTION_BITS = 18.0  # what a new way costs, about
+BORDER_BITS = 2.0  # what it costs that two neighbours go different ways
 ROUNDS = 4
 MOST_WAYS = 2 + DIRECTIONS_LIMIT
 
