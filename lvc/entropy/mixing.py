@@ -36,6 +36,13 @@ def hashed(one, other):
 
 
 @njit(cache=True)
+def followed(number, colour):
+    """A number 0 … 2**31 - 1 of what came before and what follows."""
+    mixed = (number * 0x2545F491 + colour + 1) & 0x7FFFFFFF
+    return mixed ^ (mixed >> 13)
+
+
+@njit(cache=True)
 def probability(odds):
     """Of log-odds within ±LIMIT, in 1/CERTAIN."""
     return _PROBABILITY[odds + 2048]

@@ -3,10 +3,11 @@
 import numpy as np
 from numba import njit
 
-from lvc.entropy.mixing import hashed
+from lvc.entropy.bits import code_bit
+from lvc.entropy.mixing import followed, hashed, learn_slot, slot_probability
 from lvc.models.palette import SIDE
 from lvc.palette.decisions import code_decision
-from lvc.palette.memory import BLOCK_SLOTS, CODED, CODED_COLOURS, CODED_OWN, CODED_PATTERNS, CODED_ROWS, MOST_CONTEXTS
+from lvc.palette.memory import BLOCK_SLOTS, CODED, CODED_COLOURS, CODED_OWN, CODED_PATTERNS, CODED_ROWS, MOST_CONTEXTS, QUIET
 
 
 @njit(cache=True)
@@ -71,6 +72,12 @@ def code_blocks(coder, memory, expected, last, settled, changed, before, places,
             filled = np.int64(busy[y, x - 1]) | np.int64(busy[y, x + 1]) << 1 | np.int64(busy[y - 1, x]) << 2 | np.int64(busy[y + 1, x]) << 3
             stir = np.int64(unsettled[y, x])
             stirred = np.int64(unsettled[y, x - 1]) | np.int64(unsettled[y, x + 1]) << 1 | np.int64(unsettled[y - 1, x]) << 2 | np.int64(unsettled[y + 1, x]) << 3
+            if not (around | far | now | earlier | beside | corners | move | moves | moving[y, x] | stir | stirred):
+                place = QUIET + (full | min(filled, 1) << 1)
+                bit = code_bit(coder[0], coder[1], coder[2], np.int64(wanted[row, column]), slot_probability(memory.slots, place))
+                learn_slot(memory.slots, place, bit, 1000)
+                coded[row, column] = told[y + 1, x + 1] = bit
+                continue
             base = CODED
             contexts[0] = base + (around | now << 4 | earlier << 5 | np.int64(moving[y, x]) << 6 | full << 7 | stir << 8 | move << 9 | far << 10)
             base += BLOCK_SLOTS
@@ -91,7 +98,7 @@ def code_blocks(coder, memory, expected, last, settled, changed, before, places,
             whole = np.int64(0)
             for line in range(SIDE):
                 for place in range(SIDE):
-                    whole = hashed(whole, np.int64(expected[top + line, left + place]))
+                    whole = followed(whole, np.int64(expected[top + line, left + place]))
             contexts[7] = base + (whole & (BLOCK_SLOTS - 1))
             mixed = CODED_ROWS[0] + around, CODED_ROWS[1] + (now | earlier << 1 | full << 2 | move << 3 | stir << 4)
             bit = code_decision(coder, memory, contexts, CODED_PATTERNS, CODED_COLOURS, mixed, odds, np.int64(wanted[row, column]))

@@ -14,15 +14,15 @@ from lvc.models.temporal import CRF_LEVELS
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.colours import palette_of, rgb
 from lvc.palette.move_search import found_moves
-from lvc.palette.moves import Moves
+from lvc.palette.moves import BACKS, Moves
 from lvc.palette.pixels import Wish, nearest_colour, squared_error
 from lvc.palette.walk import UNKNOWN, PaletteFrames
 
 # At crf 0 and 63: bits that a squared level of error is worth.
 BEST_WORTH, LEAST_WORTH = 0.015, 0.0001
 # How much more than once an error counts, because what is kept now is kept by the frames that follow: a keyframe's, and others'.
-LASTING_KEY, LASTING = 40.0, 1.0
-LASTING_BLOCK = 1.5
+LASTING_KEY, LASTING = 40.0, 2.0
+LASTING_BLOCK = 1.0
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
 
 
@@ -85,12 +85,13 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
     """
     worth = error_worth(crf)
     palette = palette_of(pictures, worth)
-    coder, symbols, moves = BitCounter(), [], []
+    coder, symbols, moves, before = BitCounter(), [], [], []
     for source in pictures:
         past, found = coding.past, None
         if search and past:
-            shown = rgb(coding.table.colours).astype(np.uint8)
-            found = found_moves(source, shown[past.pictures[: past.count]], shown[past.settled], worth, past.recent)
+            colours = rgb(coding.table.colours).astype(np.uint8)
+            before = [colours[past.pictures[0]], *before[: BACKS - 1]]
+            found = found_moves(source, before, colours[past.settled], worth, past.recent)
         choice = Choice(np.ascontiguousarray(source), palette, worth, key=past is None, moves=found)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
         moves.append(found)

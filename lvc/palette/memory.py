@@ -27,6 +27,7 @@ MOST_CONTEXTS = 20
 # Where the regions begin: those of patterns first.
 NUMBERS = 0
 RUNS = NUMBERS + NUMBER_SLOTS
+QUIET = RUNS + RUN_SLOTS - 8  # of blocks around which nothing goes on
 MOVED = RUNS + RUN_SLOTS
 CODED = MOVED + MOVED_PATTERNS * BLOCK_SLOTS
 PIXELS = CODED + CODED_PATTERNS * BLOCK_SLOTS

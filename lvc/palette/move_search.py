@@ -26,8 +26,8 @@ ROUNDS = 4
 MOST_WAYS = 2 + DIRECTIONS_LIMIT
 
 
-def found_moves(picture: np.ndarray, before: np.ndarray, settled: np.ndarray, worth: float, recent: Sequence[Direction]) -> Moves | None:
-    """Moves from the pictures uint8 [B, H, W, 3] of the frames before, the latest first, to one like them [H, W, 3].
+def found_moves(picture: np.ndarray, before: Sequence[np.ndarray], settled: np.ndarray, worth: float, recent: Sequence[Direction]) -> Moves | None:
+    """Moves from the pictures uint8 [H, W, 3] of the frames before, the latest first, to one like them.
 
     settled: uint8 [H, W, 3], what last stood still. worth: bits that a squared level of error is worth. recent: ways that were taken of late, which are tried before tiles are looked for.
     """
@@ -48,7 +48,7 @@ def found_moves(picture: np.ndarray, before: np.ndarray, settled: np.ndarray, wo
     for way in [*recent, *(Direction(back, 0, 0) for back in range(1, len(before)))]:
         if way.back < len(before) and way not in ways and len(ways) < MOST_WAYS:
             tried(way)
-    greys, grey = luma(before), luma(picture[None])[0]
+    grey, greys = None, None
     rows, columns = (side // 2 for side in still.shape)
     looked = np.zeros((rows, columns), bool)
     for _ in range(TILES):
@@ -58,6 +58,8 @@ def found_moves(picture: np.ndarray, before: np.ndarray, settled: np.ndarray, wo
         if tiles[row, column] < WORTH_LOOKING or len(ways) == MOST_WAYS:
             break
         looked[row, column] = True
+        if grey is None:
+            grey, greys = luma(picture), np.stack([luma(other) for other in before])
         back, dx, dy = best_match(grey, greys, TILE * row, TILE * column)
         if (way := Direction(int(back), int(dx), int(dy))) not in ways:
             tried(way)
@@ -69,9 +71,9 @@ def found_moves(picture: np.ndarray, before: np.ndarray, settled: np.ndarray, wo
     return Moves(tuple(ways[number] for number in taken), numbers[places])
 
 
-def luma(pictures: np.ndarray) -> np.ndarray:
-    """int16 [B, H, W] of uint8 [B, H, W, 3]: a third of the work to compare."""
-    wide = pictures.astype(np.int16)
+def luma(picture: np.ndarray) -> np.ndarray:
+    """int32 [H, W] of uint8 [H, W, 3]: a third of the work to compare."""
+    wide = picture.astype(np.int32)
     return wide[..., 0] + 2 * wide[..., 1] + wide[..., 2]
 
 
@@ -90,17 +92,21 @@ def guessed_bits(picture, other, dx, dy, worth):
 
 @njit(cache=True)
 def best_match(grey, greys, top, left):
-    """(back, dx, dy) at which a tile of int16 [H, W] fits best into those of the frames before [B, H, W]."""
+    """(back, dx, dy) at which a tile of int32 [H, W] fits best into those of the frames before [B, H, W]."""
     height, width = grey.shape
-    least, best = np.int64(1) << 60, (0, 0, 0)
+    least, best = 1 << 30, (0, 0, 0)
+    tile = grey[top : top + TILE, left : left + TILE].copy()
     for back in range(greys.shape[0]):
         for dy in range(max(-REACH_Y, -top), min(REACH_Y, height - TILE - top) + 1):
             for dx in range(max(-REACH_X, -left), min(REACH_X, width - TILE - left) + 1):
-                error = np.int64(0)
+                error = 0
                 for line in range(TILE):
+                    row = greys[back, top + dy + line, left + dx : left + dx + TILE]
+                    part = np.int32(0)
                     for place in range(TILE):
-                        apart = np.int64(grey[top + line, left + place]) - greys[back, top + dy + line, left + dx + place]
-                        error += apart * apart
+                        apart = np.int32(tile[line, place] - row[place])
+                        part += np.int32(apart * apart)
+                    error += part
                     if error >= least:
                         break
                 if error < least:

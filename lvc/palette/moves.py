@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from lvc.entropy.mixing import hashed
+from lvc.entropy.mixing import followed, hashed
 from lvc.errors import FormatError
 from lvc.models.palette import SIDE
 from lvc.palette.blocks import framed
@@ -78,6 +78,20 @@ def within(place, size):
 
 
 @njit(cache=True)
+def shows_otherwise(past, directions, top, left):
+    """Whether any direction shows something else of a block than STILL, the first."""
+    height, width = past.shape[1], past.shape[2]
+    for number in range(1, directions.shape[0]):
+        back, dx, dy = directions[number, 0], directions[number, 1], directions[number, 2]
+        for y in range(top, top + SIDE):
+            line = within(y + dy, height)
+            for x in range(left, left + SIDE):
+                if past[back, line, within(x + dx, width)] != past[0, y, x]:
+                    return True
+    return False
+
+
+@njit(cache=True)
 def show(past, directions, top, left, shown, flat):
     """Fills what each direction shows of a block: a number of its content, and whether it is of one colour."""
     height, width = past.shape[1], past.shape[2]
@@ -87,7 +101,7 @@ def show(past, directions, top, left, shown, flat):
         for y in range(top, top + SIDE):
             for x in range(left, left + SIDE):
                 colour = np.int64(past[back, within(y + dy, height), within(x + dx, width)])
-                content = hashed(content, colour)
+                content = followed(content, colour)
                 if colour != first:
                     plain = 0
         shown[number], flat[number] = content, plain
@@ -109,12 +123,9 @@ def code_places(coder, memory, past, directions, wanted, places, before, changed
     stirred = framed(changed)
     for row in range(rows):
         for column in range(columns):
-            show(past, directions, SIDE * row, SIDE * column, shown, flat)
-            differ = False
-            for number in range(1, count):
-                differ |= shown[number] != shown[0]
-            if not differ:
+            if not shows_otherwise(past, directions, SIDE * row, SIDE * column):
                 continue
+            show(past, directions, SIDE * row, SIDE * column, shown, flat)
             y, x = row + 2, column + 2
             west, north, north_west, north_east = taken[y, x - 1], taken[y - 1, x], taken[y - 1, x - 1], taken[y - 1, x + 1] if column + 1 < columns else 0
             far_west, far_north = taken[y, x - 2], taken[y - 2, x]
