@@ -8,7 +8,8 @@ with zeros, so the writer ends with the shortest fraction that is still inside t
 import math
 
 import numpy as np
-from numba import njit
+
+from lvc.compiled import compiled
 
 CERTAIN = 1 << 16  # probabilities are whole numbers 1 … CERTAIN - 1
 WRITING, READING, COUNTING = range(3)
@@ -78,7 +79,7 @@ class BitReader(BitCoder):
         self.state[_VALUE], self.state[_PLACE] = int.from_bytes(bytes(self.data[:4]), "big"), 4
 
 
-@njit(cache=True)
+@compiled
 def code_bit(state, data, spent, bit, yes):
     """Codes a bit, 0 or 1, that is 1 with probability yes / CERTAIN, 1 … CERTAIN - 1; gives it. A reader ignores `bit`."""
     low, high = state[_LOW], state[_HIGH]

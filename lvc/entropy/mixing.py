@@ -8,7 +8,8 @@ All functions are compiled, for other compiled functions to call.
 import math
 
 import numpy as np
-from numba import njit
+
+from lvc.compiled import compiled
 
 # A slot, uint32: probability of a yes in the upper 22 bits, and how many answers it has seen in the lower ten.
 COUNT_BITS = 10
@@ -26,7 +27,7 @@ _PROBABILITY = np.array([max(_LEAST, min((1 << 16) - _LEAST, round((1 << 16) / (
 _SHARE = np.array([int((1 << 16) / (count + 1.6)) for count in range(1 << COUNT_BITS)], np.int64)  # that a new answer has of a slot
 
 
-@njit(cache=True)
+@compiled
 def hashed(one, other):
     """A number 0 … 2**31 - 1 from two of them (negative ones count as their lower bits)."""
     mixed = ((one & 0x7FFFFFFF) * 0x2545F491 + (other & 0x7FFFFFFF) * 0x1E3779B1 + 0x7F4A7C15) & 0x7FFFFFFFFFFFFFFF
@@ -35,20 +36,20 @@ def hashed(one, other):
     return ((mixed >> 15) ^ mixed) & 0x7FFFFFFF
 
 
-@njit(cache=True)
+@compiled
 def followed(number, colour):
     """A number 0 … 2**31 - 1 of what came before and what follows."""
     mixed = (number * 0x2545F491 + colour + 1) & 0x7FFFFFFF
     return mixed ^ (mixed >> 13)
 
 
-@njit(cache=True)
+@compiled
 def probability(odds):
     """Of log-odds within ±LIMIT, in 1/CERTAIN."""
     return _PROBABILITY[odds + 2048]
 
 
-@njit(cache=True)
+@compiled
 def mixed_odds(slots, places, count, weights, row, odds):
     """What the slots at `places` [count] say together under one row of weights: log-odds; `odds` is filled with what each says."""
     total = 0
@@ -61,7 +62,7 @@ def mixed_odds(slots, places, count, weights, row, odds):
     return max(-LIMIT, min(LIMIT, total))
 
 
-@njit(cache=True)
+@compiled
 def mixed_again(odds, count, weights, row):
     """The same of what the slots have said already, under another row."""
     total = 0
@@ -71,7 +72,7 @@ def mixed_again(odds, count, weights, row):
     return max(-LIMIT, min(LIMIT, total))
 
 
-@njit(cache=True)
+@compiled
 def learn_weights(odds, count, weights, row, said, bit, rate):
     """Moves a row of weights towards those that would have said this bit more surely; said: the row's log-odds."""
     error = ((bit << 16) - _PROBABILITY[said + 2048]) * rate
@@ -79,7 +80,7 @@ def learn_weights(odds, count, weights, row, said, bit, rate):
         weights[row, number] += (odds[number] * error + (1 << (_RATE_BITS - 1))) >> _RATE_BITS
 
 
-@njit(cache=True)
+@compiled
 def learn_slot(slots, place, bit, most):
     """Moves a slot towards this bit, the less the more it has seen; it counts no further than `most`."""
     slot = np.int64(slots[place])
@@ -91,7 +92,7 @@ def learn_slot(slots, place, bit, most):
     slots[place] = (chance << COUNT_BITS) | count
 
 
-@njit(cache=True)
+@compiled
 def slot_probability(slots, place):
     """What one slot says alone, in 1/CERTAIN."""
     return max(_LEAST, min((1 << 16) - _LEAST, np.int64(slots[place]) >> 16))

@@ -1,8 +1,8 @@
 """Which blocks of a frame are coded; the others are as expected."""
 
 import numpy as np
-from numba import njit
 
+from lvc.compiled import compiled
 from lvc.entropy.bits import code_bit
 from lvc.entropy.mixing import followed, hashed, learn_slot, slot_probability
 from lvc.models.palette import SIDE
@@ -10,7 +10,7 @@ from lvc.palette.decisions import code_decision
 from lvc.palette.memory import BLOCK_SLOTS, CODED, CODED_COLOURS, CODED_OWN, CODED_PATTERNS, CODED_ROWS, MOST_CONTEXTS, QUIET
 
 
-@njit(cache=True)
+@compiled
 def differing(picture, other):
     """uint8 [rows, columns]: in which blocks two pictures [H, W] differ."""
     rows, columns = picture.shape[0] // SIDE, picture.shape[1] // SIDE
@@ -22,7 +22,7 @@ def differing(picture, other):
     return result
 
 
-@njit(cache=True)
+@compiled
 def busy_blocks(picture):
     """uint8 [rows, columns]: which blocks are of more than one colour."""
     rows, columns = picture.shape[0] // SIDE, picture.shape[1] // SIDE
@@ -34,7 +34,7 @@ def busy_blocks(picture):
     return result
 
 
-@njit(cache=True)
+@compiled
 def framed(blocks):
     """[rows, columns] within a border of zeros."""
     result = np.zeros((blocks.shape[0] + 2, blocks.shape[1] + 2), np.uint8)
@@ -42,7 +42,7 @@ def framed(blocks):
     return result
 
 
-@njit(cache=True)
+@compiled
 def code_blocks(coder, memory, expected, last, settled, changed, before, places, wanted, coded):
     """Codes which blocks are coded: `coded` uint8 [rows, columns] is filled; wanted: the same, or anything for a reader.
 

@@ -6,8 +6,8 @@ Only an encoder chooses, so floats are welcome here: the colours that come out a
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from lvc.compiled import compiled
 from lvc.entropy.bits import BitCounter
 from lvc.models.palette import SIDE
 from lvc.models.temporal import CRF_LEVELS
@@ -51,7 +51,7 @@ def channels(colours: np.ndarray) -> np.ndarray:
     return rgb(colours).astype(np.int64)
 
 
-@njit(cache=True)
+@compiled
 def worth_coding(source, expected, palette, worth, bits):
     """uint8 [rows, columns]: which blocks lose more by being as expected, [H, W, 3], than with the nearest colours [K, 3] and so many bits."""
     rows, columns = source.shape[0] // SIDE, source.shape[1] // SIDE
@@ -72,10 +72,11 @@ def worth_coding(source, expected, palette, worth, bits):
 
 
 class Chosen(NamedTuple):
-    """Colours int32 [T, 1, H, W] of a group, and what has moved in each frame."""
+    """Colours int32 [T, 1, H, W] of a group, what has moved in each frame, and what choosing them would have cost to code."""
 
     symbols: np.ndarray
     moves: tuple[Moves | None, ...]
+    bits: float
 
 
 def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool) -> Chosen:
@@ -95,7 +96,7 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
         choice = Choice(np.ascontiguousarray(source), palette, worth, key=past is None, moves=found)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
         moves.append(found)
-    return Chosen(np.stack(symbols), tuple(moves))
+    return Chosen(np.stack(symbols), tuple(moves), coder.bits)
 
 
 def error_worth(crf: int) -> float:

@@ -1,20 +1,19 @@
 """One yes or no under all the contexts that fit: asked, coded and learned from."""
 
-from numba import njit
-
+from lvc.compiled import compiled
 from lvc.entropy.bits import code_bit
 from lvc.entropy.mixing import learn_slot, learn_weights, mixed_again, mixed_odds, probability
 from lvc.palette.memory import COLOUR_COUNT, PATTERN_COUNT
 
 
-@njit(cache=True)
+@compiled
 def chance(memory, contexts, count, rows, odds):
     """How likely a yes is, in 1/CERTAIN."""
     first = mixed_odds(memory.slots, contexts, count, memory.weights, rows[0], odds)
     return probability((first + mixed_again(odds, count, memory.weights, rows[1])) >> 1)
 
 
-@njit(cache=True)
+@compiled
 def code_decision(coder, memory, contexts, patterns, colours, rows, odds, bit):
     """Codes a bit, or decodes it, under contexts of patterns and of colours, and two rows of weights; odds: room."""
     count = patterns + colours
@@ -28,6 +27,6 @@ def code_decision(coder, memory, contexts, patterns, colours, rows, odds, bit):
     return bit
 
 
-@njit(cache=True)
+@compiled
 def same(one, other):
     return 1 if one == other else 0

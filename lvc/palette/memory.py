@@ -79,3 +79,10 @@ def keep(memory: Memory, model: Palette, most: int) -> None:
     model.chances.copy_(torch.from_numpy(((slots >> 16) - HALF).astype(np.int16)))
     model.counts.copy_(torch.from_numpy(np.minimum(slots & COUNT_MASK, most).astype(np.uint8)))
     model.weights.copy_(torch.from_numpy(memory.weights.astype(np.int32)))
+
+
+def forget_colours(memory: Memory) -> None:
+    """What a group's beginning knows nothing of."""
+    memory.slots[PATTERN_SLOTS:] = EMPTY
+    memory.guesses[:] = NO_COLOUR
+    memory.trust[:] = 0

@@ -7,8 +7,8 @@ looked for again. Then each block takes the way that costs least, with its neigh
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
+from lvc.compiled import compiled
 from lvc.models.palette import SIDE
 from lvc.palette.moves import DIRECTIONS_LIMIT, SETTLED, STILL, Direction, Moves, within
 from lvc.palette.pixels import squared_error
@@ -77,7 +77,7 @@ def luma(picture: np.ndarray) -> np.ndarray:
     return wide[..., 0] + 2 * wide[..., 1] + wide[..., 2]
 
 
-@njit(cache=True)
+@compiled
 def guessed_bits(picture, other, dx, dy, worth):
     """Bits of each block, float32 [rows, columns], of uint8 [H, W, 3] expected to be as another moved by (dx, dy): each pixel is kept or
     coded, whichever is cheaper."""
@@ -90,7 +90,7 @@ def guessed_bits(picture, other, dx, dy, worth):
     return result
 
 
-@njit(cache=True)
+@compiled
 def best_match(grey, greys, top, left):
     """(back, dx, dy) at which a tile of int32 [H, W] fits best into those of the frames before [B, H, W]."""
     height, width = grey.shape
@@ -114,7 +114,7 @@ def best_match(grey, greys, top, left):
     return best
 
 
-@njit(cache=True)
+@compiled
 def assigned(bits, border, price, rounds):
     """Which way uint8 [rows, columns] each block takes: bits [N, rows, columns] of each way, `border` more for each neighbour that takes another.
 

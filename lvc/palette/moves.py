@@ -6,8 +6,8 @@ A frame tells a few directions, and each block which of them it takes; one that 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from lvc.compiled import compiled
 from lvc.entropy.mixing import followed, hashed
 from lvc.errors import FormatError
 from lvc.models.palette import SIDE
@@ -72,12 +72,12 @@ def recent_after(recent, directions) -> tuple[Direction, ...]:
     return (*directions, *(direction for direction in recent if direction not in directions))[:RECENT]
 
 
-@njit(cache=True)
+@compiled
 def within(place, size):
     return max(0, min(size - 1, place))
 
 
-@njit(cache=True)
+@compiled
 def shows_otherwise(past, directions, top, left):
     """Whether any direction shows something else of a block than STILL, the first."""
     height, width = past.shape[1], past.shape[2]
@@ -91,7 +91,7 @@ def shows_otherwise(past, directions, top, left):
     return False
 
 
-@njit(cache=True)
+@compiled
 def show(past, directions, top, left, shown, flat):
     """Fills what each direction shows of a block: a number of its content, and whether it is of one colour."""
     height, width = past.shape[1], past.shape[2]
@@ -107,7 +107,7 @@ def show(past, directions, top, left, shown, flat):
         shown[number], flat[number] = content, plain
 
 
-@njit(cache=True)
+@compiled
 def code_places(coder, memory, past, directions, wanted, places, before, changed):
     """Codes which direction each block takes: `places` uint8 [rows, columns] is filled; wanted: the same, or anything for a reader.
 
@@ -195,7 +195,7 @@ def code_places(coder, memory, past, directions, wanted, places, before, changed
             places[row, column] = taken[y, x] = chosen
 
 
-@njit(cache=True)
+@compiled
 def expected_picture(past, directions, places, expected):
     """Fills colours int16 [H, W] with what is expected where blocks take these directions."""
     height, width = expected.shape

@@ -1,7 +1,6 @@
 """Whole numbers in yes or no, each under a slot of its own, for what a frame tells before its blocks."""
 
-from numba import njit
-
+from lvc.compiled import compiled
 from lvc.entropy.bits import code_bit
 from lvc.entropy.mixing import learn_slot, slot_probability
 from lvc.palette.memory import NUMBERS, PATTERN_COUNT
@@ -12,7 +11,7 @@ LONGEST = 24  # bits
 UNARY_MOST = 30
 
 
-@njit(cache=True)
+@compiled
 def code_yes(coder, slots, place, bit):
     """A bit under one slot."""
     bit = code_bit(coder[0], coder[1], coder[2], bit, slot_probability(slots, place))
@@ -20,7 +19,7 @@ def code_yes(coder, slots, place, bit):
     return bit
 
 
-@njit(cache=True)
+@compiled
 def code_unary(coder, slots, kind, number, most):
     """A number 0 … most, small ones the likeliest."""
     here = NUMBERS + kind * SLOTS_OF_A_NUMBER
@@ -32,7 +31,7 @@ def code_unary(coder, slots, kind, number, most):
     return found
 
 
-@njit(cache=True)
+@compiled
 def code_signed(coder, slots, kind, number):
     """A number within ±2**LONGEST: whether it is 0, its sign, how long it is, and its bits, of which the first few have slots."""
     here = NUMBERS + kind * SLOTS_OF_A_NUMBER
@@ -55,7 +54,7 @@ def code_signed(coder, slots, kind, number):
     return -found if negative else found
 
 
-@njit(cache=True)
+@compiled
 def code_uniform(coder, number, bits):
     """A number of so many bits, all equally likely."""
     found = 0

@@ -6,8 +6,8 @@ Written once for encoder and decoder, and for the encoder that chooses colours w
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from lvc.compiled import compiled
 from lvc.entropy.bits import _SPENT, CERTAIN, code_bit
 from lvc.entropy.mixing import hashed, learn_slot, slot_probability
 from lvc.models.palette import SIDE
@@ -65,7 +65,7 @@ class Wish(NamedTuple):
     worth: float
 
 
-@njit(cache=True)
+@compiled
 def look_around(surroundings, memory, y, x, around):
     """Fills `around` int64 [AROUND] for the pixel at (y, x) within the border."""
     picture, known, expected = surroundings.picture, surroundings.known, surroundings.expected
@@ -91,7 +91,7 @@ def look_around(surroundings, memory, y, x, around):
         around[GUESS_1 + kind], around[TRUST_1 + kind] = memory.guesses[place], min(np.int64(memory.trust[place]), 3)
 
 
-@njit(cache=True)
+@compiled
 def candidates_of(around, colours, scores):
     """Fills the colours around and their scores, no colour twice; gives how many there are."""
     count = 0
@@ -118,7 +118,7 @@ def candidates_of(around, colours, scores):
     return count
 
 
-@njit(cache=True)
+@compiled
 def bring_best(colours, scores, rank, count):
     """Swaps the best of the candidates from `rank` on to this place, the earliest of equals."""
     best = rank
@@ -129,7 +129,7 @@ def bring_best(colours, scores, rank, count):
     scores[best], scores[rank] = scores[rank], scores[best]
 
 
-@njit(cache=True)
+@compiled
 def pixel_contexts(around, colours, scores, rank, count, contexts):
     """Fills the contexts of whether a pixel has the candidate of this rank; gives its rows of weights."""
     c, score = colours[rank], scores[rank]
@@ -206,7 +206,7 @@ def pixel_contexts(around, colours, scores, rank, count, contexts):
     return PIXEL_ROWS[0] + (turn | key << 2), PIXEL_ROWS[1] + (w | n << 1 | here << 2 | settled << 3 | first << 4 | third << 5 | key << 6)
 
 
-@njit(cache=True)
+@compiled
 def code_place(coder, memory, around, colours, count, colour, palette_size, contexts, odds):
     """Codes a colour's place in the palette, a bit at a time, the halves in which no colour is left out."""
     depth = 1
@@ -246,7 +246,7 @@ def code_place(coder, memory, around, colours, count, colour, palette_size, cont
     return low
 
 
-@njit(cache=True)
+@compiled
 def half(colour, low, middle, high):
     """0: below; 1: in the lower half; 2: in the upper half; 3: above."""
     if colour < low:
@@ -256,7 +256,7 @@ def half(colour, low, middle, high):
     return 2 if colour < high else 3
 
 
-@njit(cache=True)
+@compiled
 def run_slot(around):
     """The slot of whether a pixel goes on with the one colour around it, or -1 where there are more colours."""
     colour = around[W]
@@ -271,13 +271,13 @@ def run_slot(around):
     return RUNS + (around[KEY] | guess << 1 | around[TRUST_1] << 3 | same(around[E], colour) << 5 | same(around[S], colour) << 6 | around[KNOWN_E] << 7 | around[KNOWN_S] << 8)
 
 
-@njit(cache=True)
+@compiled
 def squared_error(source, colour):
     red, green, blue = np.int64(source[0]) - colour[0], np.int64(source[1]) - colour[1], np.int64(source[2]) - colour[2]
     return red * red + green * green + blue * blue
 
 
-@njit(cache=True)
+@compiled
 def nearest_colour(source, palette):
     """The place of the colour of `palette` int64 [K, 3] nearest to a pixel [3], and its squared error."""
     best, least = 0, squared_error(source, palette[0])
@@ -288,7 +288,7 @@ def nearest_colour(source, palette):
     return best, least
 
 
-@njit(cache=True)
+@compiled
 def choose_colour(memory, around, colours, scores, count, run, wish, source, contexts, odds):
     """The colour whose error and bits cost least, as far as they are known before it is coded."""
     palette, worth = wish.palette, wish.worth
@@ -315,7 +315,7 @@ def choose_colour(memory, around, colours, scores, count, run, wish, source, con
     return nearest if least + refused + 0.7 * np.log2(palette.shape[0]) < cost else best
 
 
-@njit(cache=True)
+@compiled
 def code_pixels(coder, memory, surroundings, coded, palette_size, wanted, wish, first_row, last_row):
     """Codes the pixels of coded blocks in some rows of the picture, which is filled with their colours.
 
@@ -364,7 +364,7 @@ def code_pixels(coder, memory, surroundings, coded, palette_size, wanted, wish, 
             remember(memory, around, colour)
 
 
-@njit(cache=True)
+@compiled
 def remember(memory, around, colour):
     """Which colour followed on these surroundings."""
     for kind in range(3):

@@ -44,7 +44,7 @@ RECIPES = {
     "edge3": Recipe("edge3", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
     "edge5": Recipe("edge5", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
     "temporal": Recipe("temporal", quantiser={"name": "round"}, entropy={"name": "prediction"}, training=TemporalOptions()),
-    "temporal-palette": Recipe("temporal-palette", quantiser={"name": "round"}, entropy={"name": "palette"}, training=PaletteOptions()),
+    "temporal-palette": Recipe("temporal-palette", quantiser={"name": "round"}, entropy={"name": "mixing"}, training=PaletteOptions()),
     # The shipped weights.
     "pacman": Recipe(
         "temporal",
@@ -57,7 +57,7 @@ RECIPES = {
     "arcade": Recipe(
         "temporal-palette",
         quantiser={"name": "round"},
-        entropy={"name": "palette"},
+        entropy={"name": "mixing"},
         training=PaletteOptions(),
         description="many arcade games at 200x160, for those it never saw too: pictures of few colours",
     ),

@@ -1,0 +1,47 @@
+"""Functions compiled to machine code when they are first used, and kept on disk for the next process.
+
+What Numba keeps by itself holds on to a caller's code after a function that it calls has changed in another file. Wrong code is a wrong
+file here; so what is kept lies under the digest of all the sources together.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from numba import config, njit
+
+SOURCES = ("entropy/bits.py", "entropy/mixing.py", "models/palette.py", "palette/*.py")
+FOLDER_VARIABLE = "LVC_CACHE"
+
+
+def compiled(function: Callable) -> Callable:
+    """The function, compiled where it is first called; it lets other threads run."""
+    before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
+    try:
+        return njit(cache=True, nogil=True)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+@lru_cache(maxsize=1)
+def cache_folder() -> Path:
+    """Where code of just these sources is kept: under the environment's LVC_CACHE, or the user's cache, or else where files are temporary."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent
+    for pattern in SOURCES:
+        for path in sorted(root.glob(pattern)):
+            digest.update(path.read_bytes())
+    given = os.environ.get(FOLDER_VARIABLE)
+    user = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache") / "lvc"
+    folder = user / "code" / digest.hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    # A folder of this process's user alone: another's code must not run here.
+    return Path(tempfile.mkdtemp(prefix="lvc-code-"))
