@@ -24,27 +24,35 @@ BEST_WORTH, LEAST_WORTH = 0.015, 0.0001
 LASTING_KEY, LASTING = 40.0, 2.0
 LASTING_BLOCK = 1.0
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
+BESIDE_BITS = 5.0  # how much less with each block beside it that is coded
+STAYS = 48 * 6**2  # squared levels by which a block differs that stays as it is
+LIFE_P, LIFE_B, MOST_P, MOST_B, LEAST_P = 0.0, 0.0, 40.0, 8.0, 2.0
 
 
 class Choice:
     """Chooses one frame's colours while it is coded.
 
     source: uint8 [H, W, 3]. palette: colours int32 [K] of the group. worth: bits that a squared level of error is worth.
-    key: whether it is a keyframe.
+    lives: int64 [rows, columns], how many frames blocks stay as they are. key: whether it is a keyframe.
     """
 
-    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, *, key: bool, moves: Moves | None = None):
+    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, lives: np.ndarray, *, key: bool, moves: Moves | None = None):
         self.source, self.palette, self.moves = source, palette, moves
-        self.worth, self.lasting = worth, LASTING_KEY if key else LASTING
+        self.worth, self.key, self.lives = worth, key, lives
 
     def blocks(self, expected: np.ndarray) -> np.ndarray:
-        return worth_coding(self.source, channels(expected), channels(self.palette), self.worth * LASTING_BLOCK, BLOCK_BITS)
+        f = np.maximum(LASTING_BLOCK, LIFE_B * np.minimum(self.lives, MOST_B))
+        return worth_coding(self.worth * f * gains(self.source, channels(expected), channels(self.palette)))
 
     def colours(self, coded: np.ndarray | None) -> np.ndarray:
         return self.palette
 
     def picture(self, table: ColourTable) -> tuple[np.ndarray, Wish]:
-        return UNKNOWN, Wish(self.source, channels(table.colours), self.worth * self.lasting)
+        if self.key and LIFE_P == 0:
+            f = np.full(self.lives.shape, LASTING_KEY)
+        else:
+            f = np.maximum(LEAST_P, LIFE_P * np.minimum(self.lives, MOST_P))
+        return UNKNOWN, Wish(self.source, channels(table.colours), self.worth * f)
 
 
 def channels(colours: np.ndarray) -> np.ndarray:
@@ -52,22 +60,49 @@ def channels(colours: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def worth_coding(source, expected, palette, worth, bits):
-    """uint8 [rows, columns]: which blocks lose more by being as expected, [H, W, 3], than with the nearest colours [K, 3] and so many bits."""
+def gains(source, expected, palette):
+    """float64 [rows, columns]: squared levels of error that coding a block with the nearest colours would take away."""
     rows, columns = source.shape[0] // SIDE, source.shape[1] // SIDE
-    result = np.zeros((rows, columns), np.uint8)
+    result = np.zeros((rows, columns))
     for row in range(rows):
         for column in range(columns):
             error = 0
             for y in range(SIDE * row, SIDE * (row + 1)):
                 for x in range(SIDE * column, SIDE * (column + 1)):
                     error += squared_error(source[y, x], expected[y, x])
-            if worth * error <= bits:
+            if error == 0:
                 continue
             for y in range(SIDE * row, SIDE * (row + 1)):
                 for x in range(SIDE * column, SIDE * (column + 1)):
                     error -= nearest_colour(source[y, x], palette)[1]
-            result[row, column] = worth * error > bits
+            result[row, column] = error
+    return result
+
+
+def worth_coding(gained: np.ndarray) -> np.ndarray:
+    """uint8 [rows, columns]: which blocks are worth coding that gain so many bits; beside others that are, a block costs less."""
+    coded = gained > BLOCK_BITS
+    for _ in range(2):
+        framed = np.pad(coded, 1).astype(np.int64)
+        beside = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
+        coded = gained > BLOCK_BITS + BESIDE_BITS * (1 - beside)
+    return coded.astype(np.uint8)
+
+
+@compiled
+def lifetimes(pictures):
+    """How many frames each block of uint8 [T, H, W, 3] stays about as it is, this one counted: int64 [T, rows, columns]."""
+    count, rows, columns = pictures.shape[0], pictures.shape[1] // SIDE, pictures.shape[2] // SIDE
+    result = np.ones((count, rows, columns), np.int64)
+    for number in range(count - 2, -1, -1):
+        for row in range(rows):
+            for column in range(columns):
+                error = 0
+                for y in range(SIDE * row, SIDE * (row + 1)):
+                    for x in range(SIDE * column, SIDE * (column + 1)):
+                        error += squared_error(pictures[number, y, x], pictures[number + 1, y, x])
+                if error <= STAYS:
+                    result[number, row, column] = 1 + result[number + 1, row, column]
     return result
 
 
@@ -87,13 +122,13 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
     worth = error_worth(crf)
     palette = palette_of(pictures, worth)
     coder, symbols, moves, before = BitCounter(), [], [], []
-    for source in pictures:
+    for source, lives in zip(pictures, lifetimes(np.ascontiguousarray(pictures))):
         past, found = coding.past, None
         if search and past:
             colours = rgb(coding.table.colours).astype(np.uint8)
             before = [colours[past.pictures[0]], *before[: BACKS - 1]]
             found = found_moves(source, before, colours[past.settled], worth, past.recent)
-        choice = Choice(np.ascontiguousarray(source), palette, worth, key=past is None, moves=found)
+        choice = Choice(np.ascontiguousarray(source), palette, worth, lives, key=past is None, moves=found)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
         moves.append(found)
     return Chosen(np.stack(symbols), tuple(moves), coder.bits)

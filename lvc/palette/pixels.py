@@ -58,11 +58,11 @@ class Surroundings(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """What an encoder chooses by: source uint8 [H, W, 3]; palette int64 [K, 3]; worth: bits that a squared level of error is worth."""
+    """What an encoder chooses by: source uint8 [H, W, 3]; palette int64 [K, 3]; worth: float64 [rows, columns], bits that a squared level of error is worth in each block."""
 
     source: np.ndarray
     palette: np.ndarray
-    worth: float
+    worth: np.ndarray
 
 
 @compiled
@@ -289,9 +289,8 @@ def nearest_colour(source, palette):
 
 
 @compiled
-def choose_colour(memory, around, colours, scores, count, run, wish, source, contexts, odds):
+def choose_colour(memory, around, colours, scores, count, run, palette, source, worth, contexts, odds):
     """The colour whose error and bits cost least, as far as they are known before it is coded."""
-    palette, worth = wish.palette, wish.worth
     nearest, error = nearest_colour(source, palette)
     least, refused = worth * error, 0.0
     best, cost = nearest, np.inf
@@ -338,7 +337,7 @@ def code_pixels(coder, memory, surroundings, coded, palette_size, wanted, wish, 
             colour = np.int64(wanted[row, column]) if given else np.int64(NO_COLOUR)
             if choosing:
                 count = candidates_of(around, colours, scores)
-                colour = choose_colour(memory, around, colours, scores, count, run, wish, wish.source[row, column], contexts, odds)
+                colour = choose_colour(memory, around, colours, scores, count, run, wish.palette, wish.source[row, column], wish.worth[row // SIDE, column // SIDE], contexts, odds)
             found = False
             if run >= 0:
                 bit = code_bit(coder[0], coder[1], coder[2], same(colour, around[W]), slot_probability(memory.slots, run))

@@ -19,7 +19,7 @@ from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, SETTLED, STILL, Direction
 from lvc.palette.pixels import BORDER, MOST_DECISIONS, Surroundings, Wish, code_pixels
 
 CODING_RATE = 5  # of learning weights, while a file is coded
-NOTHING = Wish(np.empty((0, 0, 3), np.uint8), np.empty((0, 3), np.int64), 0.0)
+NOTHING = Wish(np.empty((0, 0, 3), np.uint8), np.empty((0, 3), np.int64), np.empty((0, 0)))
 UNKNOWN = np.empty((0, 0), np.int16)
 
 
