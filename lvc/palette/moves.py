@@ -175,7 +175,7 @@ def code_places(coder, memory, past, directions, wanted, places, before, changed
                     | same(shown[west], shown[0]) << 8 | same(shown[north], shown[0]) << 9 | plain << 10 | flat[0] << 11
                 )  # fmt: skip
                 base += BLOCK_SLOTS
-                contexts[2] = base + (direction | (on_west + on_north) << 4 | as_before << 6 | plain << 8 | flat[0] << 9 | now << 10)
+                contexts[2] = base + (min(direction, 15) | (on_west + on_north) << 4 | as_before << 6 | plain << 8 | flat[0] << 9 | now << 10)
                 base += BLOCK_SLOTS
                 contexts[3] = base + (beside | same(shown[far_west], content) << 5 | same(shown[far_north], content) << 6 | now << 7 | min(around, 3) << 8 | plain << 10 | flat[0] << 11)
                 base = MOVED_OWN

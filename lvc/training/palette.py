@@ -42,7 +42,7 @@ VALIDATION_LENGTH = 24
 class PaletteOptions:
     """steps: clips that are coded."""
 
-    steps: int = 600
+    steps: int = 900
     seed: int = 0
     limit_seconds: float | None = None
     validation_clips: int = 6
