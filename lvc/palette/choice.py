@@ -13,7 +13,7 @@ from lvc.models.palette import SIDE
 from lvc.models.temporal import CRF_LEVELS
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.colours import palette_of, rgb
-from lvc.palette.move_search import found_moves
+from lvc.palette.move_search import Shown, found_moves
 from lvc.palette.moves import BACKS, Moves
 from lvc.palette.pixels import Wish, nearest_colour, squared_error
 from lvc.palette.walk import UNKNOWN, PaletteFrames
@@ -26,6 +26,7 @@ PIXEL_LASTS, PIXEL_FRAMES, PIXEL_LEAST = 2.0, 32, 2.0
 BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST = 0.5, 16, 0.6
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
 BESIDE_BITS = 5.0  # how much less with each block beside it that is coded
+LEAST_BITS = BLOCK_BITS - 3 * BESIDE_BITS  # that any block can cost
 STAYS = 48 * 6**2  # squared levels by which a block differs that stays as it is
 
 
@@ -41,7 +42,8 @@ class Choice:
 
     def blocks(self, expected: np.ndarray) -> np.ndarray:
         lasting = np.maximum(BLOCK_LEAST, BLOCK_LASTS * np.minimum(self.lives, BLOCK_FRAMES))
-        return worth_coding(self.worth * lasting * gains(self.source, channels(expected), channels(self.palette)))
+        worth = self.worth * lasting
+        return worth_coding(worth * gains(self.source, channels(expected), channels(self.palette), LEAST_BITS / worth))
 
     def colours(self, coded: np.ndarray | None) -> np.ndarray:
         return self.palette
@@ -56,8 +58,8 @@ def channels(colours: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def gains(source, expected, palette):
-    """float64 [rows, columns]: squared levels of error that coding a block with the nearest colours would take away."""
+def gains(source, expected, palette, least):
+    """float64 [rows, columns]: squared levels of error that coding a block with the nearest colours would take away; 0 below `least`."""
     rows, columns = source.shape[0] // SIDE, source.shape[1] // SIDE
     result = np.zeros((rows, columns))
     for row in range(rows):
@@ -66,7 +68,7 @@ def gains(source, expected, palette):
             for y in range(SIDE * row, SIDE * (row + 1)):
                 for x in range(SIDE * column, SIDE * (column + 1)):
                     error += squared_error(source[y, x], expected[y, x])
-            if error == 0:
+            if error < least[row, column]:
                 continue
             for y in range(SIDE * row, SIDE * (row + 1)):
                 for x in range(SIDE * column, SIDE * (column + 1)):
@@ -122,8 +124,8 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
         past, found = coding.past, None
         if search and past:
             colours = rgb(coding.table.colours).astype(np.uint8)
-            before = [colours[past.pictures[0]], *before[: BACKS - 1]]
-            found = found_moves(source, before, colours[past.settled], worth, past.recent)
+            before = [Shown(colours[past.pictures[0]]), *before[: BACKS - 1]]
+            found = found_moves(Shown(source), before, colours[past.settled], worth, past.recent)
         choice = Choice(np.ascontiguousarray(source), palette, worth, lives, moves=found)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
         moves.append(found)

@@ -5,6 +5,7 @@ looked for again. Then each block takes the way that costs least, with its neigh
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -23,23 +24,46 @@ LEAST_SAVED = 8.0  # bits that a way must save on its tile
 DIRECTION_BITS = 18.0  # what a new way costs, about
 BORDER_BITS = 2.0  # what it costs that two neighbours go different ways
 ROUNDS = 4
+CHEAP = 1.0  # bits of a block that needs no other way
 MOST_WAYS = 2 + DIRECTIONS_LIMIT
 
 
-def found_moves(picture: np.ndarray, before: Sequence[np.ndarray], settled: np.ndarray, worth: float, recent: Sequence[Direction]) -> Moves | None:
-    """Moves from the pictures uint8 [H, W, 3] of the frames before, the latest first, to one like them.
+class Shown:
+    """A picture uint8 [H, W, 3] that parts of others are looked for in; luma and sums are made when they are first asked for."""
 
-    settled: uint8 [H, W, 3], what last stood still. worth: bits that a squared level of error is worth. recent: ways that were taken of late, which are tried before tiles are looked for.
+    def __init__(self, picture: np.ndarray):
+        self.picture = np.ascontiguousarray(picture)
+
+    @cached_property
+    def luma(self) -> np.ndarray:
+        """int32 [H, W], four times what it is: a third of the work to compare."""
+        wide = self.picture.astype(np.int32)
+        return wide[..., 0] + 2 * wide[..., 1] + wide[..., 2]
+
+    @cached_property
+    def sums(self) -> np.ndarray:
+        """int32 [H - TILE + 1, W - TILE + 1]: of the luma of every tile."""
+        whole = np.pad(self.luma, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
+        return whole[TILE:, TILE:] - whole[:-TILE, TILE:] - whole[TILE:, :-TILE] + whole[:-TILE, :-TILE]
+
+
+def found_moves(now: Shown, before: Sequence[Shown], settled: np.ndarray, worth: float, recent: Sequence[Direction]) -> Moves:
+    """Moves from the frames before, the latest first, to one like them.
+
+    settled: uint8 [H, W, 3], what last stood still. worth: bits that a squared level of error is worth. recent: ways that were taken of
+    late, which are tried before tiles are looked for.
     """
-    picture = np.ascontiguousarray(picture)
-    still = guessed_bits(picture, before[0], 0, 0, worth)
-    if still.max() <= 1:
-        return None
-    ways, bits = [STILL, SETTLED], [still, guessed_bits(picture, settled, 0, 0, worth)]
+    everywhere = np.ones([side // SIDE for side in now.picture.shape[:2]], np.bool_)
+    still = guessed_bits(now.picture, before[0].picture, 0, 0, worth, everywhere)
+    dear = still > CHEAP
+    places = np.zeros(still.shape, np.uint8)
+    if not dear.any():
+        return Moves((), places)
+    ways, bits = [STILL, SETTLED], [still, guessed_bits(now.picture, settled, 0, 0, worth, dear)]
     least = np.minimum(*bits)
 
     def tried(way: Direction) -> None:
-        cost = guessed_bits(picture, before[way.back], way.dx, way.dy, worth)
+        cost = guessed_bits(now.picture, before[way.back].picture, way.dx, way.dy, worth, dear)
         if np.maximum(least - cost, 0).sum() > LEAST_SAVED:
             ways.append(way)
             bits.append(cost)
@@ -48,20 +72,16 @@ def found_moves(picture: np.ndarray, before: Sequence[np.ndarray], settled: np.n
     for way in [*recent, *(Direction(back, 0, 0) for back in range(1, len(before)))]:
         if way.back < len(before) and way not in ways and len(ways) < MOST_WAYS:
             tried(way)
-    grey, greys = None, None
     rows, columns = (side // 2 for side in still.shape)
     looked = np.zeros((rows, columns), bool)
-    for _ in range(TILES):
+    for _ in range(TILES if min(rows, columns) else 0):
         tiles = least[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).sum(axis=(1, 3))
         tiles[looked] = 0
         row, column = divmod(int(tiles.argmax()), columns)
         if tiles[row, column] < WORTH_LOOKING or len(ways) == MOST_WAYS:
             break
         looked[row, column] = True
-        if grey is None:
-            grey, greys = luma(picture), np.stack([luma(other) for other in before])
-        back, dx, dy = best_match(grey, greys, TILE * row, TILE * column)
-        if (way := Direction(int(back), int(dx), int(dy))) not in ways:
+        if (way := match(now, before, TILE * row, TILE * column)) not in ways:
             tried(way)
     places = assigned(np.stack(bits), BORDER_BITS, DIRECTION_BITS, ROUNDS)
     taken = [number for number in range(2, len(ways)) if (places == number).any()]
@@ -71,47 +91,59 @@ def found_moves(picture: np.ndarray, before: Sequence[np.ndarray], settled: np.n
     return Moves(tuple(ways[number] for number in taken), numbers[places])
 
 
-def luma(picture: np.ndarray) -> np.ndarray:
-    """int32 [H, W] of uint8 [H, W, 3]: a third of the work to compare."""
-    wide = picture.astype(np.int32)
-    return wide[..., 0] + 2 * wide[..., 1] + wide[..., 2]
-
-
 @compiled
-def guessed_bits(picture, other, dx, dy, worth):
+def guessed_bits(picture, other, dx, dy, worth, where):
     """Bits of each block, float32 [rows, columns], of uint8 [H, W, 3] expected to be as another moved by (dx, dy): each pixel is kept or
-    coded, whichever is cheaper."""
+    coded, whichever is cheaper. where: bool, the blocks that are asked for; others are told a cheap block's."""
     height, width = picture.shape[:2]
-    result = np.zeros((height // SIDE, width // SIDE), np.float32)
-    for y in range(height):
-        for x in range(width):
-            error = squared_error(picture[y, x], other[within(y + dy, height), within(x + dx, width)])
-            result[y // SIDE, x // SIDE] += min(error * LASTING * worth, BITS_CODED)
+    result = np.full((height // SIDE, width // SIDE), CHEAP, np.float32)
+    for row in range(result.shape[0]):
+        for column in range(result.shape[1]):
+            if not where[row, column]:
+                continue
+            bits = 0.0
+            for y in range(SIDE * row, SIDE * (row + 1)):
+                line = within(y + dy, height)
+                for x in range(SIDE * column, SIDE * (column + 1)):
+                    bits += min(squared_error(picture[y, x], other[line, within(x + dx, width)]) * LASTING * worth, BITS_CODED)
+            result[row, column] = bits
     return result
 
 
-@compiled
-def best_match(grey, greys, top, left):
-    """(back, dx, dy) at which a tile of int32 [H, W] fits best into those of the frames before [B, H, W]."""
-    height, width = grey.shape
-    least, best = 1 << 30, (0, 0, 0)
-    tile = grey[top : top + TILE, left : left + TILE].copy()
-    for back in range(greys.shape[0]):
-        for dy in range(max(-REACH_Y, -top), min(REACH_Y, height - TILE - top) + 1):
-            for dx in range(max(-REACH_X, -left), min(REACH_X, width - TILE - left) + 1):
-                error = 0
-                for line in range(TILE):
-                    row = greys[back, top + dy + line, left + dx : left + dx + TILE]
-                    part = np.int32(0)
-                    for place in range(TILE):
-                        apart = np.int32(tile[line, place] - row[place])
-                        part += np.int32(apart * apart)
-                    error += part
-                    if error >= least:
-                        break
-                if error < least:
-                    least, best = error, (back, dx, dy)
+def match(now: Shown, before: Sequence[Shown], top: int, left: int) -> Direction:
+    """Where a tile fits best into the frames before."""
+    least, best = 1 << 30, STILL
+    tile = np.ascontiguousarray(now.luma[top : top + TILE, left : left + TILE])
+    for back, other in enumerate(before):
+        error, dx, dy = best_match(tile, int(now.sums[top, left]), other.luma, other.sums, top, left, least)
+        if error < least:
+            least, best = error, Direction(back, int(dx), int(dy))
     return best
+
+
+@compiled
+def best_match(tile, total, luma, sums, top, left, least):
+    """(squared error, dx, dy) of where a tile int32 [TILE, TILE] from (top, left), whose sum is `total`, fits best; least: what is beaten."""
+    height, width = luma.shape
+    best_dx, best_dy = 0, 0
+    for dy in range(max(-REACH_Y, -top), min(REACH_Y, height - TILE - top) + 1):
+        for dx in range(max(-REACH_X, -left), min(REACH_X, width - TILE - left) + 1):
+            apart = np.int64(sums[top + dy, left + dx]) - total
+            if apart * apart >= least * TILE * TILE:  # the error is no less than that of the means
+                continue
+            error = 0
+            for line in range(TILE):
+                row = luma[top + dy + line, left + dx : left + dx + TILE]
+                part = np.int32(0)
+                for place in range(TILE):
+                    difference = np.int32(tile[line, place] - row[place])
+                    part += np.int32(difference * difference)
+                error += part
+                if error >= least:
+                    break
+            if error < least:
+                least, best_dx, best_dy = error, dx, dy
+    return least, best_dx, best_dy
 
 
 @compiled
