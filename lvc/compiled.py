@@ -33,7 +33,8 @@ def cache_folder() -> Path:
     root = Path(__file__).parent
     for pattern in SOURCES:
         for path in sorted(root.glob(pattern)):
-            digest.update(path.read_bytes())
+            source = path.read_bytes()
+            digest.update(f"{path.relative_to(root).as_posix()} {len(source)}\n".encode() + source)
     given = os.environ.get(FOLDER_VARIABLE)
     try:
         user = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache") / "lvc"
