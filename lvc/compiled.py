@@ -33,15 +33,16 @@ def cache_folder() -> Path:
     root = Path(__file__).parent
     for pattern in SOURCES:
         for path in sorted(root.glob(pattern)):
-            digest.update(path.read_bytes())
+            source = path.read_bytes()
+            digest.update(f"{path.relative_to(root).as_posix()} {len(source)}\n".encode() + source)
     given = os.environ.get(FOLDER_VARIABLE)
-    user = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache") / "lvc"
-    folder = user / "code" / digest.hexdigest()[:16]
     try:
+        user = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache") / "lvc"
+        folder = user / "code" / digest.hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: a user whose home nobody knows, as in some containers
         pass
     # A folder of this process's user alone: another's code must not run here.
     return Path(tempfile.mkdtemp(prefix="lvc-code-"))

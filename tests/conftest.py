@@ -81,7 +81,6 @@ def save_small():
     import torch
 
     from lvc.checkpoints import Checkpoint, Metadata, save
-    from lvc.flags import flag_tables
     from lvc.frames import Geometry
     from lvc.models.config import build
     from lvc.prediction import prediction_tables
@@ -95,7 +94,7 @@ def save_small():
             model, quantiser, entropy = model.exact(), "round", "prediction"
             tables = dict(zip(("copies", "residuals"), prediction_tables()))
         if family == "temporal-palette":
-            model, quantiser, entropy, tables = model.exact(), "round", "palette", {"flags": flag_tables()}
+            quantiser, entropy = "round", "mixing"
         config = {name: value for name, value in vars(model.config).items() if name not in ("width", "height")}
         specs = {"quantiser": {"name": quantiser}, "entropy": {"name": entropy}}
         save(path, Checkpoint(Metadata(name=path.stem, model=family, config=config, geometry=Geometry(40, 32), **specs), model, tables))

@@ -11,7 +11,6 @@ from lvc.codec import Codec, symbols_digest
 from lvc.container.layout import Packet
 from lvc.entropy.priors import learned_by_channel
 from lvc.errors import FormatError, LvcError, OptionError
-from lvc.flags import flag_tables
 from lvc.frames import Geometry
 from lvc.hyperprior import scale_tables
 from lvc.models.config import build
@@ -26,7 +25,7 @@ OPTIONS = {
     "resnet18": {"channels": 4, "code": 12},
     "gdn-attention": {"channels": 8, "code": 12},
     "gdn-attention+hyper": {"channels": 8, "code": 12, "hyper": 4},
-    "temporal-palette": {"pixel_widths": (12, 8), "block_widths": (8, 4)},
+    "temporal-palette": {},
     "temporal": {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4},
 }
 
@@ -49,7 +48,7 @@ def checkpoint(name: str, geometry: Geometry = SMALL) -> Checkpoint:
         tables = dict(zip(("copies", "residuals"), prediction_tables()))
         quantiser, entropy = {"name": "round"}, {"name": "prediction"}
     if name == "temporal-palette":
-        model, tables, quantiser, entropy = model.exact(), {"flags": flag_tables()}, {"name": "round"}, {"name": "palette"}
+        quantiser, entropy = {"name": "round"}, {"name": "mixing"}
     if family == "gdn-attention":
         quantiser = {"name": "round"}
         model.initialise(torch.rand(2, 3, geometry.height, geometry.width))
@@ -67,7 +66,7 @@ def checkpoints():
     return {name: checkpoint(name) for name in OPTIONS}
 
 
-ENTROPIES = ("raw", "adaptive", "prediction", "palette", "hyperprior")
+ENTROPIES = ("raw", "adaptive", "prediction", "mixing", "hyperprior")
 
 
 @pytest.mark.parametrize("name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round", "bits"), ENTROPIES))

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "lvc"
 
 # Each room may import itself and the rooms named here.
-GROUND = {"errors", "frames", "output", "clock"}
+GROUND = {"errors", "frames", "output", "clock", "compiled"}
 MIDDLE = {
     "video": GROUND | {"background"},
     "quantize": GROUND,
@@ -25,6 +25,7 @@ ALLOWED = {
     "frames": {"errors"},
     "output": {"errors"},
     "clock": set(),
+    "compiled": set(),
     "recency": set(),
     "latent_history": set(),
     "kept_frames": {"recency", "latent_history"},
@@ -35,7 +36,7 @@ ALLOWED = {
     **MIDDLE,
     "checkpoints": GROUND | {"models", "entropy", "quantize"},
     "flags": GROUND | {"models", "entropy"},
-    "palette": GROUND | {"models", "entropy", "flags"},
+    "palette": GROUND | {"models", "entropy"},
     "prediction": GROUND | {"models", "entropy", "flags"},
     "rate_distortion": GROUND | {"models", "entropy", "flags", "prediction"},
     "hyperprior": GROUND | {"models", "entropy"},

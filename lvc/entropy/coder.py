@@ -109,19 +109,6 @@ class SymbolWriter:
         return value.to_bytes(4 * len(words), "big").rstrip(b"\0")
 
 
-class Unwritten:
-    """A coder that gives the symbols back and writes nothing."""
-
-    def code(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> np.ndarray:
-        return symbols
-
-    def code_by_size(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> np.ndarray:
-        return symbols
-
-    def code_bits(self, symbols: np.ndarray, width: int, count: int) -> np.ndarray:
-        return np.asarray(symbols, np.int64)
-
-
 class SymbolReader:
     """Finds the symbols that a SymbolWriter was given, when asked in the same order with the same tables."""
 

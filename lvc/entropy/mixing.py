@@ -18,7 +18,6 @@ EMPTY = 1 << 31
 # Log-odds are whole numbers of 1/256, within ±LIMIT.
 LIMIT = 2047
 UNIT = 256
-ONE = 1 << 16  # of a mixer's weights
 _LEAST = 24  # of CERTAIN: no answer is ever thought less likely
 _RATE_BITS = 18
 

@@ -172,11 +172,6 @@ def from_counts(counts: np.ndarray, low: int, *, escape: bool) -> Tables:
     return Tables(frequencies.ravel(), np.full(rows, size), np.full(rows, low), np.full(rows, escape))
 
 
-def in_proportion(counts: Sequence[int]) -> Tables:
-    """One table of the symbols 0, 1, … in proportion to whole counts, whose sum is from 1 to 2**38: in integers alone."""
-    return Tables(quantised(np.array(counts, np.int64)), np.array([len(counts)]), np.zeros(1, np.int64), np.zeros(1, bool))
-
-
 def escape_class(excess: np.ndarray) -> np.ndarray:
     """How many bits follow the leading one of excess + 1 (whole, >= 0, below 2**33)."""
     # Exact: float64 holds whole numbers to 2**53, and frexp reads the exponent.

@@ -9,7 +9,6 @@ ROUNDS, PRECISION, ATTEMPTS = 12, 0.5, 1  # of k-means
 COUNTS = 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256  # of colours
 PIXEL_BITS = 0.2  # what one is thought to cost
 DOUBLING_BITS = 150 / 32_000  # for each pixel of a frame: what twice the colours cost
-AT_ONCE = 1 << 14  # pixels compared with a palette at once: bounds the memory
 
 
 def packed(pixels: np.ndarray) -> np.ndarray:
@@ -21,28 +20,6 @@ def packed(pixels: np.ndarray) -> np.ndarray:
 def rgb(colours: np.ndarray) -> np.ndarray:
     """int16 [..., 3] of colours int32 [...]."""
     return np.stack((colours >> 16, colours >> 8 & 255, colours & 255), axis=-1).astype(np.int16)
-
-
-def squared_errors(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Squared levels int32 [...] between pixels [..., 3]."""
-    # Three products of planes: a sum over the last axis of three takes several times as long.
-    red, green, blue = (one[..., plane].astype(np.int32) - other[..., plane] for plane in range(3))
-    return red * red + green * green + blue * blue
-
-
-def nearest(picture: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each pixel of uint8 [H, W, 3] the nearest colour of a palette int32 [K], and its squared error, float32 [H, W]."""
-    few = rgb(palette).astype(np.float32)
-    squares = (few**2).sum(axis=1)
-    pixels = picture.reshape(-1, 3).astype(np.float32)
-    best, least = np.empty(len(pixels), np.int32), np.empty(len(pixels), np.float32)
-    for start in range(0, len(pixels), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        # |p - c|**2 without |p|**2, which is the same for all
-        errors = squares - 2 * (pixels[part] @ few.T)
-        places = errors.argmin(axis=1)
-        best[part], least[part] = palette[places], errors[np.arange(len(places)), places] + (pixels[part] ** 2).sum(axis=1)
-    return best.reshape(picture.shape[:2]), np.maximum(least, 0).reshape(picture.shape[:2])
 
 
 def palette_of(frames: np.ndarray, worth: float) -> np.ndarray:

@@ -242,7 +242,7 @@ def test_weights_that_are_none(refused, encode, game):
         (("--quantiser", "kmeans", "--entropy", "factorised"), "choose adaptive or raw"),
         (("--entropy", "huffman"), "choose from raw, adaptive, factorised"),
         (("--entropy", "prediction"), "comes with a model of its own"),
-        (("--entropy", "palette"), "comes with a model of its own"),
+        (("--entropy", "mixing"), "comes with a model of its own"),
         (("--report", "r.pdf"), ".html, .json, .csv"),
         (("--report", "none/r.html"), "there is no folder none"),
     ],

@@ -1,6 +1,6 @@
-"""Makes the golden files of the entropy model `palette`: python make_palette.py FOLDER
+"""Makes the golden files of the entropy model `mixing`: python make_mixing.py FOLDER
 
-palette-v1.lvc must decode with palette-v1.safetensors.gz to the colours of palette-v1.json for ever; so these are made anew
+mixing-v1.lvc must decode with mixing-v1.safetensors.gz to the colours of mixing-v1.json for ever; so these are made anew
 only with another version of the format, under another name.
 """
 
@@ -15,31 +15,31 @@ import torch
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.codec import Codec
-from lvc.flags import flag_tables
 from lvc.frames import Geometry
 from lvc.models.config import build
-from lvc.palette.moves import Move
+from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, PATTERN_SLOTS
+from lvc.palette.moves import Direction, Moves
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_prediction import write_golden
 
-NAME = "palette-v1"
+NAME = "mixing-v1"
 GEOMETRY = Geometry(width=53, height=37)
 FRAMES = (9, 1, 4)  # of each group
+TAUGHT = 0.02  # of the slots know something: all of them would make a golden file of megabytes
 
 
 def random_palette(geometry: Geometry) -> Checkpoint:
-    """Networks as random as their start, with odds that reach far."""
-    torch.manual_seed(5)
+    """A model that was taught chance answers, more and less often, and trusts some contexts, no others and some less than not."""
+    generator = np.random.default_rng(5)
     model = build("temporal-palette", geometry=geometry)
-    with torch.no_grad():
-        for network in (model.pixels, model.blocks):
-            network.last.weight.mul_(6)
-    model = model.exact().eval()
-    metadata = Metadata(
-        name="golden", model="temporal-palette", config=asdict(model.config), geometry=geometry, quantiser={"name": "round"}, entropy={"name": "palette"}
-    )
-    return Checkpoint(metadata, model, {"flags": flag_tables()})
+    taught = np.flatnonzero(generator.random(PATTERN_SLOTS) < TAUGHT)
+    model.chances[taught] = torch.from_numpy(generator.integers(-(2**15), 2**15, len(taught)).astype(np.int16))
+    model.counts[taught] = torch.from_numpy(generator.integers(1, 256, len(taught)).astype(np.uint8))
+    weights = generator.normal(0.22, 0.3, (MIXER_ROWS, MIXER_INPUTS)) * (1 << 16)
+    model.weights.copy_(torch.from_numpy(weights.clip(1 - 2**18, 2**18 - 1).astype(np.int32)))
+    metadata = Metadata(name="golden", model="temporal-palette", config=asdict(model.config), geometry=geometry, quantiser={"name": "round"}, entropy={"name": "mixing"})
+    return Checkpoint(metadata, model.eval())
 
 
 def random_pictures(count: int, geometry: Geometry, *, seed: int) -> np.ndarray:
@@ -60,11 +60,19 @@ def random_pictures(count: int, geometry: Geometry, *, seed: int) -> np.ndarray:
     return np.stack(found).astype(np.int32)
 
 
-def golden_moves(shape: tuple[int, ...]) -> list[list[Move]]:
+def golden_moves(shape: tuple[int, ...]) -> list[Moves | None]:
     """Moves of the frames of a group whose symbols have this shape [T, 1, h, w]: none in the keyframe, then some that help and some that do not."""
-    rows, columns = shape[2] // 4, shape[3] // 4
-    moves = [[], [Move(0, 5, -3, 2, 1, 3, columns - 4)], [Move(1, 0, 0, 0, 0, rows, columns), Move(0, -7, 2, 1, 3, 2, 2)]]
-    return [moves[number % 3 if number > 1 else number] for number in range(shape[0])]
+    size = shape[2] // 4, shape[3] // 4
+    generator = np.random.default_rng(7)
+    told = [(), (Direction(0, 5, -3),), (Direction(1, 0, 0), Direction(0, -7, 2)), (Direction(0, 5, -3), Direction(2, 64, -64), Direction(0, -7, 2)), (Direction(3, 1, 0),)]
+    found: list[Moves | None] = [None]
+    for number in range(1, shape[0]):
+        directions = told[number % len(told)]
+        # What is further back than the group's beginning cannot be told.
+        directions = tuple(direction for direction in directions if direction.back < number)
+        places = np.where(generator.random(size) < 0.3, generator.integers(0, 2 + len(directions), size), 0)
+        found.append(Moves(directions, places.astype(np.uint8)))
+    return found[: shape[0]]
 
 
 def main(folder: Path) -> None:
