@@ -68,7 +68,7 @@ def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst:
     cv2.setNumThreads(1)  # on pictures this small OpenCV's threads cost more than they give
     with ExitStack() as open_files:
         reader = open_files.enter_context(closing(lvc.open(file, model=model, device=device)))
-        say_compiling(reader.header.entropy["name"], quiet=quiet)
+        say_compiling(reader.metadata.entropy["name"], quiet=quiet)
         for damage in reader.damage if on_damage else ():
             on_damage(damage)
         frames = open_files.enter_context(sampled_ahead(source, sampling_of(reader)))
