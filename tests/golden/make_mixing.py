@@ -29,17 +29,23 @@ FRAMES = (9, 1, 4)  # of each group
 TAUGHT = 0.02  # of the slots know something: all of them would make a golden file of megabytes
 
 
+def blank_palette(geometry: Geometry) -> Checkpoint:
+    """A model that was taught nothing."""
+    model = build("temporal-palette", geometry=geometry)
+    metadata = Metadata(name="golden", model="temporal-palette", config=asdict(model.config), geometry=geometry, quantiser={"name": "round"}, entropy={"name": "mixing"})
+    return Checkpoint(metadata, model.eval())
+
+
 def random_palette(geometry: Geometry) -> Checkpoint:
     """A model that was taught chance answers, more and less often, and trusts some contexts, no others and some less than not."""
-    generator = np.random.default_rng(5)
-    model = build("temporal-palette", geometry=geometry)
+    generator, checkpoint = np.random.default_rng(5), blank_palette(geometry)
+    model = checkpoint.model
     taught = np.flatnonzero(generator.random(PATTERN_SLOTS) < TAUGHT)
     model.chances[taught] = torch.from_numpy(generator.integers(-(2**15), 2**15, len(taught)).astype(np.int16))
     model.counts[taught] = torch.from_numpy(generator.integers(1, 256, len(taught)).astype(np.uint8))
     weights = generator.normal(0.22, 0.3, (MIXER_ROWS, MIXER_INPUTS)) * (1 << 16)
     model.weights.copy_(torch.from_numpy(weights.clip(1 - 2**18, 2**18 - 1).astype(np.int32)))
-    metadata = Metadata(name="golden", model="temporal-palette", config=asdict(model.config), geometry=geometry, quantiser={"name": "round"}, entropy={"name": "mixing"})
-    return Checkpoint(metadata, model.eval())
+    return checkpoint
 
 
 def random_pictures(count: int, geometry: Geometry, *, seed: int) -> np.ndarray:

@@ -8,26 +8,34 @@ import pytest
 
 from lvc import checkpoints
 from lvc.codec import Codec
+from lvc.entropy.bits import BitCounter
 from lvc.frames import Geometry
-from lvc.palette.choice import choose, error_worth
-from lvc.palette.colours import nearest, packed, palette_of, rgb
-from lvc.palette.move_search import best_area, found_moves, largest_sum
+from lvc.palette.choice import BESIDE_BITS, BLOCK_BITS, STAYS, Choice, channels, choose, error_worth, gains, lifetimes, worth_coding
+from lvc.palette.colours import COUNTS, packed, palette_of, rgb
+from lvc.palette.move_search import Shown, found_moves
+from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, Direction, expected_picture
 from lvc.palette.walk import PaletteFrames
 from lvc.video.sample import Sampling, sampled_frames
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
-from make_palette import random_palette
+from make_mixing import blank_palette
+
+WORTH = error_worth(20)
 
 
 def scene(count: int, *, noise: float = 0.7) -> np.ndarray:
-    """uint8 [T, 3, 80, 120]: a striped ball that runs over tiles, with a camera's noise."""
+    """uint8 [T, 3, 80, 120]: a patched ball that runs over tiles, with a camera's noise."""
     generator = np.random.default_rng(4)
     ground = np.kron(generator.choice([20, 90, 160], (3, 10, 15)), np.ones((8, 8)))
-    ball = np.where((np.indices((14, 14))[0] // 2) % 2, 250, 60)[None] * np.array([1.0, 0.8, 0.1])[:, None, None]
+    ball = generator.choice([60, 150, 250], (14, 14))[None] * np.array([1.0, 0.8, 0.1])[:, None, None]
     frames = np.repeat(ground[None], count, axis=0)
     for number in range(count):
         frames[number, :, 20 + 3 * number : 34 + 3 * number, 10 + 5 * number : 24 + 5 * number] = ball
     return np.clip(np.rint(frames + generator.normal(0, noise, frames.shape)), 0, 255).astype(np.uint8)
+
+
+def pictures_of(frames: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
 
 
 def measured(codec: Codec, frames: np.ndarray) -> tuple[int, float]:
@@ -43,59 +51,199 @@ def recorded(clip):
     return np.concatenate([batch.data for batch in batches])
 
 
-def test_bytes_and_quality_fall_as_crf_rises(recorded):
-    found = [measured(Codec(checkpoints.load("arcade"), geometry=Geometry(200, 160), crf=crf), recorded) for crf in (0, 21, 42, 63)]
+@pytest.fixture(scope="module")
+def model():
+    return blank_palette(Geometry(120, 80)).model.for_coding()
+
+
+# Rates
+
+
+@pytest.mark.parametrize("weights", ["blank", "arcade"])
+def test_bytes_and_quality_fall_as_crf_rises(recorded, weights):
+    checkpoint = blank_palette(Geometry(200, 160)) if weights == "blank" else checkpoints.load(weights)
+    found = [measured(Codec(checkpoint, geometry=Geometry(200, 160), crf=crf), recorded) for crf in (0, 21, 42, 63)]
     assert all(one > other for (one, _), (other, _) in zip(found, found[1:]))
     assert all(one > other for (_, one), (_, other) in zip(found, found[1:]))
-    assert found[0][1] > 44 and found[-1][1] > 28  # 47.9 and 30.9 dB when written
+    assert found[0][1] > 44 and found[-1][1] > 28  # 47.7 and 30.7 dB when written, with a model that was taught nothing
+
+
+def test_weights_that_know_other_games_need_fewer_bytes_for_this_one(recorded):
+    sizes = [measured(Codec(checkpoint, geometry=Geometry(200, 160)), recorded)[0] for checkpoint in (checkpoints.load("arcade"), blank_palette(Geometry(200, 160)))]
+    assert sizes[0] < 0.9 * sizes[1]
+
+
+def test_an_error_is_worth_less_at_each_crf_than_at_the_one_before():
+    worth = [error_worth(crf) for crf in range(64)]
+    assert (worth[0], worth[-1]) == pytest.approx((0.015, 0.0001))
+    assert np.diff(np.log(worth)) == pytest.approx(np.log(0.0001 / 0.015) / 63)
+
+
+def test_what_choosing_is_said_to_cost_is_what_the_bytes_are(model):
+    chosen = choose(PaletteFrames(model), pictures_of(scene(4)), 30, search=True)
+    coder = BitCounter()
+    again = PaletteFrames(model).code_frames(chosen.symbols, 4, coder, chosen.symbols.shape[1:], chosen.moves)
+    assert np.array_equal(again, chosen.symbols)
+    # While colours are chosen, all of the palette is told; afterwards those that were taken: at most 24 bits each.
+    spared = len(palette_of(pictures_of(scene(4)), error_worth(30))) - len(np.unique(chosen.symbols))
+    assert chosen.bits - 40 * spared - 100 <= coder.bits <= chosen.bits
+
+
+def test_the_choice_of_one_clip_is_the_same_each_time(model):
+    pictures = pictures_of(scene(4))
+    one, other = (choose(PaletteFrames(model), pictures, 30, search=True) for _ in range(2))
+    assert np.array_equal(one.symbols, other.symbols) and one.bits == other.bits
+    for mine, others in zip(one.moves[1:], other.moves[1:]):
+        assert mine.directions == others.directions and np.array_equal(mine.places, others.places)
+    assert one.moves[0] is other.moves[0] is None, "a keyframe moves from nowhere"
+
+
+# What has moved
 
 
 def test_looking_for_moves_pays():
     frames = scene(10)
-    sizes = [measured(Codec(checkpoints.load("arcade"), geometry=Geometry(120, 80), effort=effort), frames)[0] for effort in (0, 1)]
+    sizes = [measured(Codec(blank_palette(Geometry(120, 80)), geometry=Geometry(120, 80), effort=effort), frames)[0] for effort in (0, 1)]
     assert sizes[1] < sizes[0]
 
 
 def test_what_moved_is_found():
-    one, other = (frame.transpose(1, 2, 0) for frame in scene(2, noise=0))
-    moves = found_moves(other, [one], error_worth(20))
-    assert any((move.back, move.dx, move.dy) == (0, -5, -3) for move in moves)
-    assert not found_moves(one, [one, other], error_worth(20)), "nothing has moved"
+    one, other = pictures_of(scene(2, noise=0))
+    moves = found_moves(Shown(other), [Shown(one)], one, WORTH, ())
+    assert Direction(0, -5, -3) in moves.directions
+    ball = moves.places[6:9, 4:7]  # blocks that are of the ball alone
+    assert (ball == 2 + moves.directions.index(Direction(0, -5, -3))).all()
+    assert not moves.places[:5].any(), "nothing moved up there"
 
 
-def test_the_largest_area_is_found():
-    saved = np.full((20, 30), -1.0, np.float32)
-    saved[5:9, 7:20] = 2
-    saved[15, 2] = 6
-    area = best_area(saved)
-    assert (area.top, area.bottom, area.left, area.right, area.saved) == (5, 9, 7, 20, 104)
-    generator = np.random.default_rng(0)
-    for _ in range(20):
-        values = generator.normal(0, 1, (6, 7)).astype(np.float32)
-        top, bottom, left, right = largest_sum(values)
-        best = max(values[a:b, c:d].sum() for a in range(6) for b in range(a + 1, 7) for c in range(7) for d in range(c + 1, 8))
-        assert values[top:bottom, left:right].sum() == pytest.approx(best, abs=1e-4)  # float32 sums in another order
+def test_nothing_is_found_where_nothing_has_moved():
+    one, other = pictures_of(scene(2, noise=0))
+    moves = found_moves(Shown(one), [Shown(one), Shown(other)], one, WORTH, (Direction(0, -5, -3),))
+    assert moves.directions == () and not moves.places.any()
 
 
-def test_colours_are_packed_and_found_again():
+def test_a_way_of_late_is_taken_again_without_looking(monkeypatch):
+    one, other = pictures_of(scene(2, noise=0))
+    monkeypatch.setattr("lvc.palette.move_search.TILES", 0)
+    assert found_moves(Shown(other), [Shown(one)], one, WORTH, ()).directions == ()
+    assert found_moves(Shown(other), [Shown(one)], one, WORTH, (Direction(0, 9, 9), Direction(0, -5, -3))).directions == (Direction(0, -5, -3),)
+
+
+def test_what_stood_still_before_is_found_where_it_is_uncovered():
+    one, other = pictures_of(scene(2, noise=0))
+    moves = found_moves(Shown(one), [Shown(other)], one, WORTH, ())
+    assert moves.directions == () and set(np.unique(moves.places)) == {0, 1}
+
+
+def test_further_frames_back_are_looked_at():
+    pictures = pictures_of(scene(3, noise=0))
+    flat = Shown(np.full_like(pictures[0], 90))
+    moves = found_moves(Shown(pictures[0]), [flat, flat, Shown(pictures[0])], flat.picture, WORTH, ())
+    assert moves.directions[0] == Direction(2, 0, 0)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (4, 40), (12, 8), (8, 8), (20, 36)])
+def test_moves_of_any_size_can_be_coded(size):
+    generator = np.random.default_rng(size[0])
+    before = [Shown(generator.integers(0, 256, (*size, 3), np.uint8)) for _ in range(BACKS)]
+    now = Shown(np.roll(before[0].picture, (3, 2), axis=(0, 1)))
+    moves = found_moves(now, before, before[1].picture, WORTH, (Direction(BACKS - 1, 1, 1),))
+    assert moves.places.shape == (size[0] // 4, size[1] // 4) and moves.places.max() < 2 + len(moves.directions)
+    assert len(moves.directions) <= DIRECTIONS_LIMIT and len(set(moves.directions)) == len(moves.directions)
+    assert all(0 <= direction.back < BACKS for direction in moves.directions)
+    numbers = np.array([(0, 0, 0), (BACKS, 0, 0), *moves.directions], np.int64)
+    expected_picture(np.zeros((BACKS + 1, *size), np.int16), numbers, moves.places, np.empty(size, np.int16))
+
+
+# Colours
+
+
+def test_colours_are_packed_and_taken_apart():
     pixels = np.random.default_rng(1).integers(0, 256, (7, 9, 3), np.uint8)
-    colours = packed(pixels)
-    assert np.array_equal(rgb(colours), pixels)
-    best, least = nearest(pixels, np.unique(colours))
-    assert np.array_equal(best, colours) and least.max() < 1  # float32 of numbers up to 2 * 255**2
+    assert np.array_equal(rgb(packed(pixels)), pixels)
+    assert packed(np.array([[1, 2, 255]], np.uint8)).tolist() == [0x0102FF]
 
 
 def test_a_palette_has_more_colours_where_errors_are_worth_more_and_all_where_they_are_few(recorded):
     pictures = recorded.transpose(0, 2, 3, 1)
     sizes = [len(palette_of(pictures, error_worth(crf))) for crf in (0, 30, 63)]
-    assert sizes[0] > sizes[1] > sizes[2] >= 8
+    assert COUNTS[-1] >= sizes[0] > sizes[1] > sizes[2] >= COUNTS[0]
     few = scene(3, noise=0).transpose(0, 2, 3, 1)
     assert set(palette_of(few, 1.0).tolist()) == set(packed(few).ravel().tolist())
 
 
-def test_the_choice_of_one_clip_is_the_same_each_time():
-    checkpoint = random_palette(Geometry(120, 80))
-    parts = checkpoint.model.for_coding(), checkpoint.tables["flags"]
-    pictures = np.ascontiguousarray(scene(4).transpose(0, 2, 3, 1))
-    one, other = (choose(PaletteFrames(*parts), pictures, 30, search=True) for _ in range(2))
-    assert np.array_equal(one.symbols, other.symbols) and one.moves == other.moves
+# Blocks
+
+
+def test_a_block_gains_what_its_error_is_above_that_of_the_nearest_colours():
+    generator = np.random.default_rng(2)
+    source = generator.integers(0, 256, (12, 16, 3), np.uint8)
+    expected = generator.integers(0, 256, (12, 16, 3)).astype(np.int64)
+    palette = generator.integers(0, 256, (9, 3)).astype(np.int64)
+    expected[:4, :4] = source[:4, :4]
+    error = np.square(source - expected).sum(axis=2)
+    nearest = np.square(source[:, :, None].astype(np.int64) - palette).sum(axis=3).min(axis=2)
+    in_blocks = lambda pixels: pixels.reshape(3, 4, 4, 4).sum(axis=(1, 3))
+    wanted, errors = in_blocks(error - nearest), in_blocks(error)
+    wanted[0, 0] = 0  # as it is
+    assert np.array_equal(gains(source, expected, palette, np.full((3, 4), 0.5)), wanted)
+    # Where even no error at all would not be worth it, palettes are not asked.
+    least = np.full((3, 4), np.median(errors))
+    assert np.array_equal(gains(source, expected, palette, least), np.where(errors < least, 0, wanted))
+
+
+def test_blocks_are_worth_coding_by_their_gain_and_by_those_beside_them():
+    gained = np.zeros((5, 7))
+    gained[2, 1] = BLOCK_BITS + BESIDE_BITS + 1  # worth it alone
+    gained[0, 0] = BLOCK_BITS + 1  # not quite: one alone costs more
+    gained[4, 3:6] = BLOCK_BITS + 1  # these are, beside each other
+    gained[3, 4] = BLOCK_BITS + 1
+    gained[2, 4] = BLOCK_BITS - 1  # with one beside it not
+    coded = worth_coding(gained)
+    assert coded.dtype == np.uint8
+    assert {(int(row), int(column)) for row, column in zip(*np.nonzero(coded))} == {(2, 1), (4, 3), (4, 4), (4, 5), (3, 4)}
+
+
+def test_a_hole_among_coded_blocks_is_coded_with_them():
+    gained = np.full((3, 3), 100.0)
+    gained[1, 1] = BLOCK_BITS - 3 * BESIDE_BITS + 0.5
+    assert worth_coding(gained).all()
+    gained[1, 1] = BLOCK_BITS - 3 * BESIDE_BITS - 0.5
+    assert worth_coding(gained).sum() == 8
+
+
+def test_blocks_live_until_they_differ():
+    pictures = np.zeros((6, 8, 12, 3), np.uint8)
+    pictures[3:, :4, 4:8] = 200  # changes once
+    pictures[::2, 4:, 8:] = 90  # changes every time
+    pictures[:, 4:, :4] = np.arange(6)[:, None, None, None]  # a camera's noise
+    lives = lifetimes(pictures)
+    assert lives.dtype == np.int64 and lives.shape == (6, 2, 3)
+    assert lives[:, 0, 0].tolist() == lives[:, 1, 0].tolist() == [6, 5, 4, 3, 2, 1]
+    assert lives[:, 0, 1].tolist() == [3, 2, 1, 3, 2, 1]
+    assert lives[:, 1, 2].tolist() == [1] * 6
+
+
+def test_a_block_lives_on_up_to_so_much_difference():
+    pictures = np.zeros((2, 4, 8, 3), np.uint8)
+    pictures[1, :, :4] = 6  # 48 numbers differ by 6
+    pictures[1, :, 4:] = 6
+    pictures[1, 0, 4, 0] = 7
+    assert STAYS == 48 * 36 and lifetimes(pictures)[0].tolist() == [[2, 1]]
+
+
+def test_what_lasts_is_worth_more():
+    source = np.full((4, 8, 3), 100, np.uint8)
+    expected = np.full((4, 8), 0x606060, np.int32)  # 16 pixels of 3 channels, 4 levels off
+    lives = np.array([[1, 16]])
+    palette = packed(source)[0, :1]
+    per_level = BLOCK_BITS / (48 * 16)
+    chosen = [Choice(source, palette, worth * per_level, lives).blocks(expected).tolist() for worth in (0.1, 0.5, 3)]
+    assert chosen == [[[0, 0]], [[0, 1]], [[1, 1]]]
+
+
+def test_pixels_of_what_lasts_are_worth_more(model):
+    choice = Choice(np.zeros((4, 8, 3), np.uint8), np.array([0]), 0.01, np.array([[1, 30]]))
+    _, wish = choice.picture(type("Table", (), {"colours": np.array([0, 0x010203], np.int32)}))
+    assert wish.palette.tolist() == channels(np.array([0, 0x010203])).tolist() == [[0, 0, 0], [1, 2, 3]]
+    assert wish.worth[0, 0] < wish.worth[0, 1] == pytest.approx(0.01 * 60)

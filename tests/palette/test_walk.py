@@ -1,4 +1,4 @@
-"""Frames of few colours: every pixel is coded once, all comes back, and what cannot be is refused."""
+"""Frames of few colours: all comes back whatever has moved, and what cannot be is refused."""
 
 import sys
 from pathlib import Path
@@ -9,135 +9,319 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lvc.entropy.coder import SymbolReader, SymbolWriter
+from lvc.entropy.bits import BitReader, BitWriter
+from lvc.entropy.mixing import EMPTY
 from lvc.errors import FormatError
 from lvc.frames import Geometry
-from lvc.palette.facts import BlockFacts, Candidates, Surroundings
-from lvc.palette.moves import BACKS, Move, code_moves, moved
-from lvc.palette.passes import AROUND, KEY_PASSES, LATTICE, PASSES, PREDICTED_PASSES
-from lvc.palette.walk import ColourTable, PaletteFrames
+from lvc.models.config import build
+from lvc.palette import walk
+from lvc.palette.colour_table import COLOURS_LIMIT, ColourTable
+from lvc.palette.memory import MOST_CONTEXTS, NO_COLOUR, NUMBER_SLOTS, PIXEL_COLOURS, PIXEL_PATTERNS, PIXEL_ROWS, PIXEL_SLOTS, PIXELS, PIXELS_OWN, PLACE_ROWS, RUN_SLOTS, RUNS
+from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, REACH, RECENT, STILL, Direction, Moves, code_directions, expected_picture, recent_after
+from lvc.palette.numbers import NEW_COUNT, code_uniform, code_unary
+from lvc.palette.pixels import AROUND, GUESS_1, HASH_1, KEY, KNOWN_E, ROW, TRUST_1, candidates_of, pixel_contexts, run_slot
+from lvc.palette.walk import PaletteFrames
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
-from make_palette import random_palette, random_pictures
+from make_mixing import golden_moves, random_palette, random_pictures
+
+COLOURS = 0, 0xFFFFFF, 7, 0x10203, 0x808080
+DIRECTION = st.builds(Direction, st.integers(0, BACKS - 1), st.integers(-REACH, REACH), st.integers(-REACH, REACH)).filter(lambda direction: direction != STILL)
 
 
 @pytest.fixture(scope="module")
-def parts():
-    checkpoint = random_palette(Geometry(48, 40))
-    return checkpoint.model.for_coding(), checkpoint.tables["flags"]
+def model():
+    return random_palette(Geometry(48, 40)).model.for_coding()
 
 
-def there_and_back(parts, symbols, moves=()):
-    writer = SymbolWriter()
-    PaletteFrames(*parts).code_frames(symbols, len(symbols), writer, symbols.shape[1:], moves)
-    return PaletteFrames(*parts).code_frames(None, len(symbols), SymbolReader(writer.finish()), symbols.shape[1:])
+@pytest.fixture(scope="module")
+def blank():
+    """A model that was taught nothing."""
+    return build("temporal-palette", geometry=Geometry(48, 40)).for_coding()
 
 
-@pytest.mark.parametrize("passes", [KEY_PASSES, PREDICTED_PASSES])
-@pytest.mark.parametrize("size", [(160, 200), (4, 4), (36, 100)])
-def test_every_pixel_is_in_one_pass_and_sees_only_known_ones(passes, size):
-    rows, columns = (plane.ravel() for plane in np.indices(size))
-    known = np.zeros(size, bool)
-    for step in passes:
-        here = step.places(rows, columns)
-        assert not known[rows[here], columns[here]].any()
-        if step.kind != LATTICE:
-            for row, column in AROUND[step.kind]:
-                there = rows[here] + row * step.distance, columns[here] + column * step.distance
-                inside = (there[0] >= 0) & (there[1] >= 0) & (there[0] < size[0]) & (there[1] < size[1])
-                assert known[there[0][inside], there[1][inside]].all()
-        known[rows[here], columns[here]] = True
-    assert known.all()
-    assert len({step.number for step in passes}) == len(passes) and max(step.number for step in passes) == PASSES - 1
+def written(model, symbols, moves=()) -> bytes:
+    writer = BitWriter()
+    given_back = PaletteFrames(model).code_frames(symbols, len(symbols), writer, symbols.shape[1:], moves)
+    assert np.array_equal(given_back, symbols)
+    return writer.finish()
 
 
-@settings(max_examples=25, deadline=None)
-@given(arrays.arrays(np.int32, st.tuples(st.integers(1, 4), st.just(1), st.sampled_from([4, 8, 20]), st.sampled_from([4, 12])), elements=st.sampled_from([0, 0xFFFFFF, 7, 0x10203, 0x808080])))
-def test_any_pictures_come_back(parts, symbols):
-    assert np.array_equal(there_and_back(parts, symbols), symbols)
+def there_and_back(model, symbols, moves=()):
+    return PaletteFrames(model).code_frames(None, len(symbols), BitReader(written(model, symbols, moves)), symbols.shape[1:])
 
 
-def test_moves_and_many_colours_come_back(parts):
+PICTURES = arrays.arrays(np.int32, st.tuples(st.integers(1, 4), st.just(1), st.sampled_from([4, 8, 20]), st.sampled_from([4, 12])), elements=st.sampled_from(COLOURS))
+
+
+@settings(max_examples=40, deadline=None)
+@given(PICTURES)
+def test_any_pictures_come_back(model, symbols):
+    assert np.array_equal(there_and_back(model, symbols), symbols)
+
+
+@settings(max_examples=40, deadline=None)
+@given(PICTURES, st.data())
+def test_any_moves_come_back_with_their_pictures(model, symbols, data):
+    moves: list[Moves | None] = [None]
+    for number in range(1, len(symbols)):
+        directions = tuple(data.draw(st.lists(DIRECTION.filter(lambda direction: direction.back < number), max_size=DIRECTIONS_LIMIT, unique=True)))
+        places = data.draw(arrays.arrays(np.uint8, (symbols.shape[2] // 4, symbols.shape[3] // 4), elements=st.integers(0, 1 + len(directions))))
+        moves.append(Moves(directions, places))
+    assert np.array_equal(there_and_back(model, symbols, moves), symbols)
+
+
+def test_moves_and_many_colours_come_back(model):
     symbols = random_pictures(6, Geometry(48, 40), seed=3)
     symbols[3, 0] = np.arange(40 * 48).reshape(40, 48) * 7919 % (1 << 24)  # as many colours as pixels
-    moves = [(), (Move(0, 3, 2, 1, 1, 4, 5),), (Move(1, -2, 0, 0, 3, 10, 2), Move(0, 0, -4, 4, 4, 2, 2)), (), (Move(3, 0, 0, 0, 0, 10, 12),), ()]
-    assert np.array_equal(there_and_back(parts, symbols, moves), symbols)
+    assert np.array_equal(there_and_back(model, symbols, golden_moves(symbols.shape)), symbols)
 
 
-def test_a_move_makes_what_moved_cheap(parts):
+def test_frames_come_back_one_by_one_as_all_at_once(model):
+    symbols = random_pictures(7, Geometry(48, 40), seed=1)
+    reader, coding = BitReader(written(model, symbols, golden_moves(symbols.shape))), PaletteFrames(model)
+    for picture in symbols:
+        assert np.array_equal(coding.code_frames(None, 1, reader, symbols.shape[1:])[0], picture)
+
+
+def test_the_bytes_are_the_same_however_much_room_is_made_at_once(model, monkeypatch):
+    symbols = random_pictures(3, Geometry(48, 40), seed=2)
+    payload = written(model, symbols)
+    monkeypatch.setattr(walk, "ROOM", 1)  # a row of blocks
+    assert written(model, symbols) == payload
+
+
+@pytest.fixture(scope="module")
+def moved_square():
+    """(frames, moves): noise of three colours that moves by (11, 6) pixels."""
     generator = np.random.default_rng(1)
     symbols = np.zeros((2, 1, 40, 48), np.int32)
     symbols[0, 0, 4:24, 4:24] = generator.choice([0xFF, 0xFF00, 0xFF0000], (20, 20))
     symbols[1, 0, 10:30, 15:35] = symbols[0, 0, 4:24, 4:24]
-    sizes = []
-    for moves in ((), ((), (Move(0, -11, -6, 2, 3, 6, 6),))):
-        writer = SymbolWriter()
-        PaletteFrames(*parts).code_frames(symbols, 2, writer, symbols.shape[1:], moves)
-        sizes.append(len(writer.finish()))
-    assert sizes[1] < sizes[0] - 50  # 400 noisy pixels of three colours are some 80 bytes
+    places = np.zeros((10, 12), np.uint8)
+    places[2:8, 3:9] = 2
+    return symbols, (None, Moves((Direction(0, -11, -6),), places))
 
 
-@given(st.lists(st.builds(Move, st.integers(0, 3), st.integers(-64, 63), st.integers(-64, 63), st.integers(0, 39), st.integers(0, 49), st.integers(1, 40), st.integers(1, 50)), max_size=31))
-def test_moves_are_coded_as_they_are_or_refused(moves):
-    fits = all(move.fits(40, 50, BACKS) for move in moves)
-    writer = SymbolWriter()
+@pytest.mark.parametrize("which", ["model", "blank"])
+def test_a_move_makes_what_moved_cheap(which, moved_square, request):
+    symbols, moves = moved_square
+    still, moving = (len(written(request.getfixturevalue(which), symbols, found)) for found in ((), moves))
+    assert moving < still - 50  # 400 noisy pixels of three colours are some 80 bytes
+
+
+def test_what_last_stood_still_is_cheap_to_uncover(blank):
+    generator = np.random.default_rng(2)
+    symbols = np.repeat(generator.choice([0xFF, 0xFF00, 0xFF0000], (1, 1, 40, 48)), 6, axis=0).astype(np.int32)
+    for number in (2, 3, 4):  # something that never stands still passes before it
+        symbols[number, 0, 8:32, 8:32] = generator.choice([0x10, 0x20, 0x30], (24, 24)) + number
+    places = np.zeros((10, 12), np.uint8)
+    places[2:8, 2:8] = 1
+    none = Moves((), np.zeros_like(places))
+    bits = []
+    for last in (Moves((), places), none):
+        coding, writer = PaletteFrames(blank), BitWriter()
+        coding.code_frames(symbols[:5], 5, writer, symbols.shape[1:], (None, *[none] * 4))
+        before = writer.bits
+        coding.code_frames(symbols[5:], 1, writer, symbols.shape[1:], (last,))
+        bits.append(writer.bits - before)
+    print(bits)
+    assert bits[0] < bits[1] / 2
+
+
+def test_what_stays_costs_next_to_nothing(blank):
+    one = random_pictures(1, Geometry(48, 40), seed=4)
+    alone = len(written(blank, one))
+    assert len(written(blank, np.repeat(one, 100, axis=0))) <= alone + 20  # 120 blocks and 100 frames: 0.013 bits a block
+
+
+def test_what_was_seen_before_in_a_group_is_cheaper_the_second_time(blank):
+    """Surroundings teach which colour follows: here a picture that comes back after another, without moves."""
+    symbols = random_pictures(8, Geometry(48, 40), seed=5)
+    symbols = np.stack((symbols[7], symbols[0] ^ 0x0F0F0F, symbols[7]))
+    first = len(written(blank, symbols[:1]))
+    assert len(written(blank, symbols)) - len(written(blank, symbols[:2])) < first / 2
+
+
+# Directions
+
+
+def blank_numbers():
+    """A memory of numbers alone."""
+    return walk.Memory(np.full(NUMBER_SLOTS, EMPTY, np.uint32), *[None] * 3, 0)
+
+
+def wide_writer() -> BitWriter:
+    writer = BitWriter()
+    writer.room(1 << 12)
+    return writer
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.builds(Direction, st.integers(0, BACKS - 1), st.integers(-REACH - 3, REACH + 3) | st.integers(-9, 9), st.integers(-REACH - 3, REACH + 3)), max_size=DIRECTIONS_LIMIT),
+    st.lists(DIRECTION, max_size=RECENT, unique=True).map(tuple),
+    st.integers(1, BACKS),
+)
+def test_directions_are_coded_as_they_are_or_refused(directions, recent, backs):
+    directions = (*directions, *recent)[:DIRECTIONS_LIMIT]
+    fits = all(direction.back < backs and max(abs(direction.dx), abs(direction.dy)) <= REACH and direction != STILL for direction in directions)
+    fits = fits and len(set(directions)) == len(directions)
+    writer = wide_writer()
     try:
-        code_moves(moves, writer, (40, 50), BACKS)
+        assert code_directions(directions, writer, blank_numbers(), recent, backs) == directions and fits
     except FormatError:
         assert not fits
-        return
-    assert fits
-    assert list(code_moves(None, SymbolReader(writer.finish()), (40, 50), BACKS)) == moves
-    moved([np.zeros((160, 200), np.int32)] * BACKS, moves)
+        with pytest.raises(FormatError):
+            code_directions(None, BitReader(writer.finish()), blank_numbers(), recent, backs)
+    else:
+        assert code_directions(None, BitReader(writer.finish()), blank_numbers(), recent, backs) == directions
 
 
-def test_what_moves_from_outside_of_a_frame_or_of_the_group_is_refused():
-    for move in (Move(0, -1, 0, 0, 0, 1, 1), Move(0, 0, 1, 39, 0, 1, 1), Move(0, 0, 0, 0, 49, 1, 2), Move(1, 0, 0, 0, 0, 1, 1)):
-        writer = SymbolWriter()
-        with pytest.raises(FormatError, match="from outside"):
-            code_moves([move], writer, (40, 50), 1)
-        with pytest.raises(FormatError, match="from outside"):
-            code_moves(None, SymbolReader(writer.finish()), (40, 50), 1)
+@pytest.mark.parametrize(
+    "directions",
+    [
+        (Direction(1, 2, 3),),
+        (Direction(0, REACH + 1, 0),),
+        (Direction(0, 0, -REACH - 1),),
+        (Direction(0, 10**7, 0),),
+        (STILL,),
+        (Direction(0, 1, 0), Direction(0, 1, 0)),
+    ],
+    ids=["before the group", "too far right", "too far up", "very far", "nowhere", "twice"],
+)
+def test_directions_from_outside_are_refused_by_writer_and_reader(directions):
+    writer = wide_writer()
+    with pytest.raises(FormatError, match="from outside"):
+        code_directions(directions, writer, blank_numbers(), (), 1)
+    with pytest.raises(FormatError, match="from outside"):
+        code_directions(None, BitReader(writer.finish()), blank_numbers(), (), 1)
 
 
-@settings(max_examples=60, deadline=None)
+def test_directions_of_late_are_told_by_their_place():
+    recent = tuple(Direction(0, 5 * number, 3) for number in range(1, 5))
+    sizes = []
+    for known in ((), recent):
+        writer = wide_writer()
+        assert code_directions(recent, writer, blank_numbers(), known, BACKS) == recent
+        sizes.append(writer.bits)
+    assert sizes[1] < sizes[0] / 3
+    assert recent_after(recent, (recent[2], Direction(1, 0, 0))) == (recent[2], Direction(1, 0, 0), recent[0], recent[1], recent[3])
+    assert len(recent_after(recent, tuple(Direction(1, 0, number) for number in range(DIRECTIONS_LIMIT)))) == RECENT
+
+
+def test_a_direction_that_leaves_the_picture_shows_its_border():
+    past = np.arange(2 * 8 * 12, dtype=np.int16).reshape(2, 8, 12)
+    expected = np.empty((8, 12), np.int16)
+    expected_picture(past, np.array([[0, 0, 0], [1, 60, -60]]), np.array([[0, 1, 0], [1, 0, 0]], np.uint8), expected)
+    assert (expected[:4, 4:8] == past[1, 0, 11]).all() and (expected[4:, :4] == past[1, 0, 11]).all()
+    assert np.array_equal(expected[4:, 4:], past[0, 4:, 4:])
+
+
+# What cannot be
+
+
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
-def test_any_bytes_give_colours_or_a_typed_error(parts, payload):
+def test_any_bytes_give_colours_or_a_typed_error(model, payload):
     try:
-        found = PaletteFrames(*parts).code_frames(None, 3, SymbolReader(payload), (1, 8, 12))
+        found = PaletteFrames(model).code_frames(None, 3, BitReader(payload), (1, 8, 12))
     except FormatError:
         return
     assert found.min() >= 0 and found.max() < 1 << 24
 
 
-def test_candidates_are_what_stands_around_the_likeliest_first():
-    expected = np.full((12, 12), 5, np.int32)
-    expected[:, 6:] = 9
-    around = Surroundings(np.ones((12, 12), bool), expected, (expected, expected, expected))
-    step = PREDICTED_PASSES[-1]
-    found = Candidates(*around.sources(step, np.array([5, 5]), np.array([2, 6])))
-    assert found.colours[0].tolist() == [5, -1, -1, -1, -1, -1] and found.counts.tolist() == [1, 2]
-    assert found.colours[1, :2].tolist() == [9, 5]
+@pytest.mark.parametrize("which", ["model", "blank"])
+def test_damaged_bytes_give_colours_or_a_typed_error(which, request):
+    model, symbols = request.getfixturevalue(which), random_pictures(4, Geometry(48, 40), seed=6)
+    payload, generator = written(model, symbols, golden_moves(symbols.shape)), np.random.default_rng(3)
+    ended = set()
+    for _ in range(60):
+        damaged = bytearray(payload)
+        damaged[generator.integers(len(payload))] ^= 1 << generator.integers(8)
+        try:
+            found = PaletteFrames(model).code_frames(None, 4, BitReader(bytes(damaged)), symbols.shape[1:])
+            assert found.min() >= 0 and found.max() < 1 << 24
+            ended.add("colours")
+        except FormatError:
+            ended.add("refused")
+    assert "colours" in ended
 
 
-def test_ranks_of_colours_begin_between_the_two_around():
+def test_a_group_without_colours_is_refused(blank):
+    with pytest.raises(FormatError, match="there are no colours"):
+        PaletteFrames(blank).code_frames(None, 1, BitReader(b"\xff" * 9), (1, 8, 12))  # high bits are a no each time
+
+
+def test_a_group_has_as_many_colours_as_there_are_places_and_no_more(blank):
+    symbols = (np.arange(64 * 64, dtype=np.int32) * 4093 % (1 << 24)).reshape(1, 1, 64, 64)
+    assert len(np.unique(symbols)) == COLOURS_LIMIT
+    assert np.array_equal(there_and_back(blank, symbols), symbols)
+    one_more = np.concatenate((symbols, np.full_like(symbols, 5)))
+    with pytest.raises(ValueError, match=f"more than {COLOURS_LIMIT} colours"):
+        written(blank, one_more)
+
+
+def test_too_many_colours_in_the_bytes_are_refused():
+    slots = np.full(NUMBER_SLOTS, EMPTY, np.uint32)
+    writer = BitWriter()
+    code_unary(writer.parts, slots, NEW_COUNT, 1, 1)
+    code_uniform(writer.parts, 1, 12)  # two new ones
     table = ColourTable()
-    table.colours = np.array([0xFF0000, 0x101010, 0x00FF00, 0x808080], np.int32)
-    order = table.order(np.array([[0, 0xFFFFFF, -1, -1, -1, -1], [0x101010, -1, -1, -1, -1, -1]], np.int32))
-    # Grey lies between black and white; what was refused comes last.
-    assert order[0, 0] in (1, 3) and set(order[0, :2].tolist()) == {1, 3}
-    assert order[1, -1] == 1
+    table.colours = np.arange(COLOURS_LIMIT - 1, dtype=np.int32)
+    slots[:] = EMPTY
+    with pytest.raises(FormatError, match=f"more than {COLOURS_LIMIT} colours"):
+        table.code_new(None, BitReader(writer.finish()), slots)
 
 
-def test_what_blocks_are_told_is_what_is_known():
-    last = np.zeros((8, 8), np.int32)
-    expected = last.copy()
-    expected[0, 0] = 3
-    still = np.zeros((2, 2), bool)
-    about = BlockFacts(last, expected, last, (still, ~still))
-    about.tell(np.array([1]), np.array([1]), np.array([True]))
-    facts = about.facts(2, np.array([0]), np.array([0]))[0]
-    assert facts[:8].tolist() == [0, 0, 0, 0, 0, 0, 0, 1] and not facts[8:16].any()
-    planes = facts[16:61].reshape(5, 9)[:, 0].tolist()
-    assert planes == [0, 1, 1, 1, 1]  # unchanged, changed before, moved, not flat, not as it stood
-    assert facts[61:].tolist() == [0, 0, 1, 0]
+# Colours and their contexts
+
+
+def test_new_colours_are_told_once_the_darkest_first():
+    table, slots, writer = ColourTable(), np.full(NUMBER_SLOTS, EMPTY, np.uint32), BitWriter()
+    table.code_new(np.array([0xFFFFFF, 0x0000FF, 0xFF0000, 0]), writer, slots)
+    assert table.colours.tolist() == [0, 0x0000FF, 0xFF0000, 0xFFFFFF]
+    before = writer.bits
+    table.code_new(np.array([0xFF0000, 0]), writer, slots)
+    assert writer.bits - before < 4, "those that are known are not told again"
+    table.code_new(np.array([0x00FF00, 0]), writer, slots)
+    assert table.colours.tolist() == [0, 0x0000FF, 0xFF0000, 0xFFFFFF, 0x00FF00]
+    picture = np.array([[0x00FF00, 0], [0xFFFFFF, 0x0000FF]], np.int32)
+    assert np.array_equal(table.colours[table.places(picture)], picture)
+
+
+@st.composite
+def surroundings(draw):
+    """What may stand around a pixel."""
+    around = np.array(draw(st.lists(st.integers(NO_COLOUR, 3) | st.integers(0, COLOURS_LIMIT - 1), min_size=AROUND, max_size=AROUND)), np.int64)
+    for first, count, most in ((KNOWN_E, 4, 1), (TRUST_1, 3, 3), (ROW, 2, 1 << 14), (KEY, 1, 1)):
+        around[first : first + count] = draw(st.lists(st.integers(0, most), min_size=count, max_size=count))
+    around[HASH_1 : HASH_1 + 3] = [draw(st.integers(0, (1 << 16) - 1)) + (kind << 16) for kind in range(3)]
+    return around
+
+
+@settings(max_examples=300, deadline=None)
+@given(surroundings())
+def test_every_context_of_a_pixel_is_in_a_region_of_its_own(around):
+    """Compiled code does not look whether a place is there."""
+    colours, scores, contexts = np.zeros(32, np.int64), np.zeros(32, np.int64), np.zeros(MOST_CONTEXTS, np.int64)
+    count = candidates_of(around, colours, scores)
+    assert len(set(colours[:count].tolist())) == count and NO_COLOUR not in colours[:count]
+    run = run_slot(around)
+    assert run == -1 or RUNS <= run < RUNS + RUN_SLOTS - 8
+    regions = [PIXELS + number * PIXEL_SLOTS for number in range(PIXEL_PATTERNS)] + [PIXELS_OWN + number * PIXEL_SLOTS for number in range(PIXEL_COLOURS)]
+    for rank in range(min(count, 6)):
+        rows = pixel_contexts(around, colours, scores, rank, count, contexts)
+        assert ((contexts[: len(regions)] - regions) >> 16 == 0).all() and PIXEL_SLOTS == 1 << 16
+        assert PIXEL_ROWS[0] <= rows[0] < PIXEL_ROWS[1] <= rows[1] < PLACE_ROWS[0]
+
+
+def test_candidates_are_what_stands_around_with_the_weights_of_where():
+    around = np.full(AROUND, NO_COLOUR, np.int64)
+    around[KNOWN_E : KNOWN_E + 4] = 0
+    around[TRUST_1 : TRUST_1 + 3] = 0
+    around[:4] = 5, 5, 9, 5  # west, north, north-west, north-east
+    around[GUESS_1], around[TRUST_1] = 9, 3
+    colours, scores = np.zeros(32, np.int64), np.zeros(32, np.int64)
+    count = candidates_of(around, colours, scores)
+    assert dict(zip(colours[:count].tolist(), scores[:count].tolist())) == {5: 5 + 5 + 3, 9: 2 + 4 * 3 + 3}
