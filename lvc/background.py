@@ -7,27 +7,32 @@ from typing import Self
 
 
 class Background:
-    """Runs jobs one after another in a thread of its own. What one raises is raised by every later call, and no job after it is run.
+    """Runs jobs in threads of its own, and takes what each gives in the order in which they came. What a job raises, or the taking of what it
+    gave, is raised by every later call; nothing after it is taken, and what has not begun is not run.
 
     limit: how much may be queued or in work, in the unit of the jobs' weights; a job that weighs more is taken alone.
+    threads: jobs that run side by side.
     """
 
-    def __init__(self, limit: int, *, name: str):
+    def __init__(self, limit: int, *, name: str, threads: int = 1):
         self.limit = limit
         self.failure: BaseException | None = None
+        self._broken = False  # whether a job has failed
         self._jobs: deque[tuple[Future, int]] = deque()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._taker = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-taker")
 
     def check(self) -> None:
         """Raises what a job raised."""
         if self.failure is not None:
             raise self.failure
 
-    def submit(self, weight: int, job: Callable, *arguments) -> None:
-        """Queues a job; blocks until there is room for it."""
+    def submit(self, weight: int, job: Callable, *arguments, take: Callable = lambda given: None) -> None:
+        """Queues a job, whose result `take` is called with; blocks until there is room for it."""
         self._wait_until_below(max(self.limit - weight, 0))
         self.check()
-        self._jobs.append((self._pool.submit(self._run, job, arguments), weight))
+        given = self._workers.submit(self._work, job, *arguments)
+        self._jobs.append((self._taker.submit(self._take, take, given), weight))
 
     def finish(self) -> None:
         """Waits for all jobs."""
@@ -35,19 +40,30 @@ class Background:
         self.check()
 
     def stop(self) -> None:
-        """Ends the thread after the job that it is at; those that wait are dropped."""
-        self._pool.shutdown(cancel_futures=True)
+        """Ends the threads after the jobs that they are at; those that wait are dropped."""
+        self._workers.shutdown(cancel_futures=True)
+        self._taker.shutdown(cancel_futures=True)
 
     def _wait_until_below(self, weight: int) -> None:
         while sum(each for _, each in self._jobs) > weight:
             self._jobs[0][0].result()
             self._jobs.popleft()
 
-    def _run(self, job: Callable, arguments: tuple) -> None:
+    def _work(self, job: Callable, *arguments):
+        if self._broken:  # what it gives would not be taken
+            return None
+        try:
+            return job(*arguments)
+        except BaseException:
+            self._broken = True
+            raise
+
+    def _take(self, take: Callable, given: Future) -> None:
         if self.failure is not None:
+            given.cancel()
             return
         try:
-            job(*arguments)
+            take(given.result())
         except BaseException as error:  # noqa: BLE001  raised where the jobs come from
             self.failure = error
 

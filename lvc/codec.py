@@ -7,7 +7,7 @@ only synthesis works in floats, so machines may differ by a level in a pixel, ne
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path

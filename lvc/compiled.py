@@ -46,3 +46,8 @@ def cache_folder() -> Path:
         pass
     # A folder of this process's user alone: another's code must not run here.
     return Path(tempfile.mkdtemp(prefix="lvc-code-"))
+
+
+def is_kept() -> bool:
+    """Whether code is there that an earlier process has compiled."""
+    return any(cache_folder().rglob("*.nbi"))

@@ -1,4 +1,4 @@
-"""`Writer`: frames in, one `.lvc` file out, a group at a time; the coding runs in a thread of its own."""
+"""`Writer`: frames in, one `.lvc` file out, a group at a time; the coding runs in threads of its own."""
 
 import contextlib
 import operator
@@ -36,7 +36,7 @@ SAME_RATE = 0.05  # ticks of a millisecond put 60 frames a second 2 % off
 
 
 class Writer:
-    """Codes frames as they come, in a thread of its own; each group is in the file as soon as it is coded.
+    """Codes frames as they come, in threads of its own; each group is in the file as soon as it is coded.
 
         with lvc.Writer("run.lvc", fps=30) as writer:
             writer.write(frame)
@@ -180,7 +180,8 @@ class Writer:
         self._timed: bool | None = None  # whether frames come with pts
         # Mean dB of a few frames of the first group, when it is written; None before, and where one came back identical.
         self.sample_psnr: float | None = None
-        self._coding = Background(self._queue_frames, name="lvc-writer")
+        # Compiled code lets groups be coded side by side; networks use all cores for one.
+        self._coding = Background(self._queue_frames, name="lvc-writer", threads=os.cpu_count() or 1 if self.codec.of_colours else 1)
         self._file = self._container = None
         self._output = written_whole(self.path, overwrite=overwrite, inputs=inputs, recoverable=self._recoverable, extends=self._continued is not None)
         self._output.__enter__()
@@ -293,19 +294,21 @@ class Writer:
 
         return resize(picture[None], self.geometry)[0].transpose(2, 0, 1)
 
-    # The coding thread
+    # The coding threads, and the one that writes what they make in order
 
     def _hand_over(self) -> None:
-        """Gives the waiting frames to the coding thread as a group, once there is room."""
-        self._coding.submit(len(self._waiting), self._code, self._waiting)
+        """Gives the waiting frames to a coding thread as a group, once there is room."""
+        self._coding.submit(len(self._waiting), self._code, self._waiting, take=self._put)
         self._waiting = []  # not before: what interrupts the waiting for room loses no frame
 
-    def _code(self, group: list[tuple[np.ndarray, int]]) -> None:
+    def _code(self, group: list[tuple[np.ndarray, int]]) -> tuple:
         frames = np.stack([frame for frame, _ in group])
-        latents, packets, digest = self.codec.code(frames)
+        return tuple(time for _, time in group), frames, *self.codec.code(frames)
+
+    def _put(self, coded: tuple) -> None:
+        times, frames, latents, packets, digest = coded
         if self.frames_written == self._old_frames:
             self.sample_psnr = self._sample_psnr(frames, latents)
-        times = tuple(time for _, time in group)
         try:
             self._container.write_group(Group(first_frame=self.frames_written, pts=times, packets=packets, digest=digest))
         except OSError as error:

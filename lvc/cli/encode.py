@@ -20,6 +20,7 @@ from lvc.cli.options import (
     progress,
     sampling_of,
     say,
+    say_compiling,
     show_frames,
     spec_of,
     stdout_for_data,
@@ -103,6 +104,8 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None and several:
         for task in tasks:
             task.output.parent.mkdir(parents=True, exist_ok=True)
+    if tasks:
+        say_compiling(None if options.model in ("auto", "arcade") else "", quiet=options.quiet)
     failures = code_all(tasks, options, workers, alone=len(inputs) == 1)
     if options.report and tasks:
         write_report(tasks[0].source, tasks[0].output, options)

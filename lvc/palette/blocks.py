@@ -7,7 +7,16 @@ from lvc.entropy.bits import code_bit
 from lvc.entropy.mixing import followed, hashed, learn_slot, slot_probability
 from lvc.models.palette import SIDE
 from lvc.palette.decisions import code_decision
-from lvc.palette.memory import BLOCK_SLOTS, CODED, CODED_COLOURS, CODED_OWN, CODED_PATTERNS, CODED_ROWS, MOST_CONTEXTS, QUIET
+from lvc.palette.memory import (
+    BLOCK_SLOTS,
+    CODED,
+    CODED_COLOURS,
+    CODED_OWN,
+    CODED_PATTERNS,
+    CODED_ROWS,
+    MOST_CONTEXTS,
+    QUIET,
+)
 
 
 @compiled

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lvc.errors import FormatError
-from lvc.palette.numbers import NEW_COUNT, code_uniform, code_unary
+from lvc.palette.numbers import NEW_COUNT, code_unary, code_uniform
 
 CHANNEL_BITS = 8
 COUNT_BITS = 12

@@ -16,7 +16,6 @@ from lvc.palette.memory import (
     GUESSES,
     MOST_CONTEXTS,
     NO_COLOUR,
-    PATTERN_COUNT,
     PIXEL_COLOURS,
     PIXEL_PATTERNS,
     PIXEL_ROWS,

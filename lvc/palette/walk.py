@@ -15,7 +15,18 @@ from lvc.models.palette import SIDE, Palette
 from lvc.palette.blocks import code_blocks, differing
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.memory import NO_COLOUR, Memory, memory_of
-from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, SETTLED, STILL, Direction, Moves, code_directions, code_places, expected_picture, recent_after
+from lvc.palette.moves import (
+    BACKS,
+    DIRECTIONS_LIMIT,
+    SETTLED,
+    STILL,
+    Direction,
+    Moves,
+    code_directions,
+    code_places,
+    expected_picture,
+    recent_after,
+)
 from lvc.palette.pixels import BORDER, MOST_DECISIONS, Surroundings, Wish, code_pixels
 
 CODING_RATE = 5  # of learning weights, while a file is coded
