@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,20 @@ from hypothesis import strategies as st
 from lvc.compiled import compiled
 from lvc.entropy import mixing
 from lvc.entropy.bits import CERTAIN
-from lvc.entropy.mixing import COUNT_BITS, COUNT_MASK, EMPTY, LIMIT, followed, hashed, learn_slot, learn_weights, mixed_again, mixed_odds, probability, slot_probability
+from lvc.entropy.mixing import (
+    COUNT_BITS,
+    COUNT_MASK,
+    EMPTY,
+    LIMIT,
+    followed,
+    hashed,
+    learn_slot,
+    learn_weights,
+    mixed_again,
+    mixed_odds,
+    probability,
+    slot_probability,
+)
 
 LEAST = 24  # of CERTAIN: nothing is thought less likely
 ONE = 1 << 16  # a weight of one
@@ -86,7 +100,7 @@ def test_answers_that_never_change_keep_a_slot_in_range(bit, most):
     for _ in range(20_000):
         learn_slot(slots, 0, bit, most)
         chances.append(int(slots[0]) >> COUNT_BITS)
-    assert all(one <= other if bit else one >= other for one, other in zip(chances, chances[1:])), "it came round at the end of its range"
+    assert all(one <= other if bit else one >= other for one, other in pairwise(chances)), "it came round at the end of its range"
     assert slot_probability(slots, 0) == (CERTAIN - LEAST if bit else LEAST)
 
 

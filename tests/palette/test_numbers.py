@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from lvc.entropy.bits import BitReader, BitWriter
 from lvc.entropy.mixing import EMPTY
 from lvc.palette.memory import NUMBER_SLOTS
-from lvc.palette.numbers import ACROSS, COUNT, DOWN, LONGEST, NEW_COUNT, SLOTS_OF_A_NUMBER, code_signed, code_uniform, code_unary
+from lvc.palette.numbers import (
+    ACROSS,
+    COUNT,
+    DOWN,
+    LONGEST,
+    NEW_COUNT,
+    SLOTS_OF_A_NUMBER,
+    code_signed,
+    code_unary,
+    code_uniform,
+)
 
 NUMBER = st.tuples(st.just(code_unary), st.sampled_from([COUNT, NEW_COUNT]), st.integers(0, 40), st.just(40))
 NUMBER |= st.tuples(st.just(code_signed), st.sampled_from([ACROSS, DOWN]), st.integers(1 - (2 << LONGEST), (2 << LONGEST) - 1) | st.integers(-3, 3))

@@ -16,10 +16,45 @@ from lvc.frames import Geometry
 from lvc.models.config import build
 from lvc.palette import walk
 from lvc.palette.colour_table import COLOURS_LIMIT, ColourTable
-from lvc.palette.memory import MOST_CONTEXTS, NO_COLOUR, NUMBER_SLOTS, PIXEL_COLOURS, PIXEL_PATTERNS, PIXEL_ROWS, PIXEL_SLOTS, PIXELS, PIXELS_OWN, PLACE_ROWS, RUN_SLOTS, RUNS
-from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, REACH, RECENT, STILL, Direction, Moves, code_directions, expected_picture, recent_after
-from lvc.palette.numbers import NEW_COUNT, code_uniform, code_unary
-from lvc.palette.pixels import AROUND, GUESS_1, HASH_1, KEY, KNOWN_E, ROW, TRUST_1, candidates_of, pixel_contexts, run_slot
+from lvc.palette.memory import (
+    MOST_CONTEXTS,
+    NO_COLOUR,
+    NUMBER_SLOTS,
+    PIXEL_COLOURS,
+    PIXEL_PATTERNS,
+    PIXEL_ROWS,
+    PIXEL_SLOTS,
+    PIXELS,
+    PIXELS_OWN,
+    PLACE_ROWS,
+    RUN_SLOTS,
+    RUNS,
+)
+from lvc.palette.moves import (
+    BACKS,
+    DIRECTIONS_LIMIT,
+    REACH,
+    RECENT,
+    STILL,
+    Direction,
+    Moves,
+    code_directions,
+    expected_picture,
+    recent_after,
+)
+from lvc.palette.numbers import NEW_COUNT, code_unary, code_uniform
+from lvc.palette.pixels import (
+    AROUND,
+    GUESS_1,
+    HASH_1,
+    KEY,
+    KNOWN_E,
+    ROW,
+    TRUST_1,
+    candidates_of,
+    pixel_contexts,
+    run_slot,
+)
 from lvc.palette.walk import PaletteFrames
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
@@ -65,7 +100,7 @@ def test_any_pictures_come_back(model, symbols):
 def test_any_moves_come_back_with_their_pictures(model, symbols, data):
     moves: list[Moves | None] = [None]
     for number in range(1, len(symbols)):
-        directions = tuple(data.draw(st.lists(DIRECTION.filter(lambda direction: direction.back < number), max_size=DIRECTIONS_LIMIT, unique=True)))
+        directions = tuple(data.draw(st.lists(DIRECTION.filter(lambda direction, number=number: direction.back < number), max_size=DIRECTIONS_LIMIT, unique=True)))
         places = data.draw(arrays.arrays(np.uint8, (symbols.shape[2] // 4, symbols.shape[3] // 4), elements=st.integers(0, 1 + len(directions))))
         moves.append(Moves(directions, places))
     assert np.array_equal(there_and_back(model, symbols, moves), symbols)
