@@ -85,7 +85,7 @@ def learn_slot(slots, place, bit, most):
     slot = np.int64(slots[place])
     chance, count = slot >> COUNT_BITS, slot & COUNT_MASK
     target = (1 << 22) - 1 if bit else 0
-    chance += (((target - chance) >> 3) * _SHARE[count]) >> 13
+    chance = max(0, chance + ((((target - chance) >> 3) * _SHARE[count]) >> 13))  # rounded down, a chance of almost none could fall below
     if count < most:
         count += 1
     slots[place] = (chance << COUNT_BITS) | count

@@ -67,7 +67,10 @@ HALF = EMPTY >> 16
 def memory_of(model: Palette, rate: int) -> Memory:
     """What a group's coding begins with."""
     slots = np.full(SLOTS, EMPTY, np.uint32)
-    slots[:PATTERN_SLOTS] = (model.chances.cpu().numpy().astype(np.int64) + HALF << 16) | model.counts.cpu().numpy()
+    patterns = slots[:PATTERN_SLOTS]
+    np.add(model.chances.cpu().numpy(), HALF, out=patterns, dtype=np.uint32, casting="unsafe")
+    patterns <<= 16
+    patterns |= model.counts.cpu().numpy()
     guesses = np.full(GUESS_KINDS * GUESSES, NO_COLOUR, np.int16)
     return Memory(slots, model.weights.cpu().numpy().astype(np.int64), guesses, np.zeros(len(guesses), np.uint8), rate)
 
