@@ -18,10 +18,9 @@ TILE = 2 * SIDE  # pixels: what is looked for elsewhere
 TILES = 32  # looked for in a frame, at most
 REACH_X, REACH_Y = 40, 32  # pixels
 BITS_CODED = 5.0  # a guess at what a pixel costs that is coded
-LASTING = 3.0  # how much more than once an error counts that is kept
 WORTH_LOOKING = 12.0  # bits of a tile
 LEAST_SAVED = 8.0  # bits that a way must save on its tile
-DIRECTION_BITS = 18.0  # what a new way costs, about
+DIRECTION_BITS = 20.0  # what a new way costs, about
 BORDER_BITS = 2.0  # what it costs that two neighbours go different ways
 ROUNDS = 4
 CHEAP = 1.0  # bits of a block that needs no other way
@@ -47,23 +46,24 @@ class Shown:
         return whole[TILE:, TILE:] - whole[:-TILE, TILE:] - whole[TILE:, :-TILE] + whole[:-TILE, :-TILE]
 
 
-def found_moves(now: Shown, before: Sequence[Shown], settled: np.ndarray, worth: float, recent: Sequence[Direction]) -> Moves:
+def found_moves(now: Shown, before: Sequence[Shown], settled: np.ndarray, floor: np.ndarray, worth: np.ndarray, recent: Sequence[Direction]) -> Moves:
     """Moves from the frames before, the latest first, to one like them.
 
-    settled: uint8 [H, W, 3], what last stood still. worth: bits that a squared level of error is worth. recent: ways that were taken of
+    settled: uint8 [H, W, 3], what last stood still. floor: int32 [H, W], squared errors that no coding takes away. worth: float64 [rows, columns], bits that a squared level of
+    error is worth. recent: ways that were taken of
     late, which are tried before tiles are looked for.
     """
     everywhere = np.ones([side // SIDE for side in now.picture.shape[:2]], np.bool_)
-    still = guessed_bits(now.picture, before[0].picture, 0, 0, worth, everywhere)
+    still = guessed_bits(now.picture, before[0].picture, 0, 0, floor, worth, everywhere)
     dear = still > CHEAP
     places = np.zeros(still.shape, np.uint8)
     if not dear.any():
         return Moves((), places)
-    ways, bits = [STILL, SETTLED], [still, guessed_bits(now.picture, settled, 0, 0, worth, dear)]
+    ways, bits = [STILL, SETTLED], [still, guessed_bits(now.picture, settled, 0, 0, floor, worth, dear)]
     least = np.minimum(*bits)
 
     def tried(way: Direction) -> None:
-        cost = guessed_bits(now.picture, before[way.back].picture, way.dx, way.dy, worth, dear)
+        cost = guessed_bits(now.picture, before[way.back].picture, way.dx, way.dy, floor, worth, dear)
         if np.maximum(least - cost, 0).sum() > LEAST_SAVED:
             ways.append(way)
             bits.append(cost)
@@ -92,7 +92,7 @@ def found_moves(now: Shown, before: Sequence[Shown], settled: np.ndarray, worth:
 
 
 @compiled
-def guessed_bits(picture, other, dx, dy, worth, where):
+def guessed_bits(picture, other, dx, dy, floor, worth, where):
     """Bits of each block, float32 [rows, columns], of uint8 [H, W, 3] expected to be as another moved by (dx, dy): each pixel is kept or
     coded, whichever is cheaper. where: bool, the blocks that are asked for; others are told a cheap block's."""
     height, width = picture.shape[:2]
@@ -101,11 +101,12 @@ def guessed_bits(picture, other, dx, dy, worth, where):
         for column in range(result.shape[1]):
             if not where[row, column]:
                 continue
-            bits = 0.0
+            bits, each = 0.0, worth[row, column]
             for y in range(SIDE * row, SIDE * (row + 1)):
                 line = within(y + dy, height)
                 for x in range(SIDE * column, SIDE * (column + 1)):
-                    bits += min(squared_error(picture[y, x], other[line, within(x + dx, width)]) * LASTING * worth, BITS_CODED)
+                    error = squared_error(picture[y, x], other[line, within(x + dx, width)]) - floor[y, x]
+                    bits += min(max(error, 0) * each, BITS_CODED)
             result[row, column] = bits
     return result
 

@@ -20,12 +20,14 @@ from lvc.palette.choice import (
     choose,
     error_worth,
     gains,
+    least_errors,
     lifetimes,
+    nearest_of_cells,
     worth_coding,
 )
 from lvc.palette.colours import COUNTS, packed, palette_of, rgb
 from lvc.palette.move_search import Shown, found_moves
-from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, Direction, expected_picture
+from lvc.palette.moves import BACKS, DIRECTIONS_LIMIT, Direction, Moves, expected_picture
 from lvc.palette.walk import PaletteFrames
 from lvc.video.sample import Sampling, sampled_frames
 
@@ -115,6 +117,19 @@ def test_the_choice_of_one_clip_is_the_same_each_time(model):
 # What has moved
 
 
+def found(now: np.ndarray, before: list[np.ndarray], settled: np.ndarray, recent: tuple, floor: int = 0) -> Moves:
+    """Of pictures [H, W, 3], where an error is worth as much everywhere and coding leaves `floor` of it."""
+    height, width = now.shape[:2]
+    worth = np.full((height // 4, width // 4), 3 * WORTH)
+    return found_moves(Shown(now), [Shown(picture) for picture in before], settled, np.full((height, width), floor, np.int32), worth, recent)
+
+
+def test_errors_that_coding_leaves_are_no_reason_to_move():
+    one, other = pictures_of(scene(2, noise=0))
+    assert found(other, [one], one, ()).directions
+    assert not found(other, [one], one, (), floor=3 * 255**2).places.any()
+
+
 def test_looking_for_moves_pays():
     frames = scene(10)
     sizes = [measured(Codec(blank_palette(Geometry(120, 80)), geometry=Geometry(120, 80), effort=effort), frames)[0] for effort in (0, 1)]
@@ -123,7 +138,7 @@ def test_looking_for_moves_pays():
 
 def test_what_moved_is_found():
     one, other = pictures_of(scene(2, noise=0))
-    moves = found_moves(Shown(other), [Shown(one)], one, WORTH, ())
+    moves = found(other, [one], one, ())
     assert Direction(0, -5, -3) in moves.directions
     ball = moves.places[6:9, 4:7]  # blocks that are of the ball alone
     assert (ball == 2 + moves.directions.index(Direction(0, -5, -3))).all()
@@ -132,36 +147,35 @@ def test_what_moved_is_found():
 
 def test_nothing_is_found_where_nothing_has_moved():
     one, other = pictures_of(scene(2, noise=0))
-    moves = found_moves(Shown(one), [Shown(one), Shown(other)], one, WORTH, (Direction(0, -5, -3),))
+    moves = found(one, [one, other], one, (Direction(0, -5, -3),))
     assert moves.directions == () and not moves.places.any()
 
 
 def test_a_way_of_late_is_taken_again_without_looking(monkeypatch):
     one, other = pictures_of(scene(2, noise=0))
     monkeypatch.setattr("lvc.palette.move_search.TILES", 0)
-    assert found_moves(Shown(other), [Shown(one)], one, WORTH, ()).directions == ()
-    assert found_moves(Shown(other), [Shown(one)], one, WORTH, (Direction(0, 9, 9), Direction(0, -5, -3))).directions == (Direction(0, -5, -3),)
+    assert found(other, [one], one, ()).directions == ()
+    assert found(other, [one], one, (Direction(0, 9, 9), Direction(0, -5, -3))).directions == (Direction(0, -5, -3),)
 
 
 def test_what_stood_still_before_is_found_where_it_is_uncovered():
     one, other = pictures_of(scene(2, noise=0))
-    moves = found_moves(Shown(one), [Shown(other)], one, WORTH, ())
+    moves = found(one, [other], one, ())
     assert moves.directions == () and set(np.unique(moves.places)) == {0, 1}
 
 
 def test_further_frames_back_are_looked_at():
     pictures = pictures_of(scene(3, noise=0))
-    flat = Shown(np.full_like(pictures[0], 90))
-    moves = found_moves(Shown(pictures[0]), [flat, flat, Shown(pictures[0])], flat.picture, WORTH, ())
+    flat = np.full_like(pictures[0], 90)
+    moves = found(pictures[0], [flat, flat, pictures[0]], flat, ())
     assert moves.directions[0] == Direction(2, 0, 0)
 
 
 @pytest.mark.parametrize("size", [(4, 4), (4, 40), (12, 8), (8, 8), (20, 36)])
 def test_moves_of_any_size_can_be_coded(size):
     generator = np.random.default_rng(size[0])
-    before = [Shown(generator.integers(0, 256, (*size, 3), np.uint8)) for _ in range(BACKS)]
-    now = Shown(np.roll(before[0].picture, (3, 2), axis=(0, 1)))
-    moves = found_moves(now, before, before[1].picture, WORTH, (Direction(BACKS - 1, 1, 1),))
+    before = [generator.integers(0, 256, (*size, 3), np.uint8) for _ in range(BACKS)]
+    moves = found(np.roll(before[0], (3, 2), axis=(0, 1)), before, before[1], (Direction(BACKS - 1, 1, 1),))
     assert moves.places.shape == (size[0] // 4, size[1] // 4) and moves.places.max() < 2 + len(moves.directions)
     assert len(moves.directions) <= DIRECTIONS_LIMIT and len(set(moves.directions)) == len(moves.directions)
     assert all(0 <= direction.back < BACKS for direction in moves.directions)
@@ -189,21 +203,24 @@ def test_a_palette_has_more_colours_where_errors_are_worth_more_and_all_where_th
 # Blocks
 
 
-def test_a_block_gains_what_its_error_is_above_that_of_the_nearest_colours():
+def test_a_block_gains_what_its_error_is_above_the_least():
     generator = np.random.default_rng(2)
     source = generator.integers(0, 256, (12, 16, 3), np.uint8)
     expected = generator.integers(0, 256, (12, 16, 3)).astype(np.int64)
-    palette = generator.integers(0, 256, (9, 3)).astype(np.int64)
-    expected[:4, :4] = source[:4, :4]
-    error = np.square(source - expected).sum(axis=2)
+    least = generator.integers(0, 9000, (12, 16)).astype(np.int32)
+    error = np.square(source - expected).sum(axis=2) - least
+    assert np.array_equal(gains(source, expected, least), error.reshape(3, 4, 4, 4).sum(axis=(1, 3)))
+
+
+def test_the_least_errors_are_about_those_of_the_nearest_colours():
+    generator = np.random.default_rng(3)
+    source, palette = generator.integers(0, 256, (24, 32, 3), np.uint8), generator.integers(0, 256, (40, 3)).astype(np.int64)
     nearest = np.square(source[:, :, None].astype(np.int64) - palette).sum(axis=3).min(axis=2)
-    in_blocks = lambda pixels: pixels.reshape(3, 4, 4, 4).sum(axis=(1, 3))
-    wanted, errors = in_blocks(error - nearest), in_blocks(error)
-    wanted[0, 0] = 0  # as it is
-    assert np.array_equal(gains(source, expected, palette, np.full((3, 4), 0.5)), wanted)
-    # Where even no error at all would not be worth it, palettes are not asked.
-    least = np.full((3, 4), np.median(errors))
-    assert np.array_equal(gains(source, expected, palette, least), np.where(errors < least, 0, wanted))
+    found = least_errors(source, palette, nearest_of_cells(palette))
+    # The colour is that of the middle of a cell, which is at most half its diagonal, 4 * 3**0.5 levels, away: so is the other way to it.
+    assert (found >= nearest).all() and (np.sqrt(found) <= np.sqrt(nearest) + 8 * np.sqrt(3)).all()
+    exact = rgb(packed(palette.astype(np.uint8)[None])).astype(np.uint8)
+    assert np.median(least_errors(exact, palette, nearest_of_cells(palette))) == 0
 
 
 def test_blocks_are_worth_coding_by_their_gain_and_by_those_beside_them():
@@ -250,14 +267,14 @@ def test_what_lasts_is_worth_more():
     source = np.full((4, 8, 3), 100, np.uint8)
     expected = np.full((4, 8), 0x606060, np.int32)  # 16 pixels of 3 channels, 4 levels off
     lives = np.array([[1, 16]])
-    palette = packed(source)[0, :1]
+    palette, least = packed(source)[0, :1], np.zeros((4, 8), np.int32)
     per_level = BLOCK_BITS / (48 * 16)
-    chosen = [Choice(source, palette, worth * per_level, lives).blocks(expected).tolist() for worth in (0.1, 0.5, 3)]
+    chosen = [Choice(source, palette, worth * per_level, least, lives).blocks(expected).tolist() for worth in (0.1, 0.5, 3)]
     assert chosen == [[[0, 0]], [[0, 1]], [[1, 1]]]
 
 
 def test_pixels_of_what_lasts_are_worth_more(model):
-    choice = Choice(np.zeros((4, 8, 3), np.uint8), np.array([0]), 0.01, np.array([[1, 30]]))
+    choice = Choice(np.zeros((4, 8, 3), np.uint8), np.array([0]), 0.01, np.zeros((4, 8), np.int32), np.array([[1, 30]]))
     _, wish = choice.picture(type("Table", (), {"colours": np.array([0, 0x010203], np.int32)}))
     assert wish.palette.tolist() == channels(np.array([0, 0x010203])).tolist() == [[0, 0, 0], [1, 2, 3]]
     assert wish.worth[0, 0] < wish.worth[0, 1] == pytest.approx(0.01 * 60)
