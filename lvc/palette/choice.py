@@ -43,9 +43,9 @@ class Choice:
 
     def blocks(self, expected: np.ndarray) -> np.ndarray:
         worth = self.worth * lasting(self.lives, BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST)
-        return worth_coding(worth * gains(self.source, channels(expected), self.least))
+        return worth_coding(worth * gains(self.source, expected, self.least))
 
-    def colours(self, coded: np.ndarray | None) -> np.ndarray:
+    def colours(self, coded: np.ndarray, table: ColourTable) -> np.ndarray:
         return self.palette
 
     def picture(self, table: ColourTable) -> tuple[np.ndarray, Wish]:
@@ -91,12 +91,14 @@ def least_errors(source, palette, nearest):
 
 @compiled
 def gains(source, expected, least):
-    """float64 [rows, columns]: squared levels of error that coding a block takes away, from what is expected [H, W, 3] to the least [H, W]."""
+    """float64 [rows, columns]: squared levels of error that coding a block takes away, from expected colours int32 [H, W] to the least [H, W]."""
     rows, columns = source.shape[0] // SIDE, source.shape[1] // SIDE
     result = np.zeros((rows, columns))
+    colour = np.empty(3, np.int64)
     for y in range(rows * SIDE):
         for x in range(columns * SIDE):
-            result[y // SIDE, x // SIDE] += squared_error(source[y, x], expected[y, x]) - least[y, x]
+            colour[0], colour[1], colour[2] = expected[y, x] >> 16, expected[y, x] >> 8 & 255, expected[y, x] & 255
+            result[y // SIDE, x // SIDE] += squared_error(source[y, x], colour) - least[y, x]
     return result
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from lvc.compiled import compiled
 from lvc.errors import FormatError
+from lvc.palette.memory import NO_COLOUR
 from lvc.palette.numbers import NEW_COUNT, code_unary, code_uniform
 
 CHANNEL_BITS = 8
@@ -16,7 +18,7 @@ class ColourTable:
 
     def __init__(self):
         self.colours = np.empty(0, np.int32)
-        self._order = np.empty(0, np.int64)  # places of the colours in rising order
+        self._rising, self._order = self.colours, np.empty(0, np.int16)  # the colours in rising order, and their places
 
     def code_new(self, wanted: np.ndarray | None, coder, slots: np.ndarray) -> None:
         """Codes colours [N] that a frame needs, those known already left out, the darkest first; raises FormatError for too many."""
@@ -33,11 +35,28 @@ class ColourTable:
         coder.room(3 * CHANNEL_BITS * count)
         found = np.array([code_uniform(coder.parts, 0 if new is None else int(new[place]), 3 * CHANNEL_BITS) for place in range(count)], np.int32)
         self.colours = np.append(self.colours, found)
-        self._order = np.argsort(self.colours, kind="stable")
+        order = np.argsort(self.colours, kind="stable")
+        self._rising, self._order = self.colours[order], order.astype(np.int16)
 
-    def places(self, colours: np.ndarray) -> np.ndarray:
-        """Places int16 of colours [...], all of which are here."""
-        return self._order[np.searchsorted(self.colours[self._order], colours)].astype(np.int16)
+    def places(self, picture: np.ndarray) -> np.ndarray:
+        """Places int16 of the colours int32 [H, W], NO_COLOUR where one is not here."""
+        return places_of(np.ascontiguousarray(picture), self._rising, self._order)
+
+
+@compiled
+def places_of(picture, rising, order):
+    """Places int16 [H, W] of colours int32 [H, W]; order: of the colours `rising`, NO_COLOUR for others."""
+    result = np.empty(picture.shape, np.int16)
+    last, place = np.int32(-1), np.int16(NO_COLOUR)
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            colour = picture[y, x]
+            if colour != last:  # most go on with the colour before
+                last = colour
+                low = np.searchsorted(rising, colour)
+                place = order[low] if low < rising.shape[0] and rising[low] == colour else np.int16(NO_COLOUR)
+            result[y, x] = place
+    return result
 
 
 def by_luma(colours: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from lvc.palette.moves import DIRECTIONS_LIMIT, SETTLED, STILL, Direction, Moves
 from lvc.palette.pixels import squared_error
 
 TILE = 2 * SIDE  # pixels: what is looked for elsewhere
-TILES = 32  # looked for in a frame, at most
+TILES = 16  # looked for in a frame, at most
 REACH_X, REACH_Y = 40, 32  # pixels
 BITS_CODED = 5.0  # a guess at what a pixel costs that is coded
 WORTH_LOOKING = 12.0  # bits of a tile

@@ -42,8 +42,8 @@ class Wanted(Protocol):
     def blocks(self, expected: np.ndarray) -> np.ndarray:
         """Which blocks uint8 [rows, columns] are coded, where colours int32 [H, W] are expected."""
 
-    def colours(self, coded: np.ndarray | None) -> np.ndarray:
-        """Colours that these blocks need, all by default: int32 [N]."""
+    def colours(self, coded: np.ndarray, table: ColourTable) -> np.ndarray:
+        """Colours int32 [N] that these blocks need, at least those that the table lacks."""
 
     def picture(self, table: ColourTable) -> tuple[np.ndarray, Wish]:
         """The places of the colours int16 [H, W], or none and what they are chosen by."""
@@ -59,12 +59,11 @@ class Known:
     def blocks(self, expected: np.ndarray) -> np.ndarray:
         return differing(self.whole, expected)
 
-    def colours(self, coded: np.ndarray | None) -> np.ndarray:
-        return np.unique(self.whole if coded is None else self.whole[in_pixels(coded) > 0])
+    def colours(self, coded: np.ndarray, table: ColourTable) -> np.ndarray:
+        return np.unique(self.whole[(in_pixels(coded) > 0) & (table.places(self.whole) == NO_COLOUR)])
 
     def picture(self, table: ColourTable) -> tuple[np.ndarray, Wish]:
-        # Pixels outside of the coded blocks may have no place yet, and are not asked for.
-        return table.places(np.where(np.isin(self.whole, table.colours), self.whole, table.colours[0])), NOTHING
+        return table.places(self.whole), NOTHING  # outside of the coded blocks some may have no place, and are not asked for
 
 
 class PaletteFrames:
@@ -101,12 +100,12 @@ class PaletteFrames:
         past, shape = self.past, (size[0] // SIDE, size[1] // SIDE)
         if past is None:
             coded, places, directions = np.ones(shape, np.uint8), None, ()
-            self.table.code_new(None if wanted is None else wanted.colours(None), coder, self.memory.slots)
+            self.table.code_new(None if wanted is None else wanted.colours(coded, self.table), coder, self.memory.slots)
         else:
             expected, places, directions = self._code_moves(None if wanted is None else wanted.moves, coder, past)
             coded = self._code_blocks(wanted, expected, places, coder, past)
             if coded.any():
-                self.table.code_new(None if wanted is None else wanted.colours(coded), coder, self.memory.slots)
+                self.table.code_new(None if wanted is None else wanted.colours(coded, self.table), coder, self.memory.slots)
         if not len(self.table.colours):
             raise FormatError("the coded symbols are damaged: there are no colours")
         if past is None:
