@@ -7,7 +7,7 @@ only synthesis works in floats, so machines may differ by a level in a pixel, ne
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -155,7 +155,12 @@ class Codec:
 
     @torch.inference_mode()
     def code(self, frames: np.ndarray) -> tuple[Latents, tuple[Packet, ...], int]:
-        """Latents of one group of frames uint8 [T, 3, H, W], and what `encode` makes of them."""
+        """Latents of one group of frames uint8 [T, 3, H, W], and packets and digest as `encode` makes them."""
+        if self.of_colours:  # coded as they are chosen: once, and at the same size
+            writers = [(count, BitWriter()) for count in self.packet_runs(len(frames))]
+            latents = self._coloured(frames, [writer for count, writer in writers for _ in range(count)])
+            packets = tuple(Packet(frame_count=count, payload=writer.finish()) for count, writer in writers)
+            return latents, packets, symbols_digest(latents.symbols)
         if not self._weighs_bits:
             latents = self.analyse(frames)
             return latents, *self.encode(latents)
@@ -182,12 +187,12 @@ class Codec:
             parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
         return torch.cat(parts)
 
-    def _coloured(self, frames: np.ndarray) -> Latents:
-        """Few colours for one group's frames, continued to whole blocks by their last row and column."""
+    def _coloured(self, frames: np.ndarray, coders: Sequence[BitWriter] = ()) -> Latents:
+        """Few colours for one group's frames, continued to whole blocks by their last row and column; coders: see `choose`."""
         _, height, width = self.latent_shape
         padding = (0, 0), (0, height - self.geometry.height), (0, width - self.geometry.width), (0, 0)
         pictures = np.pad(frames.transpose(0, 2, 3, 1), padding, mode="edge")
-        chosen = palette_choice.choose(self._coding(), pictures, self.crf, search=self.effort > 0)
+        chosen = palette_choice.choose(self._coding(), pictures, self.crf, search=self.effort > 0, coders=coders)
         return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.moves)
 
     def _input(self, frames: np.ndarray) -> torch.Tensor:

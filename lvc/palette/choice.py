@@ -3,12 +3,13 @@
 Only an encoder chooses, so floats are welcome here: the colours that come out are what the file holds.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from lvc.compiled import compiled
-from lvc.entropy.bits import BitCounter
+from lvc.entropy.bits import BitCoder, BitCounter
 from lvc.models.palette import SIDE
 from lvc.models.temporal import CRF_LEVELS
 from lvc.palette.colour_table import ColourTable
@@ -137,16 +138,17 @@ class Chosen(NamedTuple):
     bits: float
 
 
-def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool) -> Chosen:
+def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool, coders: Sequence[BitCoder] = ()) -> Chosen:
     """What stands for a group's pictures uint8 [T, H, W, 3], whose sides are multiples of SIDE; `coding` is at the group's beginning.
 
-    search: whether to look for what has moved.
+    search: whether to look for what has moved. coders: that take each frame as it is chosen, by default one that only counts.
     """
     worth = error_worth(crf)
     palette = palette_of(pictures, worth)
     pictures, nearest = np.ascontiguousarray(pictures), nearest_of_cells(channels(palette))
-    coder, symbols, moves, before = BitCounter(), [], [], []
-    for source, lives in zip(pictures, lifetimes(pictures)):
+    symbols, moves, before = [], [], []
+    coders = coders or [BitCounter()] * len(pictures)
+    for source, lives, coder in zip(pictures, lifetimes(pictures), coders):
         past, found, least = coding.past, None, least_errors(source, channels(palette), nearest)
         if search and past:
             colours = rgb(coding.table.colours).astype(np.uint8)
@@ -155,7 +157,7 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
         choice = Choice(source, palette, worth, least, lives, moves=found)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
         moves.append(found)
-    return Chosen(np.stack(symbols), tuple(moves), coder.bits)
+    return Chosen(np.stack(symbols), tuple(moves), sum(coder.bits for coder in set(coders)))
 
 
 def error_worth(crf: int) -> float:
