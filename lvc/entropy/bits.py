@@ -17,7 +17,7 @@ _MODE, _LOW, _HIGH, _VALUE, _PLACE = range(5)
 MOST_BYTES = 4  # that a decision can cost: all of the interval
 _FIRST_BYTES = 1 << 12
 # What a decision costs whose probability was so much.
-_SPENT = np.array([0.0] + [-math.log2(p / CERTAIN) for p in range(1, CERTAIN + 1)])
+SPENT = np.array([0.0] + [-math.log2(p / CERTAIN) for p in range(1, CERTAIN + 1)])
 
 
 class BitCoder:
@@ -80,14 +80,15 @@ class BitReader(BitCoder):
 
 
 @compiled
-def code_bit(state, data, spent, bit, yes):
-    """Codes a bit, 0 or 1, that is 1 with probability yes / CERTAIN, 1 … CERTAIN - 1; gives it. A reader ignores `bit`."""
+def code_bit(coder, bit, yes):
+    """Codes a bit, 0 or 1, that is 1 with probability yes / CERTAIN, 1 … CERTAIN - 1; gives it. A reader ignores `bit`. coder: a BitCoder's `parts`."""
+    state, data, spent = coder
     low, high = state[_LOW], state[_HIGH]
     middle = low + ((high - low) >> 16) * yes + ((((high - low) & 0xFFFF) * yes) >> 16)
     mode = state[_MODE]
     if mode == READING:
         bit = 1 if state[_VALUE] <= middle else 0
-    spent[0] += _SPENT[yes] if bit else _SPENT[CERTAIN - yes]
+    spent[0] += SPENT[yes] if bit else SPENT[CERTAIN - yes]
     if mode == COUNTING:
         return bit
     if bit:

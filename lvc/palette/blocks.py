@@ -83,7 +83,7 @@ def code_blocks(coder, memory, expected, last, settled, changed, before, places,
             stirred = np.int64(unsettled[y, x - 1]) | np.int64(unsettled[y, x + 1]) << 1 | np.int64(unsettled[y - 1, x]) << 2 | np.int64(unsettled[y + 1, x]) << 3
             if not (around | far | now | earlier | beside | corners | move | moves | moving[y, x] | stir | stirred):
                 place = QUIET + (full | min(filled, 1) << 1)
-                bit = code_bit(coder[0], coder[1], coder[2], np.int64(wanted[row, column]), slot_probability(memory.slots, place))
+                bit = code_bit(coder, np.int64(wanted[row, column]), slot_probability(memory.slots, place))
                 learn_slot(memory.slots, place, bit, 1000)
                 coded[row, column] = told[y + 1, x + 1] = bit
                 continue

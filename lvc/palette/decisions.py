@@ -19,7 +19,7 @@ def code_decision(coder, memory, contexts, patterns, colours, rows, odds, bit):
     count = patterns + colours
     first = mixed_odds(memory.slots, contexts, count, memory.weights, rows[0], odds)
     second = mixed_again(odds, count, memory.weights, rows[1])
-    bit = code_bit(coder[0], coder[1], coder[2], bit, probability((first + second) >> 1))
+    bit = code_bit(coder, bit, probability((first + second) >> 1))
     learn_weights(odds, count, memory.weights, rows[0], first, bit, memory.rate)
     learn_weights(odds, count, memory.weights, rows[1], second, bit, memory.rate)
     for number in range(count):

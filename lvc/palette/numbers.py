@@ -14,7 +14,7 @@ UNARY_MOST = 30
 @compiled
 def code_yes(coder, slots, place, bit):
     """A bit under one slot."""
-    bit = code_bit(coder[0], coder[1], coder[2], bit, slot_probability(slots, place))
+    bit = code_bit(coder, bit, slot_probability(slots, place))
     learn_slot(slots, place, bit, PATTERN_COUNT)
     return bit
 
@@ -59,5 +59,5 @@ def code_uniform(coder, number, bits):
     """A number of so many bits, all equally likely."""
     found = 0
     for place in range(bits - 1, -1, -1):
-        found = found * 2 + code_bit(coder[0], coder[1], coder[2], (number >> place) & 1, 1 << 15)
+        found = found * 2 + code_bit(coder, (number >> place) & 1, 1 << 15)
     return found

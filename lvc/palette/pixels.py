@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lvc.compiled import compiled
-from lvc.entropy.bits import _SPENT, CERTAIN, code_bit
+from lvc.entropy.bits import SPENT, CERTAIN, code_bit
 from lvc.entropy.mixing import hashed, learn_slot, slot_probability
 from lvc.models.palette import SIDE
 from lvc.palette.decisions import chance, code_decision, same
@@ -295,8 +295,8 @@ def choose_colour(memory, around, colours, scores, count, run, palette, source, 
     best, cost = nearest, np.inf
     if run >= 0:
         yes = slot_probability(memory.slots, run)
-        best, cost = around[W], worth * squared_error(source, palette[around[W]]) + _SPENT[yes]
-        refused = _SPENT[CERTAIN - yes]
+        best, cost = around[W], worth * squared_error(source, palette[around[W]]) + SPENT[yes]
+        refused = SPENT[CERTAIN - yes]
     for rank in range(min(count, CANDIDATES)):
         if refused + least >= cost:
             return best
@@ -305,10 +305,10 @@ def choose_colour(memory, around, colours, scores, count, run, palette, source, 
             continue
         rows = pixel_contexts(around, colours, scores, rank, count, contexts)
         yes = chance(memory, contexts, PIXEL_PATTERNS + PIXEL_COLOURS, rows, odds)
-        this = worth * squared_error(source, palette[colours[rank]]) + refused + _SPENT[yes]
+        this = worth * squared_error(source, palette[colours[rank]]) + refused + SPENT[yes]
         if this < cost:
             best, cost = colours[rank], this
-        refused += _SPENT[CERTAIN - yes]
+        refused += SPENT[CERTAIN - yes]
     # What a place in the palette costs is not asked for, but thought of.
     return nearest if least + refused + 0.7 * np.log2(palette.shape[0]) < cost else best
 
@@ -339,7 +339,7 @@ def code_pixels(coder, memory, surroundings, coded, palette_size, wanted, wish, 
                 colour = choose_colour(memory, around, colours, scores, count, run, wish.palette, wish.source[row, column], wish.worth[row // SIDE, column // SIDE], contexts, odds)
             found = False
             if run >= 0:
-                bit = code_bit(coder[0], coder[1], coder[2], same(colour, around[W]), slot_probability(memory.slots, run))
+                bit = code_bit(coder, same(colour, around[W]), slot_probability(memory.slots, run))
                 learn_slot(memory.slots, run, bit, 1000)
                 if bit:
                     colour, found = around[W], True

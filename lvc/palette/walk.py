@@ -126,6 +126,7 @@ class PaletteFrames:
         reads = coder.reads
         told = code_directions(None if reads else moves.directions if moves else (), coder, self.memory, past.recent, past.count)
         directions = STILL, SETTLED, *told
+        assert moves is None or (told == tuple(moves.directions) and moves.places.max(initial=0) < len(directions)), "compiled code checks no bounds"
         places = np.zeros(shape, np.uint8)
         numbers, pictures = np.array(directions, np.int64), past.shown
         code_places(coder.parts, self.memory, pictures, numbers, moves.places if moves else places, places, past.places_among(directions), past.coded)

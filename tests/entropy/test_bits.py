@@ -14,16 +14,16 @@ DECISIONS = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([1, 2, CERTAIN
 
 
 @compiled
-def code_all(state, data, spent, bits, chances, found):
+def code_all(parts, bits, chances, found):
     for place in range(len(chances)):
-        found[place] = code_bit(state, data, spent, bits[place], chances[place])
+        found[place] = code_bit(parts, bits[place], chances[place])
 
 
 def code(coder: BitCoder, chances, bits=None) -> np.ndarray:
     found = np.empty(len(chances), np.int64)
     bits = np.zeros(len(chances), np.int64) if bits is None else np.asarray(bits, np.int64)
     coder.room(len(chances))
-    code_all(*coder.parts, bits, np.asarray(chances, np.int64), found)
+    code_all(coder.parts, bits, np.asarray(chances, np.int64), found)
     return found
 
 
