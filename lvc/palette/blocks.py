@@ -3,11 +3,11 @@
 import numpy as np
 
 from lvc.compiled import compiled
-from lvc.entropy.bits import code_bit
-from lvc.entropy.mixing import followed, hashed, learn_slot, slot_probability
+from lvc.entropy.mixing import followed, hashed
 from lvc.models.palette import SIDE
-from lvc.palette.decisions import code_decision
+from lvc.palette.decisions import code_alone, code_decision
 from lvc.palette.memory import (
+    ALONE_COUNT,
     BLOCK_SLOTS,
     CODED,
     CODED_COLOURS,
@@ -82,9 +82,7 @@ def code_blocks(coder, memory, expected, last, settled, changed, before, places,
             stir = np.int64(unsettled[y, x])
             stirred = np.int64(unsettled[y, x - 1]) | np.int64(unsettled[y, x + 1]) << 1 | np.int64(unsettled[y - 1, x]) << 2 | np.int64(unsettled[y + 1, x]) << 3
             if not (around | far | now | earlier | beside | corners | move | moves | moving[y, x] | stir | stirred):
-                place = QUIET + (full | min(filled, 1) << 1)
-                bit = code_bit(coder, np.int64(wanted[row, column]), slot_probability(memory.slots, place))
-                learn_slot(memory.slots, place, bit, 1000)
+                bit = code_alone(coder, memory.slots, QUIET + (full | min(filled, 1) << 1), np.int64(wanted[row, column]), ALONE_COUNT)
                 coded[row, column] = told[y + 1, x + 1] = bit
                 continue
             base = CODED

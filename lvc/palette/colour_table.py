@@ -4,6 +4,7 @@ import numpy as np
 
 from lvc.compiled import compiled
 from lvc.errors import FormatError
+from lvc.palette.colours import rgb
 from lvc.palette.memory import NO_COLOUR
 from lvc.palette.numbers import NEW_COUNT, code_unary, code_uniform
 
@@ -61,5 +62,4 @@ def places_of(picture, rising, order):
 
 def by_luma(colours: np.ndarray) -> np.ndarray:
     """Colours [N], distinct and in rising order, from dark to light."""
-    channels = np.stack((colours >> 16, colours >> 8 & 255, colours & 255), axis=-1)
-    return colours[np.argsort(channels @ LUMA, kind="stable")]
+    return colours[np.argsort(rgb(colours) @ LUMA, kind="stable")]

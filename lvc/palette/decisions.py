@@ -1,8 +1,8 @@
-"""One yes or no under all the contexts that fit: asked, coded and learned from."""
+"""One yes or no, under all the contexts that fit or under one slot alone: asked, coded and learned from."""
 
 from lvc.compiled import compiled
 from lvc.entropy.bits import code_bit
-from lvc.entropy.mixing import learn_slot, learn_weights, mixed_again, mixed_odds, probability
+from lvc.entropy.mixing import learn_slot, learn_weights, mixed_again, mixed_odds, probability, slot_probability
 from lvc.palette.memory import COLOUR_COUNT, PATTERN_COUNT
 
 
@@ -24,6 +24,14 @@ def code_decision(coder, memory, contexts, patterns, colours, rows, odds, bit):
     learn_weights(odds, count, memory.weights, rows[1], second, bit, memory.rate)
     for number in range(count):
         learn_slot(memory.slots, contexts[number], bit, PATTERN_COUNT if number < patterns else COLOUR_COUNT)
+    return bit
+
+
+@compiled
+def code_alone(coder, slots, place, bit, most):
+    """Codes a bit, or decodes it, under one slot, which counts no further than `most`."""
+    bit = code_bit(coder, bit, slot_probability(slots, place))
+    learn_slot(slots, place, bit, most)
     return bit
 
 

@@ -1,7 +1,7 @@
 """What coding has learned so far: the slots and weights that the shipped ones begin with, and that a group's frames go on teaching.
 
 Slots come in regions, one for each kind of context. Those of patterns (which places around are alike) know every game and ship with
-the weights; those of colours are empty at a group's beginning, but for weights that know their game's colours.
+the weights; those of colours are empty at a group's beginning.
 """
 
 from typing import NamedTuple
@@ -46,6 +46,7 @@ PLACE_ROWS = 216, 232
 ROWS = 248
 # A slot's memory: how many answers it counts, and so how slowly it moves at last.
 PATTERN_COUNT, COLOUR_COUNT = 255, 30
+ALONE_COUNT = 1000  # of one that is asked without others, where nearly all answers are alike
 GUESS_KINDS, GUESSES = 3, 1 << 16  # colours that followed on the same surroundings before
 NO_COLOUR = -1
 

@@ -78,15 +78,18 @@ def within(place, size):
 
 
 @compiled
+def seen(past, directions, number, y, x):
+    """What a direction shows at a pixel; what lies outside of a frame is its nearest pixel."""
+    return past[directions[number, 0], within(y + directions[number, 2], past.shape[1]), within(x + directions[number, 1], past.shape[2])]
+
+
+@compiled
 def shows_otherwise(past, directions, top, left):
     """Whether any direction shows something else of a block than STILL, the first."""
-    height, width = past.shape[1], past.shape[2]
     for number in range(1, directions.shape[0]):
-        back, dx, dy = directions[number, 0], directions[number, 1], directions[number, 2]
         for y in range(top, top + SIDE):
-            line = within(y + dy, height)
             for x in range(left, left + SIDE):
-                if past[back, line, within(x + dx, width)] != past[0, y, x]:
+                if seen(past, directions, number, y, x) != past[0, y, x]:
                     return True
     return False
 
@@ -94,13 +97,11 @@ def shows_otherwise(past, directions, top, left):
 @compiled
 def show(past, directions, top, left, shown, flat):
     """Fills what each direction shows of a block: a number of its content, and whether it is of one colour."""
-    height, width = past.shape[1], past.shape[2]
     for number in range(directions.shape[0]):
-        back, dx, dy = directions[number, 0], directions[number, 1], directions[number, 2]
-        first, content, plain = np.int64(past[back, within(top + dy, height), within(left + dx, width)]), np.int64(0), 1
+        first, content, plain = np.int64(seen(past, directions, number, top, left)), np.int64(0), 1
         for y in range(top, top + SIDE):
             for x in range(left, left + SIDE):
-                colour = np.int64(past[back, within(y + dy, height), within(x + dx, width)])
+                colour = np.int64(seen(past, directions, number, y, x))
                 content = followed(content, colour)
                 if colour != first:
                     plain = 0
@@ -127,7 +128,7 @@ def code_places(coder, memory, past, directions, wanted, places, before, changed
                 continue
             show(past, directions, SIDE * row, SIDE * column, shown, flat)
             y, x = row + 2, column + 2
-            west, north, north_west, north_east = taken[y, x - 1], taken[y - 1, x], taken[y - 1, x - 1], taken[y - 1, x + 1] if column + 1 < columns else 0
+            west, north, north_west, north_east = taken[y, x - 1], taken[y - 1, x], taken[y - 1, x - 1], taken[y - 1, x + 1]
             far_west, far_north = taken[y, x - 2], taken[y - 2, x]
             last = np.int64(before[row, column])
             # The likeliest directions first: those of the blocks around, then none, then the frame's in their order.
@@ -201,5 +202,4 @@ def expected_picture(past, directions, places, expected):
     height, width = expected.shape
     for y in range(height):
         for x in range(width):
-            direction = places[y // SIDE, x // SIDE]
-            expected[y, x] = past[directions[direction, 0], within(y + directions[direction, 2], height), within(x + directions[direction, 1], width)]
+            expected[y, x] = seen(past, directions, places[y // SIDE, x // SIDE], y, x)

@@ -2,7 +2,7 @@
 
 from lvc.compiled import compiled
 from lvc.entropy.bits import code_bit
-from lvc.entropy.mixing import learn_slot, slot_probability
+from lvc.palette.decisions import code_alone
 from lvc.palette.memory import NUMBERS, PATTERN_COUNT
 
 SLOTS_OF_A_NUMBER = 128
@@ -14,9 +14,7 @@ UNARY_MOST = 30
 @compiled
 def code_yes(coder, slots, place, bit):
     """A bit under one slot."""
-    bit = code_bit(coder, bit, slot_probability(slots, place))
-    learn_slot(slots, place, bit, PATTERN_COUNT)
-    return bit
+    return code_alone(coder, slots, place, bit, PATTERN_COUNT)
 
 
 @compiled

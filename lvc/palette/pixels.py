@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lvc.compiled import compiled
-from lvc.entropy.bits import SPENT, CERTAIN, code_bit
-from lvc.entropy.mixing import hashed, learn_slot, slot_probability
+from lvc.entropy.bits import CERTAIN, SPENT
+from lvc.entropy.mixing import hashed, slot_probability
 from lvc.models.palette import SIDE
-from lvc.palette.decisions import chance, code_decision, same
+from lvc.palette.decisions import chance, code_alone, code_decision, same
 from lvc.palette.memory import (
+    ALONE_COUNT,
     GUESSES,
     MOST_CONTEXTS,
     NO_COLOUR,
@@ -338,11 +339,8 @@ def code_pixels(coder, memory, surroundings, coded, palette_size, wanted, wish, 
                 count = candidates_of(around, colours, scores)
                 colour = choose_colour(memory, around, colours, scores, count, run, wish.palette, wish.source[row, column], wish.worth[row // SIDE, column // SIDE], contexts, odds)
             found = False
-            if run >= 0:
-                bit = code_bit(coder, same(colour, around[W]), slot_probability(memory.slots, run))
-                learn_slot(memory.slots, run, bit, 1000)
-                if bit:
-                    colour, found = around[W], True
+            if run >= 0 and code_alone(coder, memory.slots, run, same(colour, around[W]), ALONE_COUNT):
+                colour, found = around[W], True
             if not found:
                 count = candidates_of(around, colours, scores)
                 rank = 0

@@ -30,6 +30,7 @@ from lvc.palette.moves import (
 from lvc.palette.pixels import BORDER, MOST_DECISIONS, Surroundings, Wish, code_pixels
 
 CODING_RATE = 5  # of learning weights, while a file is coded
+ROOM = 1 << 16  # pixels that are coded at once: bounds the memory for what is written
 NOTHING = Wish(np.empty((0, 0, 3), np.uint8), np.empty((0, 3), np.int64), np.empty((0, 0)))
 UNKNOWN = np.empty((0, 0), np.int16)
 
@@ -100,19 +101,17 @@ class PaletteFrames:
         past, shape = self.past, (size[0] // SIDE, size[1] // SIDE)
         if past is None:
             coded, places, directions = np.ones(shape, np.uint8), None, ()
-            self.table.code_new(None if wanted is None else wanted.colours(coded, self.table), coder, self.memory.slots)
+            expected = np.full(size, NO_COLOUR, np.int16)
+            earlier = expected, expected, expected
         else:
             expected, places, directions = self._code_moves(None if wanted is None else wanted.moves, coder, past)
             coded = self._code_blocks(wanted, expected, places, coder, past)
-            if coded.any():
-                self.table.code_new(None if wanted is None else wanted.colours(coded, self.table), coder, self.memory.slots)
+            earlier = past.settled, past.pictures[0], past.pictures[min(1, past.count - 1)]
+        if coded.any():
+            self.table.code_new(None if wanted is None else wanted.colours(coded, self.table), coder, self.memory.slots)
         if not len(self.table.colours):
             raise FormatError("the coded symbols are damaged: there are no colours")
-        if past is None:
-            nothing = np.full(size, NO_COLOUR, np.int16)
-            around = surroundings_of(nothing, coded, (nothing, nothing, nothing), key=1)
-        else:
-            around = surroundings_of(expected, coded, (past.settled, past.pictures[0], past.pictures[min(1, past.count - 1)]), key=0)
+        around = surroundings_of(expected, coded, earlier, key=int(past is None))
         if coded.any():
             self._code_pixels(wanted, around, coded, coder)
         picture = around.picture[BORDER:-BORDER, BORDER:-BORDER].copy()
@@ -145,12 +144,9 @@ class PaletteFrames:
         picture, wish = (UNKNOWN, NOTHING) if wanted is None else wanted.picture(self.table)
         rows, width = coded.shape[0] * SIDE, coded.shape[1] * SIDE
         at_once = rows if coder.reads else SIDE * max(1, ROOM // (width * SIDE))
-        for start in range(0, rows, at_once):  # so that the room for what is written is bounded
+        for start in range(0, rows, at_once):
             coder.room(MOST_DECISIONS * width * at_once)
             code_pixels(coder.parts, self.memory, around, coded, len(self.table.colours), picture, wish, start, min(rows, start + at_once))
-
-
-ROOM = 1 << 16  # pixels
 
 
 @dataclass(frozen=True)
