@@ -33,7 +33,9 @@ from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
 from lvc.output import identity
 from lvc.palette import choice as palette_choice
 from lvc.palette.moves import Moves
+from lvc.palette.shown import Screen
 from lvc.palette.walk import PaletteFrames
+from lvc.pixel_grid import PixelGrid
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
@@ -77,7 +79,9 @@ class Codec:
     """A model, a quantiser and an entropy model at one frame geometry.
 
     quantiser and entropy: specs (JSON objects with a name), by default those the weights were trained with.
-    crf: 0 (best) to 63 for models of many rates, else None. effort: 0 or 1, how hard their encoder looks for cheap symbols. Raises OptionError for what cannot go together.
+    crf: 0 (best) to 63 for models of many rates, else None. effort: 0 or 1, how hard their encoder looks for cheap symbols.
+    grid: the game's own pixels, for models of colours: frames are analysed as those, and shown at the geometry.
+    Raises OptionError for what cannot go together.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Codec:
         crf: int | None = None,
         effort: int | None = None,
         device: str | torch.device = "cpu",
+        grid: PixelGrid | None = None,
     ):
         check_pixels(geometry)
         self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
@@ -103,12 +108,18 @@ class Codec:
         self.entropy_spec = entropy or default_entropy(checkpoint, self.quantiser_spec)
         self.predicts = self.entropy_spec["name"] in PREDICTING
         self.of_colours = isinstance(self.model, Palette)
+        self.grid = grid
         self._check()
-        self.latent_shape = tuple(self.model.latent_shape(geometry))
+        self.analysed = geometry if grid is None else grid.native  # the size of frames that are analysed
+        check_pixels(self.analysed)
+        self._screen = None if grid is None else Screen(grid, geometry)
+        self.latent_shape = tuple(self.model.latent_shape(self.analysed))
         self._coding()  # an entropy model that there is not is told now, not when the first group is full
 
     def _check(self) -> None:
         entropy = self.entropy_spec["name"]
+        if self.grid is not None and not self.of_colours:
+            raise OptionError(f"a game's own pixels are for models of colours, and {self.checkpoint.name} is none")
         if self.of_colours and entropy != MIXING:
             raise OptionError(f"{self.checkpoint.name} has colours for latents, which entropy {MIXING} codes; {entropy} cannot")
         if not self.predicts:
@@ -141,7 +152,7 @@ class Codec:
 
     @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
-        """Quantised latents of frames uint8 [T, 3, H, W], with prediction those of one group: a latent keeps near to the one before."""
+        """Quantised latents of frames uint8 [T, 3, H, W] of the size `analysed`, with prediction those of one group: a latent keeps near to the one before."""
         if self.of_colours:
             return self._coloured(frames)
         if self._weighs_bits:
@@ -190,7 +201,7 @@ class Codec:
     def _coloured(self, frames: np.ndarray, coders: Sequence[BitWriter] = ()) -> Latents:
         """Few colours for one group's frames, continued to whole blocks by their last row and column; coders: see `choose`."""
         _, height, width = self.latent_shape
-        padding = (0, 0), (0, height - self.geometry.height), (0, width - self.geometry.width), (0, 0)
+        padding = (0, 0), (0, height - self.analysed.height), (0, width - self.analysed.width), (0, 0)
         pictures = np.pad(frames.transpose(0, 2, 3, 1), padding, mode="edge")
         chosen = palette_choice.choose(self._coding(), pictures, self.crf, search=self.effort > 0, coders=coders)
         return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.moves)
@@ -213,6 +224,10 @@ class Codec:
         """Frames uint8 [T, H, W, 3], on the codec's device."""
         # Made outside of inference mode, whose tensors could not be written to by those who get them.
         frames = torch.empty((len(latents), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self.device)
+        if self._screen is not None:
+            shown = np.empty(frames.shape, np.uint8)
+            self._screen.show(latents.symbols[:, 0], shown)
+            return frames.copy_(torch.from_numpy(shown))
         at_once = min(CACHED_BATCH, self.batch) if self.device.type == "cpu" else self.batch
         with torch.inference_mode():
             for start in range(0, len(latents), at_once):
@@ -417,7 +432,7 @@ def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: 
     """
     path = checkpoints.locate(header.model["name"], header.model["sha256"], file=model)
     weights = path, identity(path), header.model["sha256"]
-    specs = json.dumps([header.quantiser, header.entropy, header.extra.get("crf")], sort_keys=True)
+    specs = codec_specs(header)
     device = checkpoints.device_of(device)
     try:
         return _shared_codec(weights, header.geometry, specs, device, None if device.type == "cpu" else os.getpid())
@@ -425,11 +440,17 @@ def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: 
         raise FormatError(f"the header asks for what cannot be: {error}") from error
 
 
+def codec_specs(header: Header) -> str:
+    """All of a header that decides what latents mean, but weights and geometry."""
+    return json.dumps([header.quantiser, header.entropy, header.extra.get("crf"), header.extra.get("grid")], sort_keys=True)
+
+
 @lru_cache(maxsize=CODECS_KEPT)
 def _shared_codec(weights: tuple, geometry: Geometry, specs: str, device: torch.device, process: int | None) -> Codec:
-    quantiser, entropy, crf = json.loads(specs)
+    quantiser, entropy, crf, grid = json.loads(specs)
+    grid = None if grid is None else PixelGrid.from_json(grid)
     checkpoint = _shared_checkpoint(*weights, device, process)
-    return Codec(checkpoint, geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, device=device)
+    return Codec(checkpoint, geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, device=device, grid=grid)
 
 
 @lru_cache(maxsize=CHECKPOINTS_KEPT)

@@ -15,8 +15,10 @@ from lvc.codec import Codec
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.models.config import MANY_RATES
+from lvc.models.palette import Palette
 from lvc.models.temporal import CRF_LEVELS
 from lvc.output import check_output
+from lvc.pixel_grid import PixelGrid
 from lvc.search import Candidate, Target, Trial, joined, level_for, ranked, tried
 from lvc.video.demux import probe
 from lvc.video.picture import read_picture
@@ -80,20 +82,20 @@ def encode(
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     info = probe(source)
-    with sampled_ahead(source, sampling, threads=threads) if frames is None else frames as batches:
-        first, begun = None, []
-        if model == AUTO or target is not None:
-            begun = beginning(batches, RANKED if target is None else PROBED)
-            first = first_frames(begun, source)
+    with sampled_ahead(source, sampling, native=True, threads=threads) if frames is None else frames as batches:
+        begun = beginning(batches, PROBED if target is not None else RANKED if model == AUTO else 1)
+        first = first_frames(begun, source)
         checkpoint, candidates = model_for(model, first, sampling.geometry, crf=crf, specified=quantiser or entropy, device=device)
+        grid = first.grid if isinstance(checkpoint.model, Palette) else None
         if target is not None:
-            codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device)
-            crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling, threads=threads), keyint))
+            codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device, grid=grid)
+            crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling, native=True, threads=threads), keyint))
         made = coded(
             chain(begun, batches),
             source,
             output,
             geometry=sampling.geometry,
+            grid=grid,
             time_base=info.time_base,
             facts={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
             model=checkpoint,
@@ -118,62 +120,76 @@ def beginning(batches: Iterator[FrameBatch], count: int) -> list[FrameBatch]:
     return taken
 
 
-def first_frames(batches: list[FrameBatch], source: Path) -> np.ndarray:
-    """Up to PROBED frames of a recording's beginning, uint8 [T, 3, H, W]."""
+def first_frames(batches: list[FrameBatch], source: Path) -> FrameBatch:
+    """Up to PROBED frames of a recording's beginning."""
     if not batches:
         raise InputError(f"{source}: has a video stream but not one frame")
-    return np.concatenate([batch.data for batch in batches])[:PROBED]
+    return next(groups_of(batches, PROBED))
 
 
-def model_for(model, first: np.ndarray | None, geometry: Geometry, *, crf: int | None, specified, device: str) -> tuple[checkpoints.Checkpoint, tuple[Candidate, ...]]:
+def model_for(model, first: FrameBatch, geometry: Geometry, *, crf: int | None, specified, device: str) -> tuple[checkpoints.Checkpoint, tuple[Candidate, ...]]:
     """The weights that were named, or those that serve the first frames best, and which were tried for that."""
     if model != AUTO:
         return checkpoints.load(model, device=device), ()
     if specified:
         raise OptionError("a quantiser or an entropy coder goes with a model: name one")
-    candidates = tuple(ranked(first[:RANKED], geometry, crf=crf, device=device))
+    native = None if first.native is None else first.native[:RANKED]
+    candidates = tuple(ranked(first.data[:RANKED], geometry, native=native, grid=first.grid, crf=crf, device=device))
     return candidates[0].checkpoint, candidates
 
 
-def levels_of(checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: int | None, effort: int | None, device: str) -> Callable[[int], Codec]:
+def levels_of(
+    checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: int | None, effort: int | None, device: str, grid: PixelGrid | None = None
+) -> Callable[[int], Codec]:
     """Makes the codec of each level; raises OptionError where there is nothing to search."""
     if crf is not None:
         raise OptionError("a target finds the crf itself: give one of them")
     if not isinstance(checkpoint.model, MANY_RATES):
         raise OptionError(f"a target needs a model of many rates, and {checkpoint.name} has one rate (choose another quantiser)")
-    return lambda level: Codec(checkpoint, geometry=geometry, crf=level, effort=effort, device=device)
+    return lambda level: Codec(checkpoint, geometry=geometry, crf=level, effort=effort, device=device, grid=grid)
 
 
-def settled_level(first: np.ndarray, target: Target, codec_at: Callable[[int], Codec], groups: Callable[[], Iterable[np.ndarray]]) -> int:
+def settled_level(first: FrameBatch, target: Target, codec_at: Callable[[int], Codec], groups: Callable[[], Iterable[FrameBatch]]) -> int:
     """The level that meets the target at the least cost over all groups of a recording: searched on `first`, then tried in full.
 
     Raises OptionError where no level does.
     """
     similarity = target.min_ssim is not None
 
+    def trial(codec: Codec, group: FrameBatch) -> Trial:
+        return tried(codec, group.data, group.native, similarity=similarity)
+
     def whole(level: int) -> Trial:
         codec = codec_at(level)
-        return joined([tried(codec, group, similarity=similarity) for group in groups()])
+        return joined([trial(codec, group) for group in groups()])
 
     hardest = CRF_LEVELS - 1 if target.bytes_per_frame is None else 0
-    near = level_for(target, lambda level: tried(codec_at(level), first, similarity=similarity))
+    near = level_for(target, lambda level: trial(codec_at(level), first))
     level = level_for(target, whole, start=CRF_LEVELS - 1 - hardest if near is None else near)
     if level is None:
         raise OptionError(f"{target} cannot be reached with this model")
     return level
 
 
-def groups_of(batches: Iterable[FrameBatch], keyint: int) -> Iterator[np.ndarray]:
-    """The frames of batches in groups of `keyint`, as a Writer codes them: uint8 [T, 3, H, W]."""
-    waiting: list[np.ndarray] = []
+def groups_of(batches: Iterable[FrameBatch], keyint: int) -> Iterator[FrameBatch]:
+    """The frames of batches in groups of `keyint`, as a Writer codes them."""
+    waiting: list[FrameBatch] = []  # of one frame each
     for batch in batches:
-        for frame in batch.data:
-            waiting.append(frame.copy())
+        for place in range(len(batch)):
+            here = slice(place, place + 1)
+            native = None if batch.native is None else batch.native[here].copy()
+            waiting.append(FrameBatch(batch.data[here].copy(), batch.pts[here], batch.time_base, native, batch.grid))
             if len(waiting) == keyint:
-                yield np.stack(waiting)
+                yield one_batch(waiting)
                 waiting = []
     if waiting:
-        yield np.stack(waiting)
+        yield one_batch(waiting)
+
+
+def one_batch(parts: list[FrameBatch]) -> FrameBatch:
+    native = None if parts[0].native is None else np.concatenate([part.native for part in parts])
+    pts = tuple(time for part in parts for time in part.pts)
+    return FrameBatch(np.concatenate([part.data for part in parts]), pts, parts[0].time_base, native, parts[0].grid)
 
 
 def encode_picture(
@@ -201,9 +217,9 @@ def encode_picture(
     if geometry is not None:
         picture = resize(picture.transpose(1, 2, 0)[None], geometry)[0].transpose(2, 0, 1)
     batch = FrameBatch(np.ascontiguousarray(picture[None]), (0,), Fraction(1))
-    checkpoint, candidates = model_for(model, batch.data, batch.geometry, crf=crf, specified=quantiser or entropy, device=device)
+    checkpoint, candidates = model_for(model, batch, batch.geometry, crf=crf, specified=quantiser or entropy, device=device)
     if target is not None:
-        crf = settled_level(batch.data, target, levels_of(checkpoint, batch.geometry, crf=crf, effort=effort, device=device), lambda: [batch.data])
+        crf = settled_level(batch, target, levels_of(checkpoint, batch.geometry, crf=crf, effort=effort, device=device), lambda: [batch])
     made = coded(
         [batch],
         source,

@@ -40,17 +40,22 @@ class FrameBatch:
 
     data: uint8 [T, 3, H, W]; often a view of [T, H, W, 3] memory.
     pts: T whole numbers, in units of time_base seconds, strictly increasing.
+    native: the same frames as a game drew them, uint8 [T, 3, h, w], where a recording shows that by `grid`; else None both.
     """
 
     data: np.ndarray
     pts: tuple[int, ...]
     time_base: Fraction
+    native: np.ndarray | None = None
+    grid: "PixelGrid | None" = None
 
     def __post_init__(self):
         if self.data.dtype != np.uint8 or self.data.ndim != 4 or self.data.shape[1] != 3:
             raise ValueError(f"frames must be uint8 [T, 3, H, W], not {self.data.dtype} {list(self.data.shape)}")
         if len(self.pts) != len(self.data):
             raise ValueError(f"{len(self.data)} frames with {len(self.pts)} timestamps")
+        if (self.native is None) != (self.grid is None) or (self.native is not None and len(self.native) != len(self.data)):
+            raise ValueError("native pixels come with a grid, for all frames or for none")
 
     @property
     def geometry(self) -> Geometry:

@@ -1,7 +1,6 @@
 """`lvc.open`: frames of a `.lvc` file by number, slice or time, in the manner of torchcodec's decoder."""
 
 import io
-import json
 import operator
 import os
 import threading
@@ -13,7 +12,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from lvc.codec import PREDICTING, Codec, GroupDecoder, Latents, check_digest, codec_of
+from lvc.codec import PREDICTING, Codec, GroupDecoder, Latents, check_digest, codec_of, codec_specs
 from lvc.container.reader import ContainerReader
 from lvc.container.scan import Damage
 from lvc.errors import InputError, ModelError, OptionError
@@ -164,8 +163,7 @@ class Reader:
     def codec_key(self) -> tuple:
         """What latents mean: weights, quantiser, entropy model, quality level and geometry, alike for files that share a codec."""
         header = self.header
-        specs = json.dumps([header.quantiser, header.entropy, header.extra.get("crf")], sort_keys=True)
-        return header.model["name"], header.model["sha256"], specs, self.geometry
+        return header.model["name"], header.model["sha256"], codec_specs(header), self.geometry
 
     def group_key(self, group: int) -> tuple:
         """What a keyframe group decodes to, alike for all readers of the file at its path; FormatError for a damaged group."""

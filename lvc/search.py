@@ -11,7 +11,9 @@ from lvc.codec import DEFAULT_CRF, Codec
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.config import MANY_RATES
+from lvc.models.palette import Palette
 from lvc.models.temporal import CRF_LEVELS, error_worth
+from lvc.pixel_grid import PixelGrid
 from lvc.quality.metrics import mean_squared_error, psnr_of_mse, ssim
 
 GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
@@ -57,9 +59,12 @@ class Target:
         return f"an SSIM of {self.min_ssim:g}" if self.min_ssim is not None else f"{self.bytes_per_frame:g} bytes a frame"
 
 
-def tried(codec: Codec, frames: np.ndarray, *, similarity: bool = False) -> Trial:
-    """Codes frames uint8 [T, 3, H, W] as one group, and measures them; SSIM, which takes longest, only with `similarity`."""
-    latents, packets, _ = codec.code(frames)
+def tried(codec: Codec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False) -> Trial:
+    """Codes frames uint8 [T, 3, H, W] as one group, and measures them; SSIM, which takes longest, only with `similarity`.
+
+    native: the game's own pixels, for a codec of these.
+    """
+    latents, packets, _ = codec.code(frames if codec.grid is None else native)
     decoded = codec.synthesise(latents)
     errors = [mean_squared_error(one, other) for one, other in zip(frames, decoded)]
     similarities = [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)] if similarity else None
@@ -111,14 +116,28 @@ class Candidate:
     cost: float
 
 
-def ranked(frames: np.ndarray, geometry: Geometry, *, crf: int | None = None, names: Sequence[str] | None = None, device: str = "cpu") -> list[Candidate]:
-    """The shipped models of many rates on frames uint8 [T, 3, H, W], the cheapest at the wanted quality first."""
+def ranked(
+    frames: np.ndarray,
+    geometry: Geometry,
+    *,
+    native: np.ndarray | None = None,
+    grid: PixelGrid | None = None,
+    crf: int | None = None,
+    names: Sequence[str] | None = None,
+    device: str = "cpu",
+) -> list[Candidate]:
+    """The shipped models of many rates on frames uint8 [T, 3, H, W], the cheapest at the wanted quality first.
+
+    native: the game's own pixels of these frames, and the `grid` that they are shown by, for models of colours.
+    """
     crf = DEFAULT_CRF if crf is None else crf
     worth, found = error_worth(crf), []
     for name in checkpoints.shipped() if names is None else names:
         checkpoint = checkpoints.load(name, device=device)
         if isinstance(checkpoint.model, MANY_RATES):
-            trial = tried(Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device), frames)
+            of_colours = grid is not None and isinstance(checkpoint.model, Palette)
+            codec = Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device, grid=grid if of_colours else None)
+            trial = tried(codec, frames, native)
             found.append(Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse))
     if not found:
         raise OptionError("no shipped model serves many rates; name one with --model")

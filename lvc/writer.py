@@ -23,6 +23,7 @@ from lvc.errors import FormatError, OptionError, OutputError
 from lvc.frames import FrameBatch, Geometry
 from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_whole
 from lvc.pictures import checked_order, pictures_of
+from lvc.pixel_grid import PixelGrid
 from lvc.scene import is_cut
 from lvc.timing import Clock, rate_of
 
@@ -44,6 +45,7 @@ class Writer:
     fps: frames a second as they are written; may be left out where `time_base`, seconds of a tick, is given (by default
     1 / fps) and each frame comes with its `pts`. frame_duration: ticks from one kept frame to the next (by default as fps says).
     geometry: size of the coded frames (by default the model's); others are area-averaged to it. every: keep one frame of so many.
+    grid: how the game's own pixels, that every batch brings along then, are shown as frames; for models of colours.
     model, quantiser, entropy, crf, effort, keyint, device: as for `encode`. dimension_order: "HWC" or "CHW", see `write`.
     queue_frames: how many may wait to be coded (one group may in any case); beyond that `write` blocks, so that memory is bounded.
     source: JSON object for the header. append: continue a file that is there, at its settings.
@@ -61,6 +63,7 @@ class Writer:
         *,
         fps: Real | None = None,
         geometry: Geometry | None = None,
+        grid: PixelGrid | None = None,
         every: int | None = None,
         model: str | os.PathLike | checkpoints.Checkpoint | None = None,
         quantiser: dict | None = None,
@@ -103,6 +106,7 @@ class Writer:
                 crf=crf if crf is not None or header is None else header.extra.get("crf"),
                 effort=effort,
                 device=device,
+                grid=grid if header is None else agreed_grid(header, grid),
             )
             self.keyint = whole("keyint", chosen(keyint, header, "keyint", DEFAULT_KEYINT), 1, MAX_KEYINT)
             self.codec.check_group_frames(self.keyint)
@@ -120,7 +124,7 @@ class Writer:
                     entropy=self.codec.entropy_spec,
                     source=chosen(source, header, "source", {"every": self.every}),
                     encoder=f"lvc {VERSION}",
-                    extra={} if self.codec.crf is None else {"crf": self.codec.crf},
+                    extra=self._extra(),
                 ),
             )
             self._open(old, overwrite=overwrite, inputs=inputs)
@@ -129,6 +133,10 @@ class Writer:
                 old.close()
 
     # What was not asked for is as in the header of the file that is continued
+
+    def _extra(self) -> dict:
+        crf = {} if self.codec.crf is None else {"crf": self.codec.crf}
+        return crf if self.codec.grid is None else {**crf, "grid": self.codec.grid.as_json()}
 
     def _checkpoint(self, old: Header | None, model, device: str) -> checkpoints.Checkpoint:
         if model is None and old is not None:
@@ -167,7 +175,8 @@ class Writer:
             return new
         for name in ("geometry", "time_base", "frame_duration", "keyint", "quantiser", "entropy", "source"):
             self._check_same(name, getattr(old, name), getattr(new, name))
-        self._check_same("crf", old.extra.get("crf"), new.extra.get("crf"))
+        for name in ("crf", "grid"):
+            self._check_same(name, old.extra.get(name), new.extra.get(name))
         return old
 
     def _check_same(self, name: str, theirs, ours) -> None:
@@ -175,7 +184,7 @@ class Writer:
             raise OptionError(f"{self.path}: cannot be continued with another {name}: it has {theirs}, and {ours} was asked for")
 
     def _open(self, old: ContainerReader | None, *, overwrite: bool, inputs: tuple[Path, ...]) -> None:
-        self._waiting: list[tuple[np.ndarray, int]] = []  # frames [3, H, W] of the next group, and their timestamps
+        self._waiting: list[tuple] = []  # frames [3, H, W] of the next group, their timestamps, and native pixels where there are any
         self._given = 0  # frames, with those that `every` leaves out
         self._timed: bool | None = None  # whether frames come with pts
         # Mean dB of a few frames of the first group, when it is written; None before, and where one came back identical.
@@ -223,11 +232,16 @@ class Writer:
         if self._output is None:
             raise OptionError(f"{self.path}: is closed; nothing more can be written")
         self._coding.check()
+        native = None
         if isinstance(frames, FrameBatch):
             pts = self._checked_batch(frames, pts)
-            pictures = frames.data.transpose(0, 2, 3, 1)
+            pictures, native = frames.data.transpose(0, 2, 3, 1), frames.native
         else:
             pictures = pictures_of(frames, dimension_order=self._order)
+        if self.codec.grid is None:
+            native = None
+        elif native is None or frames.grid.native != self.codec.grid.native:
+            raise OptionError(f"this file shows a game's {self.codec.grid} pixels: batches that bring these along were expected")
         kept = range(-self._given % self.every, len(pictures), self.every)
         times = self._times(len(pictures), pts)
         self._check_times([times[place] for place in kept])
@@ -236,7 +250,7 @@ class Writer:
             picture = self._fitted(pictures[place])
             if self._ends_scene(picture):
                 self._hand_over()
-            self._waiting.append((picture, times[place]))
+            self._waiting.append((picture, times[place], None if native is None else native[place].copy()))
             self._last_pts = times[place]
             if len(self._waiting) == self.keyint:
                 self._hand_over()
@@ -301,9 +315,10 @@ class Writer:
         self._coding.submit(len(self._waiting), self._code, self._waiting, take=self._put)
         self._waiting = []  # not before: what interrupts the waiting for room loses no frame
 
-    def _code(self, group: list[tuple[np.ndarray, int]]) -> tuple:
-        frames = np.stack([frame for frame, _ in group])
-        return tuple(time for _, time in group), frames, *self.codec.code(frames)
+    def _code(self, group: list[tuple]) -> tuple:
+        frames, times, native = zip(*group)
+        frames = np.stack(frames)
+        return times, frames, *self.codec.code(frames if native[0] is None else np.stack(native))
 
     def _put(self, coded: tuple) -> None:
         times, frames, latents, packets, digest = coded
@@ -383,6 +398,12 @@ def frames_in(path: Path) -> int:
             return reader.frame_count
     except FormatError:
         return 0
+
+
+def agreed_grid(header: Header, grid: PixelGrid | None) -> PixelGrid | None:
+    """The grid that was asked for, or the header's; what differs is told later, with the rest."""
+    stated = header.extra.get("grid")
+    return grid if grid is not None or stated is None else PixelGrid.from_json(stated)
 
 
 def chosen(given, header: Header | None, name: str, default):

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "lvc"
 
 # Each room may import itself and the rooms named here.
-GROUND = {"errors", "frames", "output", "clock", "compiled"}
+GROUND = {"errors", "frames", "output", "clock", "compiled", "pixel_grid"}
 MIDDLE = {
     "video": GROUND | {"background"},
     "quantize": GROUND,
@@ -23,6 +23,7 @@ WALK = {"checkpoints", "codec", "flags", "palette", "prediction", "hyperprior", 
 ALLOWED = {
     "errors": set(),
     "frames": {"errors"},
+    "pixel_grid": {"errors", "frames"},
     "output": {"errors"},
     "clock": set(),
     "compiled": set(),

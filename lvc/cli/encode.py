@@ -305,7 +305,7 @@ def recording_coded(task: Task, report: Report):
         total += frames
         report(total)
 
-    with sampled_ahead(task.source, sampling, threads=task.threads) as frames:  # before torch is loaded: that takes a second or more
+    with sampled_ahead(task.source, sampling, native=True, threads=task.threads) as frames:  # before torch is loaded: that takes a second or more
         from lvc.encoding import encode
 
         return encode(task.source, task.output, sampling=sampling, keyint=keyint, threads=task.threads, progress=count, frames=frames, **coding_options(task.options))

@@ -28,8 +28,19 @@ class AreaScaler:
             frame, width, height, "gbrp", interpolation="AREA", dst_color_range="JPEG"
         )
         for plane, channel in zip(scaled.planes, (1, 2, 0)):  # green, blue, red
-            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
+            rows = samples_of(plane, width, height)
             picture[channel] = np.rot90(rows, rotation // 90) if rotation else rows
+
+    def planes(self, frame) -> np.ndarray:
+        """Luma and chroma of the same picture, not turned and in the range of the frame: uint8 [3, H, W]."""
+        width, height = self.geometry.width, self.geometry.height
+        scaled = self.reformatter.reformat(frame, width, height, "yuv444p", interpolation="AREA")
+        return np.stack([samples_of(plane, width, height) for plane in scaled.planes])
+
+
+def samples_of(plane, width: int, height: int) -> np.ndarray:
+    """uint8 [height, width], in the memory of a frame's plane of 8 bits."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
 
 
 def resize(frames: np.ndarray, geometry: Geometry) -> np.ndarray:

@@ -15,11 +15,15 @@ from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.video.demux import VideoInfo, opened_video, rotation_of
 from lvc.video.foresight import Foresight
+from lvc.video.grid_search import found_grid
+from lvc.video.planes import NativeSampler, PlaneReader
 from lvc.video.resize import AreaScaler
 
 DEFAULT_GEOMETRY = Geometry(width=200, height=160)
 MAX_BATCH = 32  # frames
 BATCHES_AHEAD, AHEAD_BYTES = 4, 32 << 20
+# Sampled frames of a recording's beginning that are looked through for the game's own pixels; fewer of large ones, which wait in memory.
+LOOKED_THROUGH, LOOKED_BYTES = 12, 96 << 20
 
 
 @dataclass(frozen=True)
@@ -93,21 +97,20 @@ class FirstOfTicks:
         return True
 
 
-def sampled_frames(path: Path, sampling: Sampling, *, batch: int = MAX_BATCH, threads: int = 0) -> Iterator[FrameBatch]:
+def sampled_frames(path: Path, sampling: Sampling, *, native: bool = False, batch: int = MAX_BATCH, threads: int = 0) -> Iterator[FrameBatch]:
     """Decodes a recording and yields its sampled frames, RGB, in batches of at most `batch`.
 
     The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in the stream's time base. Memory does
-    not grow with the recording. threads: of the decoder; 0 means as many as the machine has cores.
+    not grow with the recording. native: with the game's own pixels, where the recording shows them enlarged. threads: of the
+    decoder; 0 means as many as the machine has cores.
     Raises InputError for a file that cannot be read, has no video, is damaged or cut off (after the
     frames that are there), holds no picture, or has timestamps that run backwards.
     """
     path = Path(path)
-    geometry = sampling.geometry
-    scaler = AreaScaler(geometry)
-    shape = (batch, 3, geometry.height, geometry.width)
     with opened_video(path, threads=threads) as (container, stream):
         time_base = Fraction(stream.time_base)
-        data, pts = np.empty(shape, np.uint8), []
+        collected = Collected(sampling.geometry, time_base, batch)
+        scaler = Scaler(sampling.geometry, looks=native)
         latest = rotation = None
         for frame, frame_pts in timed_frames(container, stream, path, Foresight(sampling.chooser(time_base))):
             if latest is not None and frame_pts <= latest:
@@ -117,22 +120,81 @@ def sampled_frames(path: Path, sampling: Sampling, *, batch: int = MAX_BATCH, th
                 # Asked of one frame only: PyAV's frame and its side data hold each other, and 3 MB of 1080p, until
                 # the garbage collector comes by, which for so few objects is seldom.
                 rotation = rotation_of(frame, path)
-            scaler.scale_into(frame, data[len(pts)], rotation)
-            pts.append(frame_pts)
-            if len(pts) == batch:
-                yield FrameBatch(data, tuple(pts), time_base)
-                data, pts = np.empty(shape, np.uint8), []
+            for ready in scaler.given(frame, frame_pts, rotation):
+                yield from collected.added(*ready)
         if latest is None:
             raise InputError(f"{path}: holds no picture that can be decoded")
-        if pts:
-            yield FrameBatch(data[: len(pts)], tuple(pts), time_base)
+        for ready in scaler.rest(rotation):
+            yield from collected.added(*ready)
+        yield from collected.rest()
 
 
-def sampled_ahead(path: Path, sampling: Sampling, *, threads: int = 0) -> Ahead:
+class Scaler:
+    """Makes pictures of decoded frames, and the game's own pixels where `looks` and the first frames show that there are any."""
+
+    def __init__(self, geometry: Geometry, *, looks: bool):
+        self.geometry, self._looks = geometry, looks
+        self._area = AreaScaler(geometry)
+        self._native: NativeSampler | None = None
+        self._held: list[tuple] = []  # frames and their timestamps, until there are enough to look through
+
+    def given(self, frame, pts: int, rotation: int) -> Iterator[tuple]:
+        """Takes a frame; gives those that are ready, as picture, timestamp, native pixels and grid."""
+        if not self._looks:
+            yield self._made(frame, pts, rotation)
+            return
+        self._held.append((frame, pts))
+        if len(self._held) >= max(2, min(LOOKED_THROUGH, LOOKED_BYTES // (2 * frame.width * frame.height))):
+            yield from self.rest(rotation)
+
+    def rest(self, rotation: int) -> Iterator[tuple]:
+        """Looks through the frames that are held, and gives them."""
+        if self._held and rotation == 0:
+            reader = PlaneReader()
+            frames = [frame for frame, _ in self._held]
+            small = np.stack([self._area.planes(frame) for frame in frames])
+            found = found_grid([reader.planes(frame) for frame in frames], small)
+            self._native = None if found is None else NativeSampler(*found)
+        self._looks = False
+        held, self._held = self._held, []
+        for frame, pts in held:
+            yield self._made(frame, pts, rotation)
+
+    def _made(self, frame, pts: int, rotation: int) -> tuple:
+        picture = np.empty((3, self.geometry.height, self.geometry.width), np.uint8)
+        self._area.scale_into(frame, picture, rotation)
+        if self._native is None:
+            return picture, pts, None, None
+        grid = self._native.grid
+        native = np.empty((3, grid.native.height, grid.native.width), np.uint8)
+        self._native.sample_into(frame, native)
+        return picture, pts, native, grid
+
+
+class Collected:
+    """Gathers pictures into batches."""
+
+    def __init__(self, geometry: Geometry, time_base: Fraction, size: int):
+        self._geometry, self._time_base, self._size = geometry, time_base, size
+        self._waiting: list[tuple] = []
+
+    def added(self, *ready) -> Iterator[FrameBatch]:
+        self._waiting.append(ready)
+        if len(self._waiting) == self._size:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[FrameBatch]:
+        if self._waiting:
+            pictures, times, natives, grids = zip(*self._waiting)
+            self._waiting = []
+            yield FrameBatch(np.stack(pictures), times, self._time_base, None if grids[0] is None else np.stack(natives), grids[0])
+
+
+def sampled_ahead(path: Path, sampling: Sampling, *, native: bool = False, threads: int = 0) -> Ahead:
     """As `sampled_frames`, by a thread that begins at once and stays some megabytes of frames ahead. threads: of the decoder."""
     geometry = sampling.geometry
     batch = max(1, min(MAX_BATCH, AHEAD_BYTES // (BATCHES_AHEAD * 3 * geometry.width * geometry.height)))
-    return Ahead(sampled_frames(path, sampling, batch=batch, threads=threads), BATCHES_AHEAD, name="lvc-sampling")
+    return Ahead(sampled_frames(path, sampling, native=native, batch=batch, threads=threads), BATCHES_AHEAD, name="lvc-sampling")
 
 
 def timed_frames(container, stream, path: Path, foresight: Foresight | None = None):

@@ -1,0 +1,142 @@
+"""The pixels that a game drew itself, which a recording shows enlarged: how many there are, and how they look in a frame.
+
+An emulator draws 160x210 pixels, its window shows each as several, the recorder halves the chroma, and sampling averages areas. Each of
+these is a weighted sum along rows and columns; together they are the `Axis` from the game's own pixels to a frame's.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from lvc.errors import OptionError
+from lvc.frames import Geometry
+
+KERNEL_UNIT = 256  # what a kernel's whole numbers add up to
+KERNEL_ABS_LIMIT = 2 * KERNEL_UNIT  # of what their sizes add up to: keeps a frame's sums within 32 bits
+MAX_KERNEL = 33
+PLAIN = (KERNEL_UNIT,)
+WEIGHT_BITS = 12
+WEIGHT_UNIT = 1 << WEIGHT_BITS
+
+
+def _whole(value, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+@dataclass(frozen=True)
+class Blur:
+    """How planes of a recording came from its full size: every `stride`-th sample, weighed along columns and rows by odd numbers of
+    whole numbers that add up to 256, the middle one for the sample's own place."""
+
+    stride_x: int = 1
+    stride_y: int = 1
+    across: tuple[int, ...] = PLAIN
+    down: tuple[int, ...] = PLAIN
+
+    def __post_init__(self):
+        for stride in (self.stride_x, self.stride_y):
+            if not _whole(stride, 1, 4):
+                raise OptionError(f"a stride of 1 to 4 samples was expected, not {stride!r:.60}")
+        for kernel in (self.across, self.down):
+            if not (isinstance(kernel, tuple) and len(kernel) % 2 and len(kernel) <= MAX_KERNEL and all(_whole(weight, -KERNEL_ABS_LIMIT, KERNEL_ABS_LIMIT) for weight in kernel)):
+                raise OptionError(f"a kernel of an odd number of whole numbers, {MAX_KERNEL} at most, was expected, not {kernel!r:.60}")
+            if sum(kernel) != KERNEL_UNIT or sum(map(abs, kernel)) > KERNEL_ABS_LIMIT:
+                raise OptionError(f"a kernel's numbers add up to {KERNEL_UNIT}, their sizes to {KERNEL_ABS_LIMIT} at most, not as {kernel!r:.60}")
+
+
+@dataclass(frozen=True)
+class PixelGrid:
+    """native: how many pixels the game drew. source: size of the recording that shows them, no smaller. luma, chroma: its planes.
+
+    The recording's sample at x shows the native pixel x * native // source. Raises OptionError for what cannot be.
+    """
+
+    native: Geometry
+    source: Geometry
+    luma: Blur = Blur()
+    chroma: Blur = Blur()
+
+    def __post_init__(self):
+        if self.native.width > self.source.width or self.native.height > self.source.height:
+            raise OptionError(f"a game of {self.native} pixels cannot be shown in {self.source}")
+
+    def __str__(self) -> str:
+        return str(self.native)
+
+    def as_json(self) -> dict:
+        """As a header holds it."""
+        return {
+            "native": [self.native.width, self.native.height],
+            "source": [self.source.width, self.source.height],
+            "luma": _blur_json(self.luma),
+            "chroma": _blur_json(self.chroma),
+        }
+
+    @classmethod
+    def from_json(cls, value) -> "PixelGrid":
+        """Of what `as_json` gave; raises OptionError for anything else."""
+        if not (isinstance(value, dict) and value.keys() == {"native", "source", "luma", "chroma"}):
+            raise OptionError(f"a pixel grid has native, source, luma and chroma, not {value!r:.80}")
+        return cls(_geometry(value["native"]), _geometry(value["source"]), _blur(value["luma"]), _blur(value["chroma"]))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What each of N shown pixels is made of: native pixels from `first` int64 [N] on, by `weights` int32 [N, K] that add up to 4096 in each row."""
+
+    first: np.ndarray
+    weights: np.ndarray
+
+    def matrix(self, native: int) -> np.ndarray:
+        """The same as float64 [N, native]."""
+        result = np.zeros((len(self.first), native))
+        rows, taps = np.indices(self.weights.shape)
+        np.add.at(result, (rows, np.minimum(self.first[:, None] + taps, native - 1)), self.weights / WEIGHT_UNIT)
+        return result
+
+
+@lru_cache(maxsize=32)
+def axis_of(native: int, source: int, shown: int, stride: int = 1, kernel: tuple[int, ...] = PLAIN) -> Axis:
+    """Of one side: `native` pixels shown as `source`, seen every `stride`-th by a kernel, averaged to `shown`."""
+    total = exact_weights(native, source, shown, stride, kernel)
+    samples = -(-source // stride)
+    whole = (2 * total * WEIGHT_UNIT + samples * KERNEL_UNIT) // (2 * samples * KERNEL_UNIT)
+    # What rounding leaves over goes where it matters least.
+    whole[np.arange(shown), np.abs(whole).argmax(axis=1)] += WEIGHT_UNIT - whole.sum(axis=1)
+    used = whole != 0
+    first = used.argmax(axis=1)
+    width = int((native - used[:, ::-1].argmax(axis=1) - first).max())
+    first = np.minimum(first, max(0, native - width))
+    return Axis(first, np.ascontiguousarray(np.take_along_axis(whole, first[:, None] + np.arange(width), axis=1), np.int32))
+
+
+def exact_weights(native: int, source: int, shown: int, stride: int = 1, kernel: tuple[int, ...] = PLAIN) -> np.ndarray:
+    """Whole numbers int64 [shown, native]; each row adds up to KERNEL_UNIT times the number of samples."""
+    samples = -(-source // stride)
+    total = np.zeros((shown, native), np.int64)
+    for number in range(shown):
+        # In units of 1/shown of a sample.
+        low, high = number * samples, (number + 1) * samples
+        covered = np.arange(low // shown, -(-high // shown))
+        shares = np.minimum(high, (covered + 1) * shown) - np.maximum(low, covered * shown)
+        for offset, weight in zip(range(-(len(kernel) // 2), len(kernel) // 2 + 1), kernel):
+            places = np.clip(covered * stride + offset, 0, source - 1)
+            np.add.at(total[number], places * native // source, shares * weight)
+    return total
+
+
+def _geometry(value) -> Geometry:
+    if not (isinstance(value, list) and len(value) == 2 and all(type(side) is int for side in value)):
+        raise OptionError(f"a width and a height were expected, not {value!r:.60}")
+    return Geometry(*value)
+
+
+def _blur_json(blur: Blur) -> dict:
+    return {"stride": [blur.stride_x, blur.stride_y], "across": list(blur.across), "down": list(blur.down)}
+
+
+def _blur(value) -> Blur:
+    if not (isinstance(value, dict) and value.keys() == {"stride", "across", "down"} and all(isinstance(part, list) for part in value.values()) and len(value["stride"]) == 2):
+        raise OptionError(f"planes have a stride of two numbers and two kernels, not {value!r:.80}")
+    return Blur(*value["stride"], tuple(value["across"]), tuple(value["down"]))
