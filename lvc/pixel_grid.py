@@ -15,6 +15,7 @@ from lvc.frames import Geometry
 KERNEL_UNIT = 256  # what a kernel's whole numbers add up to
 KERNEL_ABS_LIMIT = 2 * KERNEL_UNIT  # of what their sizes add up to: keeps a frame's sums within 32 bits
 MAX_KERNEL = 33
+ROWS_AT_ONCE = 256  # bounds the memory for what a hostile header asks for
 PLAIN = (KERNEL_UNIT,)
 WEIGHT_BITS = 12
 WEIGHT_UNIT = 1 << WEIGHT_BITS
@@ -114,16 +115,19 @@ def axis_of(native: int, source: int, shown: int, stride: int = 1, kernel: tuple
 def exact_weights(native: int, source: int, shown: int, stride: int = 1, kernel: tuple[int, ...] = PLAIN) -> np.ndarray:
     """Whole numbers int64 [shown, native]; each row adds up to KERNEL_UNIT times the number of samples."""
     samples = -(-source // stride)
-    total = np.zeros((shown, native), np.int64)
-    for number in range(shown):
-        # In units of 1/shown of a sample.
-        low, high = number * samples, (number + 1) * samples
-        covered = np.arange(low // shown, -(-high // shown))
-        shares = np.minimum(high, (covered + 1) * shown) - np.maximum(low, covered * shown)
+    places = np.arange(samples)
+    total = np.zeros((native, shown), np.int64)
+    for start in range(0, shown, ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + ROWS_AT_ONCE, shown))
+        # How much of each sample each shown pixel covers, in units of 1/shown of a sample.
+        low, high = rows * samples, (rows + 1) * samples
+        covered = np.maximum(0, np.minimum(high, (places[:, None] + 1) * shown) - np.maximum(low, places[:, None] * shown))
         for offset, weight in zip(range(-(len(kernel) // 2), len(kernel) // 2 + 1), kernel):
-            places = np.clip(covered * stride + offset, 0, source - 1)
-            np.add.at(total[number], places * native // source, shares * weight)
-    return total
+            if weight:
+                shows = np.clip(places * stride + offset, 0, source - 1) * native // source
+                starts = np.flatnonzero(np.diff(shows, prepend=-1))
+                total[shows[starts], start : start + len(rows)] += weight * np.add.reduceat(covered, starts, axis=0)
+    return total.T
 
 
 def _geometry(value) -> Geometry:

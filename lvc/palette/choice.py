@@ -4,6 +4,7 @@ Only an encoder chooses, so floats are welcome here: the colours that come out a
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from lvc.compiled import compiled
 from lvc.entropy.bits import BitCoder, BitCounter
 from lvc.models.palette import SIDE
 from lvc.models.temporal import CRF_LEVELS
+from lvc.palette.actor_search import found_scene
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.colours import palette_of, rgb
 from lvc.palette.move_search import Shown, found_moves
@@ -26,6 +28,7 @@ BEST_WORTH, LEAST_WORTH = 0.015, 0.0001
 PIXEL_LASTS, PIXEL_FRAMES, PIXEL_LEAST = 2.0, 32, 2.0
 BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST = 0.5, 16, 0.6
 MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST = 0.5, 16, 0.5
+SCENE_LASTS = 2.0
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
 BESIDE_BITS = 5.0  # how much less with each block beside it that is coded
 CELL_BITS = 5  # of each channel, for finding colours about
@@ -39,8 +42,13 @@ class Choice:
     least: int32 [H, W], the least squared errors that the palette allows. lives: int64 [rows, columns], how many frames blocks stay as they are.
     """
 
-    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, *, moves: Moves | None = None):
-        self.source, self.palette, self.worth, self.least, self.lives, self.moves = source, palette, worth, least, lives, moves
+    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, *, scene=None, find_moves=None):
+        self.source, self.palette, self.worth, self.least, self.lives = source, palette, worth, least, lives
+        self.scene, self._find_moves, self.moves = scene, find_moves, None
+
+    def staged(self, staged: np.ndarray) -> None:
+        if self._find_moves is not None:
+            self.moves = self._find_moves(rgb(staged).astype(np.uint8))
 
     def blocks(self, expected: np.ndarray) -> np.ndarray:
         worth = self.worth * lasting(self.lives, BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST)
@@ -149,14 +157,16 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
     symbols, moves, before = [], [], []
     coders = coders or [BitCounter()] * len(pictures)
     for source, lives, coder in zip(pictures, lifetimes(pictures), coders):
-        past, found, least = coding.past, None, least_errors(source, channels(palette), nearest)
+        past, scene, find, least = coding.past, None, None, least_errors(source, channels(palette), nearest)
         if search and past:
             colours = rgb(coding.table.colours).astype(np.uint8)
             before = [Shown(colours[past.pictures[0]]), *before[: BACKS - 1]]
-            found = found_moves(Shown(source), before, colours[past.settled], least, worth * lasting(lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST), past.recent)
-        choice = Choice(source, palette, worth, least, lives, moves=found)
+            weights = worth * lasting(lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST)
+            find = partial(lambda staged, source, before, least, weights, recent: found_moves(Shown(source), before, staged, least, weights, recent), source=source, before=before, least=least, weights=weights, recent=past.recent)
+            scene = found_scene(source, past.settled, channels(coding.table.colours), least, coding.stage, worth * SCENE_LASTS)
+        choice = Choice(source, palette, worth, least, lives, scene=scene, find_moves=find)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
-        moves.append(found)
+        moves.append((choice.moves, scene))
     return Chosen(np.stack(symbols), tuple(moves), sum(coder.bits for coder in set(coders)))
 
 

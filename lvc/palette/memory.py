@@ -18,11 +18,13 @@ RUN_SLOTS = 1 << 10
 BLOCK_SLOTS = 1 << 12  # of each context of a block
 PIXEL_SLOTS = 1 << 16  # of each context of a pixel
 PLACE_SLOTS = 1 << 14  # of each context of a place in the palette
+ACTOR_SLOTS = 1 << 14  # of each context of an actor
 # How many contexts there are of patterns, and of colours and positions, in each kind of decision.
 MOVED_PATTERNS, MOVED_COLOURS = 4, 4
 CODED_PATTERNS, CODED_COLOURS = 5, 3
 PIXEL_PATTERNS, PIXEL_COLOURS = 9, 10
 PLACE_PATTERNS, PLACE_COLOURS = 2, 5
+ACTOR_CONTEXTS = 6
 MOST_CONTEXTS = 20
 # Where the regions begin: those of patterns first.
 NUMBERS = 0
@@ -32,7 +34,8 @@ MOVED = RUNS + RUN_SLOTS
 CODED = MOVED + MOVED_PATTERNS * BLOCK_SLOTS
 PIXELS = CODED + CODED_PATTERNS * BLOCK_SLOTS
 PLACES = PIXELS + PIXEL_PATTERNS * PIXEL_SLOTS
-PATTERN_SLOTS = PLACES + PLACE_PATTERNS * PLACE_SLOTS
+ACTORS = PLACES + PLACE_PATTERNS * PLACE_SLOTS
+PATTERN_SLOTS = ACTORS + ACTOR_CONTEXTS * ACTOR_SLOTS
 MOVED_OWN = PATTERN_SLOTS
 CODED_OWN = MOVED_OWN + MOVED_COLOURS * BLOCK_SLOTS
 PIXELS_OWN = CODED_OWN + CODED_COLOURS * BLOCK_SLOTS
@@ -43,7 +46,8 @@ MOVED_ROWS = 0, 16
 CODED_ROWS = 32, 48
 PIXEL_ROWS = 80, 88
 PLACE_ROWS = 216, 232
-ROWS = 248
+ACTOR_ROWS = 248, 264
+ROWS = 272
 # A slot's memory: how many answers it counts, and so how slowly it moves at last.
 PATTERN_COUNT, COLOUR_COUNT = 255, 30
 ALONE_COUNT = 1000  # of one that is asked without others, where nearly all answers are alike

@@ -4,7 +4,7 @@ One walk serves both directions: the encoder passes frames, the decoder passes N
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from lvc.entropy.bits import BitCoder
 from lvc.errors import FormatError
 from lvc.models.palette import SIDE, Palette
+from lvc.palette import actors
+from lvc.palette.actors import Stage
 from lvc.palette.blocks import code_blocks, differing
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.memory import NO_COLOUR, Memory, memory_of
@@ -76,6 +78,7 @@ class PaletteFrames:
     def __init__(self, model: Palette, memory: Memory | None = None):
         self.memory = memory_of(model, CODING_RATE) if memory is None else memory
         self.table = ColourTable()
+        self.stage = Stage.empty()
         self.past: Past | None = None
 
     @property
@@ -104,6 +107,13 @@ class PaletteFrames:
             expected = np.full(size, NO_COLOUR, np.int16)
             earlier = expected, expected, expected
         else:
+            staged, owned = np.empty_like(past.settled), np.empty(size, np.uint8)
+            actors.told(self.stage, coder, self.memory, None if wanted is None else getattr(wanted, "scene", None), size)
+            actors.draw(self.stage, past.settled, staged, owned)
+            background = past.settled
+            past = replace(past, settled=staged)
+            if wanted is not None and hasattr(wanted, "staged"):
+                wanted.staged(self.table.colours[staged])
             expected, places, directions = self._code_moves(None if wanted is None else wanted.moves, coder, past)
             coded = self._code_blocks(wanted, expected, places, coder, past)
             earlier = past.settled, past.pictures[0], past.pictures[min(1, past.count - 1)]
@@ -116,6 +126,10 @@ class PaletteFrames:
             self._code_pixels(wanted, around, coded, coder)
         picture = around.picture[BORDER:-BORDER, BORDER:-BORDER].copy()
         self.past = Past.after(past, picture, coded, places, directions)
+        if past is not None:
+            background = background.copy()
+            actors.after_frame(self.stage, background, past.pictures[0], picture, staged, owned)
+            self.past = replace(self.past, settled=background)
         return picture
 
     def _code_moves(self, moves: Moves | None, coder: BitCoder, past: "Past") -> tuple[np.ndarray, np.ndarray, tuple[Direction, ...]]:

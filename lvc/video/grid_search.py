@@ -22,10 +22,10 @@ LEAST_ENLARGED = 1.5  # a native pixel is wider than so many samples, on average
 MOST_PIXELS = 1.5  # native pixels for each that is shown: beyond, they cost more than they tell
 COLOURS = 32
 REACH = 4  # samples of the recording that a kernel goes to each side
-ROUNDS = 3
+ROUNDS = 1
 RIDGE = 1e-6
 LEAST_PSNR = 36.0  # dB, of luma and chroma: what native pixels of few colours must come to
-LOOKED_AT, FITTED = 6, 3  # frames
+LOOKED_AT, FITTED = 6, 2  # frames
 EVERY_LINE = 3
 
 
@@ -105,16 +105,15 @@ def fitted(native: np.ndarray, targets: np.ndarray, source: Geometry, stride: in
     """The kernels by which native planes [T, P, H, W] come nearest to targets [T, P, h, w]: across and down in turn, by least squares."""
     offsets = range(-REACH, REACH + 1)
     ways = [
-        [exact_weights(native.shape[side], full, targets.shape[side], stride, alone(offset)) / (-(-full // stride) * KERNEL_UNIT) for offset in offsets]
+        np.stack([exact_weights(native.shape[side], full, targets.shape[side], stride, alone(offset)) / (-(-full // stride) * KERNEL_UNIT) for offset in offsets]).astype(np.float32)
         for side, full in ((2, source.height), (3, source.width))
     ]
-    down, across = (np.zeros(len(offsets)) for _ in range(2))
-    down[REACH] = across[REACH] = 1
+    planes = native.reshape(-1, *native.shape[2:]).astype(np.float32)
+    # A sample of few is thought to stand for as many of the full size, alike; that is near enough for one round of each.
+    down, across = (np.array([0 <= offset < stride for offset in offsets]) / stride for _ in range(2))
     for _ in range(ROUNDS):
-        rows = [sum(weight * way for weight, way in zip(down, ways[0])) @ plane for planes in native for plane in planes]
-        across = least_squares([[row @ way.T for way in ways[1]] for row in rows], targets)
-        columns = [plane @ sum(weight * way for weight, way in zip(across, ways[1])).T for planes in native for plane in planes]
-        down = least_squares([[way @ column for way in ways[0]] for column in columns], targets)
+        across = least_squares([np.tensordot(down, ways[0], 1).astype(np.float32) @ plane @ ways[1].transpose(0, 2, 1) for plane in planes], targets)
+        down = least_squares([ways[0] @ (plane @ np.tensordot(across, ways[1], 1).astype(np.float32).T) for plane in planes], targets)
     return Blur(stride, stride, whole_kernel(across), whole_kernel(down))
 
 
@@ -123,13 +122,14 @@ def alone(offset: int) -> tuple[int, ...]:
     return tuple(KERNEL_UNIT if place == offset else 0 for place in range(-abs(offset), abs(offset) + 1))
 
 
-def least_squares(parts: list[list[np.ndarray]], targets: np.ndarray) -> np.ndarray:
-    """The weights of parts that come nearest to the targets [T, P, h, w], adding up to 1; parts: of each plane, one for each weight."""
+def least_squares(parts: list[np.ndarray], targets: np.ndarray) -> np.ndarray:
+    """The weights of parts [N, h, w] of each plane that come nearest to the targets [T, P, h, w], adding up to 1."""
     products, said = 0, 0
     for each, target in zip(parts, targets.reshape(-1, *targets.shape[2:])):
-        columns = np.stack([part.ravel() for part in each])
-        products = products + columns @ columns.T
-        said = said + columns @ target.ravel()
+        columns, middle = each.reshape(len(each), -1), np.float32(target.mean())
+        columns = columns - middle  # which keeps float32 exact enough
+        products = products + (columns @ columns.T).astype(float)
+        said = said + (columns @ (target.ravel().astype(np.float32) - middle)).astype(float)
     steady = RIDGE * np.trace(products) / len(products) * np.eye(len(products))
     weights = np.linalg.solve(products + steady, said)
     return weights / weights.sum()
