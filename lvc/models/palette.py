@@ -15,7 +15,7 @@ from lvc.errors import ModelError
 from lvc.frames import Geometry
 
 SIDE = 4  # pixels of a block that is kept or coded
-PATTERN_SLOTS, MIXER_ROWS, MIXER_INPUTS = 762_880, 272, 20  # see lvc/palette/memory.py
+PATTERN_SLOTS, MIXER_ROWS, MIXER_INPUTS = 713_728, 272, 20  # see lvc/palette/memory.py
 FIRST_CHANCE = 0  # a half, of chances from -2**15
 FIRST_WEIGHT = round(0.22 * (1 << 16))  # of each slot, before anything is learned
 WEIGHT_LIMIT = 1 << 24

@@ -13,12 +13,12 @@ from lvc.compiled import compiled
 from lvc.entropy.mixing import hashed
 from lvc.errors import FormatError
 from lvc.palette.decisions import code_decision
-from lvc.palette.memory import ACTOR_CONTEXTS, ACTOR_ROWS, ACTOR_SLOTS, ACTORS, MOST_CONTEXTS, NO_COLOUR
+from lvc.palette.memory import ACTOR_COLOURS, ACTOR_PATTERNS, ACTOR_ROWS, ACTOR_SLOTS, ACTORS, ACTORS_OWN, MOST_CONTEXTS, NO_COLOUR
 
 SPRITE_SIDE = 16  # pixels, at most
-KNOWN_SPRITES, OWN_SPRITES = 256, 128  # that weights bring along; that a group's frames have shown, the latest ones
+KNOWN_BITS, OWN_BITS = 8, 7
+KNOWN_SPRITES, OWN_SPRITES = 1 << KNOWN_BITS, 1 << OWN_BITS  # that weights bring along; that a group's frames have shown, the latest ones
 SPRITES = KNOWN_SPRITES + OWN_SPRITES
-SPRITE_BITS = 9
 CAST = 48  # actors at once
 REACH_BITS = 5
 REACH = 1 << REACH_BITS  # pixels that an actor goes between two frames, at most
@@ -68,38 +68,51 @@ class Scene(NamedTuple):
 
 
 @compiled
-def code_symbol(coder, memory, kind, value, bits, one, two, three, contexts, odds):
-    """A number of so many bits under three facts, each with the bits before it: alone, together, and none."""
+def code_symbol(coder, memory, kind, value, bits, facts, contexts, odds):
+    """A number of so many bits, each under what came before it and four facts: two that mean the same in every game, and two of this one."""
+    common, also, own, other = facts
     node = 1
     for place in range(bits - 1, -1, -1):
         here = hashed(kind, node)
-        for number in range(ACTOR_CONTEXTS):
-            if number == 0:
-                fact = here
-            elif number == 1:
-                fact = hashed(here, one)
-            elif number == 2:
-                fact = hashed(here, two)
-            elif number == 3:
-                fact = hashed(here, three)
-            elif number == 4:
-                fact = hashed(here, hashed(one, two))
-            else:
-                fact = hashed(here, hashed(two, three))
-            contexts[number] = ACTORS + number * ACTOR_SLOTS + (fact & (ACTOR_SLOTS - 1))
+        context(contexts, 0, ACTORS, here)
+        context(contexts, 1, ACTORS, hashed(here, common))
+        context(contexts, 2, ACTORS, hashed(here, hashed(common, also)))
+        context(contexts, 3, ACTORS_OWN, hashed(here, own))
+        context(contexts, 4, ACTORS_OWN, hashed(here, other))
+        context(contexts, 5, ACTORS_OWN, hashed(here, hashed(own, common)))
         rows = ACTOR_ROWS[0] + kind, ACTOR_ROWS[1] + min(bits - 1 - place, 7)
-        node = 2 * node + code_decision(coder, memory, contexts, ACTOR_CONTEXTS, 0, rows, odds, (value >> place) & 1)
+        node = 2 * node + code_decision(coder, memory, contexts, ACTOR_PATTERNS, ACTOR_COLOURS, rows, odds, (value >> place) & 1)
     return node - (1 << bits)
 
 
 @compiled
-def code_step(coder, memory, kind, value, one, two, three, contexts, odds):
+def context(contexts, number, region, fact):
+    contexts[number] = region + (number % ACTOR_PATTERNS) * ACTOR_SLOTS + (fact & (ACTOR_SLOTS - 1))
+
+
+@compiled
+def code_step(coder, memory, kind, value, facts, contexts, odds):
     """How far an actor went along one side, within REACH: whether at all, which way, and how far."""
-    if not code_symbol(coder, memory, kind, 1 if value != 0 else 0, 1, one, two, three, contexts, odds):
+    if not code_symbol(coder, memory, kind, 1 if value != 0 else 0, 1, facts, contexts, odds):
         return 0
-    back = code_symbol(coder, memory, kind, 1 if value < 0 else 0, 1, hashed(one, 1), hashed(two, 1), hashed(three, 1), contexts, odds)
-    size = 1 + code_symbol(coder, memory, kind, abs(value) - 1, REACH_BITS, hashed(one, 2 + back), hashed(two, 2 + back), hashed(three, 2 + back), contexts, odds)
+    back = code_symbol(coder, memory, kind, 1 if value < 0 else 0, 1, further(facts, 1), contexts, odds)
+    size = 1 + code_symbol(coder, memory, kind, abs(value) - 1, REACH_BITS, further(facts, 2 + back), contexts, odds)
     return -size if back else size
+
+
+@compiled
+def further(facts, number):
+    return hashed(facts[0], number), hashed(facts[1], number), hashed(facts[2], number), hashed(facts[3], number)
+
+
+@compiled
+def code_look(coder, memory, kind, sprite, latest, facts, contexts, odds):
+    """Which sprite: one that is known, or an own one by how many are later. latest: how many own ones there have been."""
+    own = code_symbol(coder, memory, kind, 1 if sprite >= KNOWN_SPRITES else 0, 1, facts, contexts, odds)
+    if own:
+        later = code_symbol(coder, memory, kind, (latest - 1 - (sprite - KNOWN_SPRITES)) % OWN_SPRITES, OWN_BITS, further(facts, 1), contexts, odds)
+        return KNOWN_SPRITES + (latest - 1 - later) % OWN_SPRITES
+    return code_symbol(coder, memory, kind, sprite, KNOWN_BITS, further(facts, 2), contexts, odds)
 
 
 @compiled
@@ -110,21 +123,27 @@ def code_actors(coder, memory, stage, scene, height, width):
     before = np.int64(0)  # what the actor before did that was seen as this one was
     for number in range(counts[0]):
         actor, wanted = cast[number], scene.again[number]
-        history, sprite = actor[SEEN_BEFORE], actor[SPRITE]
-        facts = min(actor[TIMES], 2) | min(actor[AGE], 3) << 2
-        seen = code_symbol(coder, memory, SEEN, wanted[0], 1, history, hashed(sprite, history & 7), hashed(history & 15, hashed(before, facts)), contexts, odds)
-        before = (before << 1 | seen) & 3 if number and cast[number - 1, SEEN_BEFORE] >> 1 == history else seen
+        history, sprite, age = actor[SEEN_BEFORE], actor[SPRITE], min(actor[AGE], 7)
+        times = min(actor[TIMES], 2) | min(actor[STOOD], 3) << 2
+        if number == 0 or cast[number - 1, SEEN_BEFORE] >> 1 != history:
+            before = np.int64(0)
+        place = hashed(actor[Y], actor[X])
+        facts = hashed(history, times), before, hashed(sprite, history & 7), hashed(place, history & 3)
+        seen = code_symbol(coder, memory, SEEN, wanted[0], 1, facts, contexts, odds)
+        before = (before << 1 | seen) & 3 | 4
         actor[SEEN_BEFORE] = (history << 1 | seen) & HISTORY
         if not seen:
             actor[AGE] += 1
             continue
         last = hashed(actor[DOWN], actor[ACROSS])
-        place, way = hashed(actor[Y], actor[X]), hashed(sprite, min(actor[AGE], 7))
-        down = code_step(coder, memory, STEP_DOWN, wanted[2] - actor[Y], last, hashed(place, last), way, contexts, odds)
-        across = code_step(coder, memory, STEP_ACROSS, wanted[3] - actor[X], hashed(last, down), hashed(place, hashed(last, down)), hashed(way, down), contexts, odds)
+        facts = hashed(last, min(age, 1)), hashed(times, age), hashed(place, last), hashed(sprite, age)
+        down = code_step(coder, memory, STEP_DOWN, wanted[2] - actor[Y], facts, contexts, odds)
+        facts = hashed(last, down), hashed(times, age), hashed(hashed(place, last), down), hashed(hashed(sprite, age), down)
+        across = code_step(coder, memory, STEP_ACROSS, wanted[3] - actor[X], facts, contexts, odds)
         going = hashed((down > 0) - (down < 0) + 1, (across > 0) - (across < 0) + 1)
-        if not code_symbol(coder, memory, LOOKS_SAME, 1 if wanted[1] == sprite else 0, 1, sprite, hashed(sprite, going), history & 3, contexts, odds):
-            sprite = code_symbol(coder, memory, LOOK, wanted[1], SPRITE_BITS, sprite, hashed(sprite, going), going, contexts, odds)
+        facts = hashed(going, history & 3), times, hashed(sprite, going), sprite
+        if not code_symbol(coder, memory, LOOKS_SAME, 1 if wanted[1] == sprite else 0, 1, facts, contexts, odds):
+            sprite = code_look(coder, memory, LOOK, wanted[1], counts[1], facts, contexts, odds)
         actor[Y] += down
         actor[X] += across
         if sprite >= SPRITES or sizes[sprite, 0] == 0 or not (0 <= actor[Y] < height and 0 <= actor[X] < width):
@@ -137,12 +156,13 @@ def code_actors(coder, memory, stage, scene, height, width):
     y_bits, x_bits = bits_of(height), bits_of(width)
     found, last = 0, np.int64(0)
     while True:
-        if not code_symbol(coder, memory, MORE, 1 if found < scene.new.shape[0] else 0, 1, min(found, 3), min(counts[0], 15), 0, contexts, odds):
+        facts = min(found, 3), 0, min(counts[0], 15), last
+        if not code_symbol(coder, memory, MORE, 1 if found < scene.new.shape[0] else 0, 1, facts, contexts, odds):
             break
         wanted = scene.new[min(found, scene.new.shape[0] - 1)] if scene.new.shape[0] else np.zeros(3, np.int64)
-        sprite = code_symbol(coder, memory, NEW_LOOK, wanted[0], SPRITE_BITS, last, 0, 0, contexts, odds)
-        y = code_symbol(coder, memory, NEW_Y, wanted[1], y_bits, sprite, last, 0, contexts, odds)
-        x = code_symbol(coder, memory, NEW_X, wanted[2], x_bits, hashed(sprite, y), y, last, contexts, odds)
+        sprite = code_look(coder, memory, NEW_LOOK, wanted[0], counts[1], (0, 0, last, 0), contexts, odds)
+        y = code_symbol(coder, memory, NEW_Y, wanted[1], y_bits, (0, 0, sprite, last), contexts, odds)
+        x = code_symbol(coder, memory, NEW_X, wanted[2], x_bits, (0, 0, hashed(sprite, y), y), contexts, odds)
         if sprite >= SPRITES or sizes[sprite, 0] == 0 or y >= height or x >= width or found >= CAST:
             return False
         enter(cast, counts, sprite, y, x, 1)
