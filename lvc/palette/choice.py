@@ -15,7 +15,8 @@ from lvc.models.temporal import CRF_LEVELS
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.colours import palette_of, rgb
 from lvc.palette.move_search import Shown, found_moves
-from lvc.palette.moves import BACKS, Moves
+from lvc.palette.moves import Moves, recent_directions
+from lvc.palette.past import BACKS
 from lvc.palette.pixels import Wish, nearest_colour, squared_error
 from lvc.palette.walk import UNKNOWN, PaletteFrames
 
@@ -42,9 +43,9 @@ class Choice:
     def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, *, moves: Moves | None = None):
         self.source, self.palette, self.worth, self.least, self.lives, self.moves = source, palette, worth, least, lives, moves
 
-    def blocks(self, expected: np.ndarray) -> np.ndarray:
+    def blocks(self, expected: np.ndarray, colours: np.ndarray) -> np.ndarray:
         worth = self.worth * lasting(self.lives, BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST)
-        return worth_coding(worth * gains(self.source, expected, self.least))
+        return worth_coding(worth * gains(self.source, colours[expected], self.least))
 
     def colours(self, coded: np.ndarray, table: ColourTable) -> np.ndarray:
         return self.palette
@@ -151,9 +152,10 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
     for source, lives, coder in zip(pictures, lifetimes(pictures), coders):
         past, found, least = coding.past, None, least_errors(source, channels(palette), nearest)
         if search and past:
-            colours = rgb(coding.table.colours).astype(np.uint8)
-            before = [Shown(colours[past.pictures[0]]), *before[: BACKS - 1]]
-            found = found_moves(Shown(source), before, colours[past.settled], least, worth * lasting(lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST), past.recent)
+            colours = rgb(coding.colours).astype(np.uint8)
+            before = [Shown(colours[coding.picture(0)]), *before[: BACKS - 1]]
+            worth_here = worth * lasting(lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST)
+            found = found_moves(Shown(source), before, colours[coding.picture(-1)], least, worth_here, recent_directions(past))
         choice = Choice(source, palette, worth, least, lives, moves=found)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
         moves.append(found)
