@@ -18,7 +18,7 @@ from lvc.palette.blocks import code_blocks
 from lvc.palette.colour_table import CHANNEL_BITS, COUNT_BITS, ColourTable, code_colours
 from lvc.palette.memory import NO_COLOUR, Memory, memory_of
 from lvc.palette.moves import NUMBER_MOST, Moves, code_places, code_ways, expect, keep_recent
-from lvc.palette.past import BORDER, COLOURS, DIRECTIONS_LIMIT, EDGE, FRAMES, WAYS, Past, clear_map, copy_map, next_frame, no_past, with_room
+from lvc.palette.past import BORDER, COLOURS, COLOURS_LIMIT, DIRECTIONS_LIMIT, EDGE, FRAMES, WAYS, Past, clear_map, copy_map, next_frame, no_past, with_room
 from lvc.palette.pixels import MOST_DECISIONS, Wish, code_pixels
 
 CODING_RATE = 5  # of learning weights, while a file is coded
@@ -26,6 +26,8 @@ ROOM = 1 << 16  # pixels that are coded at once: bounds the memory for what is w
 ROOM_BYTES = 1 << 26  # of frames that are still to come
 NOTHING = Wish(np.empty((0, 0, 3), np.uint8), np.empty((0, 3), np.int64), np.empty((0, 0)))
 UNKNOWN = np.empty((0, 0), np.int16)
+WRONG_WAY, TOO_MANY_COLOURS, NO_COLOURS_AT_ALL = 1, 2, 3
+FAULTS = "", "a direction from outside of the frames before", f"a group of more than {COLOURS_LIMIT} colours", "there are no colours"
 NO_WAYS, NO_COLOURS = np.empty((0, 3), np.int64), np.empty(0, np.int32)
 NOTHING_WANTED = NO_WAYS, NO_COLOURS, UNKNOWN, NOTHING
 
@@ -110,8 +112,8 @@ class PaletteFrames:
         """Decodes the next `count` frames, all of them in compiled code; raises FormatError for what cannot be."""
         self._make_room(count, shape)
         blocks = np.zeros([side // SIDE for side in shape[1:]], np.uint8)
-        if read_frames(coder.parts, self.memory, self.past, count, (*NOTHING_WANTED, blocks)):
-            raise FormatError("the coded symbols are damaged: a direction from outside of the frames before, or too many colours or none")
+        if fault := read_frames(coder.parts, self.memory, self.past, count, (*NOTHING_WANTED, blocks)):
+            raise FormatError(f"the coded symbols are damaged: {FAULTS[fault]}")
 
     def frames(self, numbers) -> np.ndarray:
         """Colours int32 [N, 1, H, W] of frames of the group: a slice, or whole numbers from 0 to len - 1."""
@@ -138,7 +140,7 @@ class PaletteFrames:
         begin_frame(past)
         if past.counts[FRAMES]:
             if code_ways(coder.parts, memory.slots, past, np.array(moves.directions, np.int64).reshape(-1, 3)):
-                raise FormatError("a direction from outside of the frames before")
+                raise FormatError(FAULTS[WRONG_WAY])
             assert moves.places.shape == (rows, columns) and moves.places.max(initial=0) < past.counts[WAYS], "compiled code checks no bounds"
             code_places(coder.parts, memory, past, moves.places)
             expect(past)
@@ -193,7 +195,7 @@ def end_frame(past):
 
 @bare
 def read_frames(coder, memory, past, count, nothing):
-    """Decodes the next frames; gives 0, or 1 for what cannot be. nothing: NOTHING_WANTED, and blocks uint8 [rows, columns]."""
+    """Decodes the next frames; gives 0, or which of FAULTS was found. nothing: NOTHING_WANTED, and blocks uint8 [rows, columns]."""
     any_ways, any_colours, any_picture, any_wish, any_blocks = nothing
     rows, columns = any_blocks.shape
     for _ in range(count):
@@ -201,12 +203,12 @@ def read_frames(coder, memory, past, count, nothing):
         coded = rows * columns
         if past.counts[FRAMES]:
             if code_ways(coder, memory.slots, past, any_ways):
-                return 1
+                return WRONG_WAY
             code_places(coder, memory, past, any_blocks)
             expect(past)
             coded = code_blocks(coder, memory, past, any_blocks)
         if coded and code_colours(coder, memory.slots, past, any_colours):
-            return 1
+            return NO_COLOURS_AT_ALL if past.counts[COLOURS] == 0 else TOO_MANY_COLOURS
         begin_pixels(past)
         if coded:
             code_pixels(coder, memory, past, any_picture, any_wish, 0, rows * SIDE)
