@@ -32,9 +32,11 @@ from lvc.models.palette import Palette
 from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
 from lvc.output import identity
 from lvc.palette import choice as palette_choice
-from lvc.palette.moves import Moves
+from lvc.palette.colours import painted
+from lvc.palette.memory import memory_of
+from lvc.palette.past import frame_bytes
 from lvc.palette.shown import Screen
-from lvc.palette.walk import PaletteFrames
+from lvc.palette.walk import CODING_RATE, Motion, PaletteFrames
 from lvc.pixel_grid import PixelGrid
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
@@ -54,6 +56,7 @@ MAX_PIXELS = 1 << 23
 MAX_PIXELS_VARIABLE = "LVC_MAX_PIXELS"
 MAX_GROUP_BYTES = 1 << 29  # of a group's symbols as int32
 CACHED_BATCH = 4  # of synthesis on a processor, whose cache holds so many at 200x160: 5.4 ms a frame, 6.7 with 16, 6.4 with one
+COLOURED_AT_ONCE = 64  # frames of colours, for which there is only to be room
 DECODED_AT_ONCE = 16  # frames whose latents are in memory in full on their way to where they are kept
 STATE_BYTES = 16  # about what an entropy model keeps of the frames before, for each latent
 CODECS_KEPT, CHECKPOINTS_KEPT = 16, 4  # in a process, for files that are opened next
@@ -69,7 +72,7 @@ class Latents:
 
     symbols: np.ndarray
     parameters: np.ndarray
-    moves: tuple[Moves | None, ...] = ()
+    moves: tuple[Motion, ...] = ()
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -114,7 +117,9 @@ class Codec:
         check_pixels(self.analysed)
         self._screen = None if grid is None else Screen(grid, geometry)
         self.latent_shape = tuple(self.model.latent_shape(self.analysed))
-        self._coding()  # an entropy model that there is not is told now, not when the first group is full
+        self._beginning = memory_of(self.model, CODING_RATE) if self.of_colours else None  # each group begins with a copy
+        if not self.of_colours:
+            self._coding()  # an entropy model that there is not is told now, not when the first group is full
 
     def _check(self) -> None:
         entropy = self.entropy_spec["name"]
@@ -203,7 +208,7 @@ class Codec:
         _, height, width = self.latent_shape
         padding = (0, 0), (0, height - self.analysed.height), (0, width - self.analysed.width), (0, 0)
         pictures = np.pad(frames.transpose(0, 2, 3, 1), padding, mode="edge")
-        chosen = palette_choice.choose(self._coding(), pictures, self.crf, search=self.effort > 0, coders=coders)
+        chosen = palette_choice.choose(self._coding(len(frames)), pictures, self.crf, search=self.effort > 0, coders=coders)
         return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.moves)
 
     def _input(self, frames: np.ndarray) -> torch.Tensor:
@@ -222,12 +227,12 @@ class Codec:
 
     def pictures(self, latents: Latents) -> torch.Tensor:
         """Frames uint8 [T, H, W, 3], on the codec's device."""
+        if self.of_colours:
+            colours = np.ascontiguousarray(latents.symbols)
+            shown = painted(colours, self.geometry.height, self.geometry.width) if self._screen is None else self._screen.show(colours)
+            return torch.from_numpy(shown).to(self.device)
         # Made outside of inference mode, whose tensors could not be written to by those who get them.
         frames = torch.empty((len(latents), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self.device)
-        if self._screen is not None:
-            shown = np.empty(frames.shape, np.uint8)
-            self._screen.show(latents.symbols[:, 0], shown)
-            return frames.copy_(torch.from_numpy(shown))
         at_once = min(CACHED_BATCH, self.batch) if self.device.type == "cpu" else self.batch
         with torch.inference_mode():
             for start in range(0, len(latents), at_once):
@@ -246,7 +251,7 @@ class Codec:
 
     def check_group_frames(self, frames: int) -> None:
         """Raises OptionError for a group of so many frames that its symbols would fill the memory."""
-        most = MAX_GROUP_BYTES // (4 * int(np.prod(self.latent_shape)))
+        most = MAX_GROUP_BYTES // max(4 * int(np.prod(self.latent_shape)), frame_bytes(*self.latent_shape[1:]) if self.of_colours else 0)
         if frames > max(most, 1):
             raise OptionError(f"groups of {frames} frames of {self.geometry}: {max(most, 1)} with this model at most; choose a smaller keyint")
 
@@ -282,7 +287,7 @@ class Codec:
         decoder.advance(stop)
         return decoder.latents(slice(stop))
 
-    def _code(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple[Moves | None, ...] = ()) -> np.ndarray:
+    def _code(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple[Motion, ...] = ()) -> np.ndarray:
         """The symbols [count, *latent_shape] of the next frames, coded, or decoded where there are none."""
         if self.of_colours:
             return coding.code_frames(symbols, count, coder, self.latent_shape, moves)
@@ -310,7 +315,7 @@ class Codec:
     def reader(self, payload: bytes, *, measuring: bool = False) -> BitReader | SymbolReader:
         """Finds the symbols of a packet; measuring: adds up what they cost as `bits`."""
         if self.of_colours:
-            return BitReader(payload)
+            return BitReader(payload, measuring=measuring)
         return MeasuringReader(payload) if measuring else SymbolReader(payload)
 
     def packet_runs(self, count: int) -> Iterator[int]:
@@ -323,11 +328,12 @@ class Codec:
             if count > 1:
                 yield count - 1
 
-    def _coding(self):
+    def _coding(self, frames: int = 1):
+        """What codes the symbols of a group of about so many frames."""
         tables = self.checkpoint.tables
         if self.predicts:
             if self.of_colours:
-                return PaletteFrames(self.model)
+                return PaletteFrames(self.model, self._beginning.copy(), most=frames)
             if not {"copies", "residuals"} <= tables.keys():
                 raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
@@ -356,12 +362,13 @@ class GroupDecoder:
     """
 
     def __init__(self, codec: Codec, packets: tuple[Packet, ...]):
-        self._codec, self._coding = codec, codec._coding()
+        self.frame_count = codec.frames_of(packets)
+        self._codec, self._coding = codec, codec._coding(self.frame_count)
         self._packets = list(reversed(packets))  # those still to come
         self._reader, self._values = None, np.empty((0, 0))  # of the packet that is being read: coded symbols, parameters to come
-        self.frame_count = codec.frames_of(packets)
-        self.digest = 0
-        self._symbols = LatentHistory(codec.latent_shape, self.frame_count)
+        self._digest = 0
+        # Frames of colours are kept by what codes them.
+        self._symbols = self._coding if codec.of_colours else LatentHistory(codec.latent_shape, self.frame_count)
         self._parameters = np.empty((0, codec.quantiser.parameter_count), np.float32)
 
     @property
@@ -369,8 +376,17 @@ class GroupDecoder:
         return len(self._symbols)
 
     @property
+    def digest(self) -> int:
+        if self._codec.of_colours:  # looked at once a group, if at all: to add it up would take as long as to decode
+            digest = 0
+            for start in range(0, self.decoded, DECODED_AT_ONCE):
+                digest = symbols_digest(self._symbols.frames(slice(start, start + DECODED_AT_ONCE)), digest)
+            return digest
+        return self._digest
+
+    @property
     def nbytes(self) -> int:
-        coding = 0 if self._coding is None else getattr(self._coding, "nbytes", STATE_BYTES * int(np.prod(self._codec.latent_shape)))
+        coding = 0 if self._coding is None or self._codec.of_colours else getattr(self._coding, "nbytes", STATE_BYTES * int(np.prod(self._codec.latent_shape)))
         return coding + self._symbols.nbytes + self._parameters.nbytes + sum(len(packet.payload) for packet in self._packets)
 
     def advance(self, stop: int) -> None:
@@ -378,12 +394,18 @@ class GroupDecoder:
         while self.decoded < stop:
             if not len(self._values):
                 self._open_packet()
-            count = min(len(self._values), stop - self.decoded, DECODED_AT_ONCE)
-            symbols = self._codec._code(self._coding, None, count, self._reader)
-            self.digest = symbols_digest(symbols, self.digest)
-            self._symbols.append(symbols)
+            if self._codec.of_colours:
+                count = min(len(self._values), stop - self.decoded, COLOURED_AT_ONCE)
+                self._coding.read(count, self._reader, self._codec.latent_shape)
+            else:
+                count = min(len(self._values), stop - self.decoded, DECODED_AT_ONCE)
+                symbols = self._codec._code(self._coding, None, count, self._reader)
+                self._digest = symbols_digest(symbols, self._digest)
+                self._symbols.append(symbols)
             self._values = self._values[count:]
         if self.decoded == self.frame_count:
+            if self._codec.of_colours:
+                self._symbols.finish()
             self._reader = self._coding = None
 
     def latents(self, places) -> Latents:

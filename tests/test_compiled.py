@@ -78,7 +78,7 @@ def test_every_source_of_compiled_functions_counts():
     users = 0
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text())
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and any(getattr(one, "id", "") == "compiled" for one in node.decorator_list)]
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and any(getattr(one, "id", "") in ("compiled", "bare", "inlined") for one in node.decorator_list)]
         if not functions:
             continue
         users += 1
@@ -162,3 +162,34 @@ print(json.dumps([found, sum(hashed.stats.cache_hits.values()), sum(hashed.stats
     assert seen[0][0] == seen[1][0]
     assert [one[1:] for one in seen] == [[0, 1], [1, 0]]
     assert list((tmp_path / "code").glob("*/*/*.nbi"))
+
+
+DAMAGES = {"truncated": lambda data: data[: len(data) // 2], "empty": lambda data: b"", "other bytes": lambda data: bytes(len(data))}
+
+
+@pytest.mark.parametrize("which", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_code_is_compiled_again(tmp_path, which, damage):
+    code = """
+from lvc.entropy.mixing import hashed
+print(hashed(1, 2), sum(hashed.stats.cache_hits.values()))
+"""
+    answers = []
+    for turn in range(3):
+        answer = subprocess.run([sys.executable, "-c", code], env={**os.environ, "LVC_CACHE": str(tmp_path)}, capture_output=True, text=True, check=True)
+        answers.append(answer.stdout.split())
+        if turn == 0:
+            files = list((tmp_path / "code").glob(f"*/*/*.{which}"))
+            assert files
+            for path in files:
+                path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert answers[0][0] == answers[1][0] == answers[2][0]
+    assert [hits for _, hits in answers] == ["0", "0", "1"], "and what is compiled is kept in its place"
+
+
+def test_where_nothing_can_be_kept_functions_are_compiled_all_the_same(monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", full)
+    assert compiled(lambda number: number + 2)(1) == 3

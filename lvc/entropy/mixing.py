@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from lvc.compiled import compiled
+from lvc.compiled import inlined
 
 # A slot, uint32: probability of a yes in the upper 22 bits, and how many answers it has seen in the lower ten.
 COUNT_BITS = 10
@@ -18,15 +18,18 @@ EMPTY = 1 << 31
 # Log-odds are whole numbers of 1/256, within ±LIMIT.
 LIMIT = 2047
 UNIT = 256
+WEIGHT_LIMIT = 1 << 24  # in 2**-16
+MOST_RATE = 15
 _LEAST = 24  # of CERTAIN: no answer is ever thought less likely
 _RATE_BITS = 18
 
-_ODDS = np.array([max(-LIMIT, min(LIMIT, round(math.log((place + 0.5) / (4095.5 - place)) * UNIT))) for place in range(4096)], np.int64)
-_PROBABILITY = np.array([max(_LEAST, min((1 << 16) - _LEAST, round((1 << 16) / (1 + math.exp(-(place - 2048) / UNIT))))) for place in range(4096)], np.int64)
-_SHARE = np.array([int((1 << 16) / (count + 1.6)) for count in range(1 << COUNT_BITS)], np.int64)  # that a new answer has of a slot
+# Narrow, so that the three of them stay in the nearest cache.
+_ODDS = np.array([max(-LIMIT, min(LIMIT, round(math.log((place + 0.5) / (4095.5 - place)) * UNIT))) for place in range(4096)], np.int16)
+_PROBABILITY = np.array([max(_LEAST, min((1 << 16) - _LEAST, round((1 << 16) / (1 + math.exp(-(place - 2048) / UNIT))))) for place in range(4096)], np.uint16)
+_SHARE = np.array([int((1 << 16) / (count + 1.6)) for count in range(1 << COUNT_BITS)], np.uint16)  # that a new answer has of a slot
 
 
-@compiled
+@inlined
 def hashed(one, other):
     """A number 0 … 2**31 - 1 from two of them (negative ones count as their lower bits)."""
     mixed = ((one & 0x7FFFFFFF) * 0x2545F491 + (other & 0x7FFFFFFF) * 0x1E3779B1 + 0x7F4A7C15) & 0x7FFFFFFFFFFFFFFF
@@ -35,63 +38,68 @@ def hashed(one, other):
     return ((mixed >> 15) ^ mixed) & 0x7FFFFFFF
 
 
-@compiled
+@inlined
 def followed(number, colour):
     """A number 0 … 2**31 - 1 of what came before and what follows."""
     mixed = (number * 0x2545F491 + colour + 1) & 0x7FFFFFFF
     return mixed ^ (mixed >> 13)
 
 
-@compiled
+@inlined
+def scattered(number, bits):
+    """A number of so many bits from one of 64, uint64, modulo 2**64: the highest of its product."""
+    mixed = number * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.int64(mixed >> np.uint64(64 - bits))
+
+
+@inlined
 def probability(odds):
     """Of log-odds within ±LIMIT, in 1/CERTAIN."""
-    return _PROBABILITY[odds + 2048]
+    return np.int64(_PROBABILITY[odds + 2048])
 
 
-@compiled
-def mixed_odds(slots, places, count, weights, row, odds):
-    """What the slots at `places` [count] say together under one row of weights: log-odds; `odds` is filled with what each says."""
-    total = 0
+@inlined
+def said_by(slots, places, count, odds):
+    """Fills `odds` with what each of the slots at `places` [count] says."""
     for number in range(count):
         slot = np.int64(slots[places[number]])
-        said = _ODDS[slot >> 20] if slot & COUNT_MASK else 0
-        odds[number] = said
-        total += weights[row, number] * said
-    total >>= 16
-    return max(-LIMIT, min(LIMIT, total))
+        odds[number] = np.int64(_ODDS[slot >> 20]) if slot & COUNT_MASK else np.int64(0)
 
 
-@compiled
-def mixed_again(odds, count, weights, row):
-    """The same of what the slots have said already, under another row."""
+@inlined
+def mixed(odds, count, weights, row):
+    """What they say together under one row of weights: log-odds."""
     total = 0
     for number in range(count):
-        total += weights[row, number] * odds[number]
+        total += np.int64(weights[row, number]) * np.int64(odds[number])
     total >>= 16
     return max(-LIMIT, min(LIMIT, total))
 
 
-@compiled
+@inlined
 def learn_weights(odds, count, weights, row, said, bit, rate):
-    """Moves a row of weights towards those that would have said this bit more surely; said: the row's log-odds."""
-    error = ((bit << 16) - _PROBABILITY[said + 2048]) * rate
+    """Moves a row of weights, which keep within ±WEIGHT_LIMIT, towards those that would have said this bit more surely; said: the row's
+    log-odds. rate: up to MOST_RATE."""
+    error = np.int32(((bit << 16) - np.int64(_PROBABILITY[said + 2048])) * rate)
     for number in range(count):
-        weights[row, number] += (odds[number] * error + (1 << (_RATE_BITS - 1))) >> _RATE_BITS
+        step = np.int32(np.int32(odds[number]) * error + np.int32(1 << (_RATE_BITS - 1))) >> _RATE_BITS  # fits: 2**11 * 2**16 * MOST_RATE
+        weights[row, number] = max(-WEIGHT_LIMIT, min(WEIGHT_LIMIT, weights[row, number] + step))
 
 
-@compiled
+@inlined
 def learn_slot(slots, place, bit, most):
     """Moves a slot towards this bit, the less the more it has seen; it counts no further than `most`."""
     slot = np.int64(slots[place])
     chance, count = slot >> COUNT_BITS, slot & COUNT_MASK
     target = (1 << 22) - 1 if bit else 0
-    chance = max(0, chance + ((((target - chance) >> 3) * _SHARE[count]) >> 13))  # rounded down, a chance of almost none could fall below
+    chance = max(0, chance + ((((target - chance) >> 3) * np.int64(_SHARE[count])) >> 13))  # rounded down, a chance of almost none could fall below
     if count < most:
         count += 1
     slots[place] = (chance << COUNT_BITS) | count
 
 
-@compiled
+@inlined
 def slot_probability(slots, place):
     """What one slot says alone, in 1/CERTAIN."""
     return max(_LEAST, min((1 << 16) - _LEAST, np.int64(slots[place]) >> 16))

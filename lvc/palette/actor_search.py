@@ -3,9 +3,10 @@
 import numpy as np
 
 from lvc.compiled import compiled
-from lvc.palette.actors import ACROSS, AGE, CAST, DOWN, REACH, SEEN_BEFORE, SPRITE, SPRITE_SIDE, SPRITES, TIMES, Scene, Stage, X, Y, part_from
+from lvc.palette.actors import REACH, part_from
 from lvc.palette.memory import NO_COLOUR
 from lvc.palette.pixels import squared_error
+from lvc.palette.stage import ACROSS, AGE, CAST, DOWN, ENTERED, SPRITE, SPRITE_SIDE, SPRITES, Scene, Stage, X, Y
 
 PIXEL_BITS = 3.0  # what a pixel costs at most that nothing tells
 STANDS_OUT = 0.6  # bits of a pixel
@@ -35,20 +36,21 @@ def find_actors(source, background, colours, least, stage, worth, told):
     """Fills `told` int64 [N, 3] with sprite, y and x of what is seen; gives how many."""
     height, width = background.shape
     cost = np.zeros((height, width), np.float32)  # bits of each pixel that nothing tells
-    mask = np.zeros((height, width), np.uint8)
+    mask = np.zeros((height + 2, width + 2), np.uint8)  # within a border
     for y in range(height):
         for x in range(width):
             bits = worth * (squared_error(source[y, x], colours[background[y, x]]) - least[y, x])
             if bits > STANDS_OUT:
-                mask[y, x] = 1
+                mask[y + 1, x + 1] = 1
             cost[y, x] = min(bits, PIXEL_BITS)
     count, parts = 0, 0
     part = np.empty((LARGEST * LARGEST, 2), np.int64)
     for y in range(height):
         for x in range(width):
-            if not mask[y, x] or parts == MOST_PARTS:
+            if not mask[y + 1, x + 1] or parts == MOST_PARTS:
                 continue
-            area, top, left, bottom, right = part_from(mask, y, x, part, 0)
+            area, top, left, bottom, right = part_from(mask, y + 1, x + 1, part)
+            top, left, bottom, right = top - 1, left - 1, bottom - 1, right - 1
             if area < 4 or bottom - top >= LARGEST or right - left >= LARGEST:
                 continue
             parts += 1
@@ -109,7 +111,7 @@ def best_sprite(source, cost, colours, least, stage, worth, top, left, bottom, r
 
 @compiled
 def seen_of_late(stage, sprite):
-    for number in range(stage.counts[0]):
+    for number in range(stage.counts[ENTERED]):
         if stage.cast[number, SPRITE] == sprite:
             return True
     return False
@@ -118,7 +120,7 @@ def seen_of_late(stage, sprite):
 @compiled
 def assign(stage, told, again):
     """Finds for what is seen the actor that it is most likely: fills `again` int64 [CAST, 4], and marks those of `told` [N, 3] by a sprite of -1."""
-    cast, count = stage.cast, stage.counts[0]
+    cast, count = stage.cast, stage.counts[ENTERED]
     while True:
         best, best_place, best_actor = NEW_BITS, -1, -1
         for place in range(told.shape[0]):

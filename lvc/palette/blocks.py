@@ -1,112 +1,165 @@
-"""Which blocks of a frame are coded; the others are as expected."""
+"""Which blocks of a frame are coded; the others are as expected.
+
+Nearly all blocks of nearly all frames stay, so each row first tells whether any block is coded of those around which nothing goes on.
+"""
 
 import numpy as np
 
-from lvc.compiled import compiled
-from lvc.entropy.mixing import followed, hashed
+from lvc.compiled import bare, inlined
+from lvc.entropy.mixing import scattered
 from lvc.models.palette import SIDE
-from lvc.palette.decisions import code_alone, code_decision
+from lvc.palette.decisions import code_alone, decision_of
 from lvc.palette.memory import (
     ALONE_COUNT,
+    BLOCK_BITS,
     BLOCK_SLOTS,
     CODED,
     CODED_COLOURS,
+    CODED_LINES,
     CODED_OWN,
     CODED_PATTERNS,
     CODED_ROWS,
-    MOST_CONTEXTS,
     QUIET,
 )
+from lvc.palette.past import BORDER, EDGE, FRAMES, SPREAD, clear_map
+
+# Traits of a block: more than one colour is expected; other colours than in the last frame; other than last stood still; it moved;
+# it was coded in the last frame; and in the one before that.
+FULL, MOVING, STIRRED, MOVED, ONCE, EARLIER = (1 << place for place in range(6))
+OWN_STIR, SIDE_STIR = MOVING | STIRRED | MOVED | ONCE | EARLIER, STIRRED | MOVED | ONCE
+
+code_decision = decision_of(CODED_PATTERNS, CODED_COLOURS)
 
 
-@compiled
-def differing(picture, other):
-    """uint8 [rows, columns]: in which blocks two pictures [H, W] differ."""
-    rows, columns = picture.shape[0] // SIDE, picture.shape[1] // SIDE
-    result = np.zeros((rows, columns), np.uint8)
-    for y in range(rows * SIDE):
-        for x in range(columns * SIDE):
-            if picture[y, x] != other[y, x]:
-                result[y // SIDE, x // SIDE] = 1
-    return result
-
-
-@compiled
-def busy_blocks(picture):
-    """uint8 [rows, columns]: which blocks are of more than one colour."""
-    rows, columns = picture.shape[0] // SIDE, picture.shape[1] // SIDE
-    result = np.zeros((rows, columns), np.uint8)
-    for y in range(rows * SIDE):
-        for x in range(columns * SIDE):
-            if picture[y, x] != picture[y - y % SIDE, x - x % SIDE]:
-                result[y // SIDE, x // SIDE] = 1
-    return result
-
-
-@compiled
-def framed(blocks):
-    """[rows, columns] within a border of zeros."""
-    result = np.zeros((blocks.shape[0] + 2, blocks.shape[1] + 2), np.uint8)
-    result[1:-1, 1:-1] = blocks
-    return result
-
-
-@compiled
-def code_blocks(coder, memory, expected, last, settled, changed, before, places, wanted, coded):
-    """Codes which blocks are coded: `coded` uint8 [rows, columns] is filled; wanted: the same, or anything for a reader.
-
-    expected, last, settled: colours int16 [H, W]. changed, before: uint8 [rows, columns], blocks coded in the last frame and in the one
-    before. places: directions of the blocks.
-    """
-    rows, columns = coded.shape
-    busy, moving, unsettled = framed(busy_blocks(expected)), framed(differing(expected, last)), framed(differing(expected, settled))
-    once, moved = framed(changed), framed((places > 0).astype(np.uint8))
-    told = np.zeros((rows + 3, columns + 3), np.uint8)  # two above and to the left
-    contexts = np.empty(MOST_CONTEXTS, np.int64)
-    odds = np.empty(MOST_CONTEXTS, np.int64)
+@inlined
+def find_traits(words, expected, taken, once, before, last, traits):
+    """Fills the traits of all blocks."""
+    rows, columns = traits.shape[0] - 2 * EDGE, traits.shape[1] - 2 * EDGE
     for row in range(rows):
         for column in range(columns):
-            y, x = row + 1, column + 1
-            west, north = np.int64(told[y + 1, x]), np.int64(told[y, x + 1])
-            north_west, north_east = np.int64(told[y, x]), np.int64(told[y, x + 2])
-            around = west | north << 1 | north_west << 2 | north_east << 3
-            far = np.int64(told[y + 1, x - 1]) | np.int64(told[y - 1, x + 1]) << 1
-            now, earlier = np.int64(once[y, x]), np.int64(before[row, column])
-            beside = np.int64(once[y, x - 1]) + once[y, x + 1] + once[y - 1, x] + once[y + 1, x]
-            corners = np.int64(once[y - 1, x - 1]) + once[y - 1, x + 1] + once[y + 1, x - 1] + once[y + 1, x + 1]
-            later = np.int64(once[y, x + 1]) | np.int64(once[y + 1, x - 1]) << 1 | np.int64(once[y + 1, x]) << 2 | np.int64(once[y + 1, x + 1]) << 3
-            move = np.int64(moved[y, x])
-            moves = np.int64(moved[y, x - 1]) | np.int64(moved[y, x + 1]) << 1 | np.int64(moved[y - 1, x]) << 2 | np.int64(moved[y + 1, x]) << 3
-            full = np.int64(busy[y, x])
-            filled = np.int64(busy[y, x - 1]) | np.int64(busy[y, x + 1]) << 1 | np.int64(busy[y - 1, x]) << 2 | np.int64(busy[y + 1, x]) << 3
-            stir = np.int64(unsettled[y, x])
-            stirred = np.int64(unsettled[y, x - 1]) | np.int64(unsettled[y, x + 1]) << 1 | np.int64(unsettled[y - 1, x]) << 2 | np.int64(unsettled[y + 1, x]) << 3
-            if not (around | far | now | earlier | beside | corners | move | moves | moving[y, x] | stir | stirred):
-                bit = code_alone(coder, memory.slots, QUIET + (full | min(filled, 1) << 1), np.int64(wanted[row, column]), ALONE_COUNT)
-                coded[row, column] = told[y + 1, x + 1] = bit
-                continue
-            base = CODED
-            contexts[0] = base + (around | now << 4 | earlier << 5 | np.int64(moving[y, x]) << 6 | full << 7 | stir << 8 | move << 9 | far << 10)
-            base += BLOCK_SLOTS
-            contexts[1] = base + (around | later << 4 | now << 8 | earlier << 9 | full << 10 | stir << 11)
-            base += BLOCK_SLOTS
-            contexts[2] = base + (west | north << 1 | moves << 2 | move << 6 | filled << 7 | full << 11)
-            base += BLOCK_SLOTS
-            contexts[3] = base + (west | north << 1 | stir << 2 | stirred << 3 | full << 7 | now << 8 | min(beside, 3) << 9 | move << 11)
-            base += BLOCK_SLOTS
-            contexts[4] = base + ((west + north + north_west + north_east) | beside << 3 | corners << 6 | now << 9 | earlier << 10 | full << 11)
-            base = CODED_OWN
-            contexts[5] = base + ((row * columns + column) & (BLOCK_SLOTS - 1))
-            base += BLOCK_SLOTS
-            top, left = row * SIDE, column * SIDE
-            middle = hashed(np.int64(expected[top + 1, left + 1]), np.int64(expected[top + 2, left + 2]))
-            contexts[6] = base + (hashed(middle, west + 2 * north + 4 * now) & (BLOCK_SLOTS - 1))
-            base += BLOCK_SLOTS
-            whole = np.int64(0)
+            y, x = BORDER + SIDE * row, 1 + column
+            flat = (expected[y, x] & np.uint64(0xFFFF)) * np.uint64(SPREAD)
+            full, moving, stirred = np.uint64(0), np.uint64(0), np.uint64(0)
             for line in range(SIDE):
-                for place in range(SIDE):
-                    whole = followed(whole, np.int64(expected[top + line, left + place]))
-            contexts[7] = base + (whole & (BLOCK_SLOTS - 1))
-            mixed = CODED_ROWS[0] + around, CODED_ROWS[1] + (now | earlier << 1 | full << 2 | move << 3 | stir << 4)
-            bit = code_decision(coder, memory, contexts, CODED_PATTERNS, CODED_COLOURS, mixed, odds, np.int64(wanted[row, column]))
-            coded[row, column] = told[y + 1, x + 1] = bit
+                word = expected[y + line, x]
+                full |= word ^ flat
+                moving |= word ^ words[last, y + line, x]
+                stirred |= word ^ words[0, y + line, x]
+            found = (full != 0) * FULL | (moving != 0) * MOVING | (stirred != 0) * STIRRED
+            row_, column_ = row + EDGE, column + EDGE
+            found |= (taken[row_, column_] != 0) * MOVED | once[row_, column_] * ONCE | before[row_, column_] * EARLIER
+            traits[row_, column_] = found
+
+
+@inlined
+def has(traits, trait):
+    return np.int64(1) if traits & trait else np.int64(0)
+
+
+@inlined
+def find_stir(traits, coded, y, stir):
+    """Fills in which blocks uint8 [columns] of a row something goes on, or around them, as far as is known before the row is coded."""
+    for column in range(stir.shape[0]):
+        x = column + EDGE
+        sides = traits[y, x - 1] | traits[y, x + 1] | traits[y - 1, x] | traits[y + 1, x]
+        corners = traits[y - 1, x - 1] | traits[y - 1, x + 1] | traits[y + 1, x - 1] | traits[y + 1, x + 1]
+        above = coded[y - 1, x - 1] | coded[y - 1, x] | coded[y - 1, x + 1] | coded[y - 2, x]
+        stir[column] = (traits[y, x] & np.uint8(OWN_STIR)) | (sides & np.uint8(SIDE_STIR)) | (corners & np.uint8(ONCE)) | above
+
+
+@inlined
+def quiet_in_line(stir, wanted):
+    """Whether a block of a row is coded around which nothing goes on when it is asked for."""
+    west, far = np.int64(0), np.int64(0)
+    for column in range(stir.shape[0]):
+        here = np.int64(wanted[column])
+        if here and not (west | far | stir[column]):
+            return np.int64(1)
+        west, far = here, west
+    return np.int64(0)
+
+
+@bare
+def code_blocks(coder, memory, past, wanted):
+    """Codes which blocks are coded, and fills `past.coded`; wanted: uint8 [rows, columns], or anything for a reader. Gives how many are."""
+    slots, weights, rate = memory.slots, memory.weights, memory.rate
+    traits, coded, expected = past.traits, past.coded, past.expected_words
+    rows, columns = wanted.shape
+    find_traits(past.words, expected, past.taken, past.once, past.before, past.counts[FRAMES], traits)
+    clear_map(coded, 0)
+    contexts, odds, stir = past.room.contexts, past.room.odds, past.room.stir
+    any_above, total = np.int64(0), 0
+    for row in range(rows):
+        y = row + EDGE
+        find_stir(traits, coded, y, stir)
+        quiet, any_quiet = 0, np.int64(0)
+        for column in range(columns):
+            quiet += stir[column] == 0
+        if quiet:
+            any_quiet = code_alone(coder, slots, CODED_LINES + any_above, quiet_in_line(stir, wanted[row]), ALONE_COUNT)
+        any_above = any_quiet
+        if quiet == columns and not any_quiet:
+            continue
+        for column in range(columns):
+            x = column + EDGE
+            if not (stir[column] | coded[y, x - 1] | coded[y, x - 2]):
+                if any_quiet:
+                    full = np.int64(traits[y, x] & FULL)
+                    beside = has(traits[y, x - 1] | traits[y, x + 1] | traits[y - 1, x] | traits[y + 1, x], FULL)
+                    bit = code_alone(coder, slots, QUIET + (full | beside << 1), np.int64(wanted[row, column]), ALONE_COUNT)
+                    coded[y, x] = bit
+                    total += bit
+                continue
+            one = block_contexts(traits, coded, expected, row, column, contexts)
+            other = CODED_ROWS[1] + (has(traits[y, x], ONCE) | has(traits[y, x], EARLIER) << 1 | has(traits[y, x], FULL) << 2 | has(traits[y, x], MOVED) << 3 | has(traits[y, x], STIRRED) << 4)
+            bit = code_decision(coder, slots, weights, rate, contexts, one, other, odds, np.int64(wanted[row, column]))
+            coded[y, x] = bit
+            total += bit
+    return total
+
+
+@inlined
+def block_contexts(traits, coded, expected, row, column, contexts):
+    """Fills the contexts of whether a block is coded; gives its first row of weights."""
+    y, x = row + EDGE, column + EDGE
+    own, on_west, on_east, on_north, on_south = traits[y, x], traits[y, x - 1], traits[y, x + 1], traits[y - 1, x], traits[y + 1, x]
+    west, north = np.int64(coded[y, x - 1]), np.int64(coded[y - 1, x])
+    north_west, north_east = np.int64(coded[y - 1, x - 1]), np.int64(coded[y - 1, x + 1])
+    around = west | north << 1 | north_west << 2 | north_east << 3
+    far = np.int64(coded[y, x - 2]) | np.int64(coded[y - 2, x]) << 1
+    now, earlier, move, full, stir = has(own, ONCE), has(own, EARLIER), has(own, MOVED), has(own, FULL), has(own, STIRRED)
+    beside = has(on_west, ONCE) + has(on_east, ONCE) + has(on_north, ONCE) + has(on_south, ONCE)
+    corners = has(traits[y - 1, x - 1], ONCE) + has(traits[y - 1, x + 1], ONCE) + has(traits[y + 1, x - 1], ONCE) + has(traits[y + 1, x + 1], ONCE)
+    later = has(on_east, ONCE) | has(traits[y + 1, x - 1], ONCE) << 1 | has(on_south, ONCE) << 2 | has(traits[y + 1, x + 1], ONCE) << 3
+    moves = has(on_west, MOVED) | has(on_east, MOVED) << 1 | has(on_north, MOVED) << 2 | has(on_south, MOVED) << 3
+    filled = has(on_west, FULL) | has(on_east, FULL) << 1 | has(on_north, FULL) << 2 | has(on_south, FULL) << 3
+    stirred = has(on_west, STIRRED) | has(on_east, STIRRED) << 1 | has(on_north, STIRRED) << 2 | has(on_south, STIRRED) << 3
+    base = CODED
+    contexts[0] = base + (around | now << 4 | earlier << 5 | has(own, MOVING) << 6 | full << 7 | stir << 8 | move << 9 | far << 10)
+    base += BLOCK_SLOTS
+    contexts[1] = base + (around | later << 4 | now << 8 | earlier << 9 | full << 10 | stir << 11)
+    base += BLOCK_SLOTS
+    contexts[2] = base + (west | north << 1 | moves << 2 | move << 6 | filled << 7 | full << 11)
+    base += BLOCK_SLOTS
+    contexts[3] = base + (west | north << 1 | stir << 2 | stirred << 3 | full << 7 | now << 8 | min(beside, 3) << 9 | move << 11)
+    base += BLOCK_SLOTS
+    contexts[4] = base + ((west + north + north_west + north_east) | beside << 3 | corners << 6 | now << 9 | earlier << 10 | full << 11)
+    base = CODED_OWN
+    contexts[5] = base + ((row * (traits.shape[1] - 2 * EDGE) + column) & (BLOCK_SLOTS - 1))
+    base += BLOCK_SLOTS
+    top, left = BORDER + SIDE * row, 1 + column
+    middle = (expected[top + 1, left] >> np.uint64(16) & np.uint64(0xFFFF)) | (expected[top + 2, left] & np.uint64(0xFFFF00000000))
+    contexts[6] = base + scattered(middle | np.uint64(west | north << 1 | now << 2) << np.uint64(16), BLOCK_BITS)
+    base += BLOCK_SLOTS
+    contexts[7] = base + scattered(content_of(expected[top, left], expected[top + 1, left], expected[top + 2, left], expected[top + 3, left]), BLOCK_BITS)
+    return CODED_ROWS[0] + around
+
+
+@inlined
+def content_of(one, two, three, four):
+    """A number, uint64, of a block's four words."""
+    factor = np.uint64(0x9E3779B97F4A7C15)
+    mixed = one * factor + two
+    mixed = (mixed ^ (mixed >> np.uint64(31))) * factor + three
+    mixed = (mixed ^ (mixed >> np.uint64(31))) * factor + four
+    return mixed ^ (mixed >> np.uint64(31))

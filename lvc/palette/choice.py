@@ -3,7 +3,7 @@
 Only an encoder chooses, so floats are welcome here: the colours that come out are what the file holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -17,9 +17,11 @@ from lvc.palette.actor_search import found_scene
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.colours import palette_of, rgb
 from lvc.palette.move_search import Shown, found_moves
-from lvc.palette.moves import BACKS, Moves
+from lvc.palette.moves import Moves, recent_directions
+from lvc.palette.past import BACKS
 from lvc.palette.pixels import Wish, nearest_colour, squared_error
-from lvc.palette.walk import UNKNOWN, PaletteFrames
+from lvc.palette.stage import Scene
+from lvc.palette.walk import UNKNOWN, Motion, PaletteFrames
 
 # At crf 0 and 63: bits that a squared level of error is worth.
 BEST_WORTH, LEAST_WORTH = 0.015, 0.0001
@@ -28,7 +30,7 @@ BEST_WORTH, LEAST_WORTH = 0.015, 0.0001
 PIXEL_LASTS, PIXEL_FRAMES, PIXEL_LEAST = 2.0, 32, 2.0
 BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST = 0.5, 16, 0.6
 MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST = 0.5, 16, 0.5
-SCENE_LASTS = 2.0
+SCENE_LASTS = 2.0  # how much more than once an error counts that an actor takes away
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
 BESIDE_BITS = 5.0  # how much less with each block beside it that is coded
 CELL_BITS = 5  # of each channel, for finding colours about
@@ -40,19 +42,21 @@ class Choice:
 
     source: uint8 [H, W, 3]. palette: colours int32 [K] of the group. worth: bits that a squared level of error is worth.
     least: int32 [H, W], the least squared errors that the palette allows. lives: int64 [rows, columns], how many frames blocks stay as they are.
+    scene: the actors in it. find: gives what else has moved, where these are known.
     """
 
-    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, *, scene=None, find_moves=None):
+    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, *, scene: Scene | None = None, find: Callable | None = None):
         self.source, self.palette, self.worth, self.least, self.lives = source, palette, worth, least, lives
-        self.scene, self._find_moves, self.moves = scene, find_moves, None
+        self.scene, self._find, self.moves = scene, find, None
 
-    def staged(self, staged: np.ndarray) -> None:
-        if self._find_moves is not None:
-            self.moves = self._find_moves(rgb(staged).astype(np.uint8))
+    def ways(self, staged: np.ndarray) -> Moves | None:
+        if self._find is not None:
+            self.moves = self._find(staged)
+        return self.moves
 
-    def blocks(self, expected: np.ndarray) -> np.ndarray:
+    def blocks(self, expected: np.ndarray, colours: np.ndarray) -> np.ndarray:
         worth = self.worth * lasting(self.lives, BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST)
-        return worth_coding(worth * gains(self.source, expected, self.least))
+        return worth_coding(worth * gains(self.source, colours[expected], self.least))
 
     def colours(self, coded: np.ndarray, table: ColourTable) -> np.ndarray:
         return self.palette
@@ -142,7 +146,7 @@ class Chosen(NamedTuple):
     """Colours int32 [T, 1, H, W] of a group, what has moved in each frame, and what choosing them would have cost to code."""
 
     symbols: np.ndarray
-    moves: tuple[Moves | None, ...]
+    moves: tuple[Motion, ...]
     bits: float
 
 
@@ -157,17 +161,21 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
     symbols, moves, before = [], [], []
     coders = coders or [BitCounter()] * len(pictures)
     for source, lives, coder in zip(pictures, lifetimes(pictures), coders):
-        past, scene, find, least = coding.past, None, None, least_errors(source, channels(palette), nearest)
-        if search and past:
-            colours = rgb(coding.table.colours).astype(np.uint8)
-            before = [Shown(colours[past.pictures[0]]), *before[: BACKS - 1]]
-            weights = worth * lasting(lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST)
-            find = partial(lambda staged, source, before, least, weights, recent: found_moves(Shown(source), before, staged, least, weights, recent), source=source, before=before, least=least, weights=weights, recent=past.recent)
-            scene = found_scene(source, past.settled, channels(coding.table.colours), least, coding.stage, worth * SCENE_LASTS)
-        choice = Choice(source, palette, worth, least, lives, scene=scene, find_moves=find)
+        least, scene, find = least_errors(source, channels(palette), nearest), None, None
+        if search and len(coding):
+            colours = rgb(coding.colours).astype(np.uint8)
+            before = [Shown(colours[coding.picture(0)]), *before[: BACKS - 1]]
+            scene = found_scene(source, coding.background, channels(coding.colours), least, coding.past.stage, SCENE_LASTS * worth)
+            find = partial(found_ways, source, before, colours, least, worth * lasting(lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST), recent_directions(coding.past))
+        choice = Choice(source, palette, worth, least, lives, scene=scene, find=find)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
-        moves.append((choice.moves, scene))
+        moves.append(Motion(scene, choice.moves))
     return Chosen(np.stack(symbols), tuple(moves), sum(coder.bits for coder in set(coders)))
+
+
+def found_ways(source, before, colours, least, worth, recent, staged: np.ndarray) -> Moves:
+    """What has moved where actors before their background, int16 [H, W] of places among colours, are expected; the rest as of `found_moves`."""
+    return found_moves(Shown(source), before, colours[staged], least, worth, recent)
 
 
 def error_worth(crf: int) -> float:

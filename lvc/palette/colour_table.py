@@ -2,46 +2,50 @@
 
 import numpy as np
 
-from lvc.compiled import compiled
-from lvc.errors import FormatError
+from lvc.compiled import bare, compiled
 from lvc.palette.colours import rgb
 from lvc.palette.memory import NO_COLOUR
 from lvc.palette.numbers import NEW_COUNT, code_unary, code_uniform
+from lvc.palette.past import COLOURS, COLOURS_LIMIT
 
 CHANNEL_BITS = 8
 COUNT_BITS = 12
-COLOURS_LIMIT = 1 << COUNT_BITS  # in a group
 LUMA = np.array([299, 587, 114])  # ITU-R BT.601, in thousandths
 
 
+@bare
+def code_colours(coder, slots, past, new):
+    """Codes colours int32 [N] that a frame needs, or decodes them, and adds them to those of the group; gives 0, or 1 where they are too many, or there are none at all."""
+    counts = past.counts
+    before = counts[COLOURS]
+    if code_unary(coder, slots, NEW_COUNT, min(new.shape[0], 1), 1):
+        count = code_uniform(coder, new.shape[0] - 1, COUNT_BITS) + 1
+        if before + count > COLOURS_LIMIT:
+            return 1
+        for place in range(count):
+            past.colours[before + place] = code_uniform(coder, np.int64(new[place]) if place < new.shape[0] else np.int64(0), 3 * CHANNEL_BITS)
+        counts[COLOURS] = before + count
+    return 0 if counts[COLOURS] else 1
+
+
 class ColourTable:
-    """colours: int32 [K], 0xRRGGBB each."""
+    """What an encoder asks of a group's colours int32 [K]: their places."""
 
-    def __init__(self):
-        self.colours = np.empty(0, np.int32)
-        self._rising, self._order = self.colours, np.empty(0, np.int16)  # the colours in rising order, and their places
-
-    def code_new(self, wanted: np.ndarray | None, coder, slots: np.ndarray) -> None:
-        """Codes colours [N] that a frame needs, those known already left out, the darkest first; raises FormatError for too many."""
-        new = None if wanted is None else by_luma(np.setdiff1d(wanted, self.colours))
-        coder.room(8 * COUNT_BITS + 1)
-        count = 0 if new is None else len(new)
-        if count > COLOURS_LIMIT - len(self.colours):
-            raise ValueError(f"a group of more than {COLOURS_LIMIT} colours")
-        if not code_unary(coder.parts, slots, NEW_COUNT, min(count, 1), 1):
-            return
-        count = code_uniform(coder.parts, count - 1, COUNT_BITS) + 1
-        if len(self.colours) + count > COLOURS_LIMIT:
-            raise FormatError(f"the coded symbols are damaged: a group of more than {COLOURS_LIMIT} colours")
-        coder.room(3 * CHANNEL_BITS * count)
-        found = np.array([code_uniform(coder.parts, 0 if new is None else int(new[place]), 3 * CHANNEL_BITS) for place in range(count)], np.int32)
-        self.colours = np.append(self.colours, found)
-        order = np.argsort(self.colours, kind="stable")
-        self._rising, self._order = self.colours[order], order.astype(np.int16)
+    def __init__(self, colours: np.ndarray):
+        self.colours = colours
+        order = np.argsort(colours, kind="stable")
+        self._rising, self._order = colours[order], order.astype(np.int16)
 
     def places(self, picture: np.ndarray) -> np.ndarray:
         """Places int16 of the colours int32 [H, W], NO_COLOUR where one is not here."""
         return places_of(np.ascontiguousarray(picture), self._rising, self._order)
+
+    def new(self, wanted: np.ndarray) -> np.ndarray:
+        """Those of some colours [N] that are not here, each once, the darkest first; ValueError for more than a group can have."""
+        new = by_luma(np.setdiff1d(wanted, self.colours))
+        if len(self.colours) + len(new) > COLOURS_LIMIT:
+            raise ValueError(f"a group of more than {COLOURS_LIMIT} colours")
+        return new
 
 
 @compiled

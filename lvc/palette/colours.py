@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from lvc.compiled import compiled
+
 SAMPLE = 15_000  # pixels that a palette is made from
 ROUNDS, PRECISION, ATTEMPTS = 12, 0.5, 1  # of k-means
 COUNTS = 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256  # of colours
@@ -20,6 +22,19 @@ def packed(pixels: np.ndarray) -> np.ndarray:
 def rgb(colours: np.ndarray) -> np.ndarray:
     """int16 [..., 3] of colours int32 [...]."""
     return np.stack((colours >> 16, colours >> 8 & 255, colours & 255), axis=-1).astype(np.int16)
+
+
+@compiled
+def painted(symbols, height, width):
+    """Frames uint8 [T, height, width, 3] of colours int32 [T, 1, h, w]."""
+    count = symbols.shape[0]
+    result = np.empty((count, height, width, 3), np.uint8)
+    for number in range(count):
+        for y in range(height):
+            for x in range(width):
+                colour = symbols[number, 0, y, x]
+                result[number, y, x, 0], result[number, y, x, 1], result[number, y, x, 2] = colour >> 16, colour >> 8, colour
+    return result
 
 
 def palette_of(frames: np.ndarray, worth: float) -> np.ndarray:

@@ -1,33 +1,50 @@
 """One yes or no, under all the contexts that fit or under one slot alone: asked, coded and learned from."""
 
-from lvc.compiled import compiled
+from collections.abc import Callable
+
+import numpy as np
+
+from lvc.compiled import inlined
 from lvc.entropy.bits import code_bit
-from lvc.entropy.mixing import learn_slot, learn_weights, mixed_again, mixed_odds, probability, slot_probability
+from lvc.entropy.mixing import learn_slot, learn_weights, mixed, probability, said_by, slot_probability
 from lvc.palette.memory import COLOUR_COUNT, PATTERN_COUNT
 
 
-@compiled
-def chance(memory, contexts, count, rows, odds):
-    """How likely a yes is, in 1/CERTAIN."""
-    first = mixed_odds(memory.slots, contexts, count, memory.weights, rows[0], odds)
-    return probability((first + mixed_again(odds, count, memory.weights, rows[1])) >> 1)
+def chance_of(count: int) -> Callable:
+    """A compiled function that says how likely a yes is, in 1/CERTAIN, under so many contexts and two rows of weights."""
+
+    @inlined
+    def chance(slots, weights, contexts, one_row, other_row, odds):
+        said_by(slots, contexts, count, odds)
+        return probability((mixed(odds, count, weights, one_row) + mixed(odds, count, weights, other_row)) >> 1)
+
+    return chance
 
 
-@compiled
-def code_decision(coder, memory, contexts, patterns, colours, rows, odds, bit):
-    """Codes a bit, or decodes it, under contexts of patterns and of colours, and two rows of weights; odds: room."""
+def decision_of(patterns: int, colours: int) -> Callable:
+    """A compiled function that codes a bit, or decodes it, under so many contexts of patterns and then of colours, and two rows of weights.
+
+    Made for each number of contexts, so that its loops are of a known length. odds: room, int32.
+    """
     count = patterns + colours
-    first = mixed_odds(memory.slots, contexts, count, memory.weights, rows[0], odds)
-    second = mixed_again(odds, count, memory.weights, rows[1])
-    bit = code_bit(coder, bit, probability((first + second) >> 1))
-    learn_weights(odds, count, memory.weights, rows[0], first, bit, memory.rate)
-    learn_weights(odds, count, memory.weights, rows[1], second, bit, memory.rate)
-    for number in range(count):
-        learn_slot(memory.slots, contexts[number], bit, PATTERN_COUNT if number < patterns else COLOUR_COUNT)
-    return bit
+
+    @inlined
+    def code_decision(coder, slots, weights, rate, contexts, one_row, other_row, odds, bit):
+        said_by(slots, contexts, count, odds)
+        one, other = mixed(odds, count, weights, one_row), mixed(odds, count, weights, other_row)
+        bit = code_bit(coder, bit, probability((one + other) >> 1))
+        learn_weights(odds, count, weights, one_row, one, bit, rate)
+        learn_weights(odds, count, weights, other_row, other, bit, rate)
+        for number in range(patterns):
+            learn_slot(slots, contexts[number], bit, PATTERN_COUNT)
+        for number in range(patterns, count):
+            learn_slot(slots, contexts[number], bit, COLOUR_COUNT)
+        return bit
+
+    return code_decision
 
 
-@compiled
+@inlined
 def code_alone(coder, slots, place, bit, most):
     """Codes a bit, or decodes it, under one slot, which counts no further than `most`."""
     bit = code_bit(coder, bit, slot_probability(slots, place))
@@ -35,6 +52,15 @@ def code_alone(coder, slots, place, bit, most):
     return bit
 
 
-@compiled
+@inlined
 def same(one, other):
     return 1 if one == other else 0
+
+
+@inlined
+def any_of(line):
+    """1 where a number of a line is not 0, else 0."""
+    for place in range(line.shape[0]):
+        if line[place]:
+            return np.int64(1)
+    return np.int64(0)

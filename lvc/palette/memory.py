@@ -9,16 +9,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from lvc.entropy.mixing import COUNT_MASK, EMPTY
+from lvc.entropy.mixing import COUNT_MASK, EMPTY, WEIGHT_LIMIT
 from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, Palette
 from lvc.models.palette import PATTERN_SLOTS as MODEL_SLOTS
+from lvc.models.palette import WEIGHT_LIMIT as MODEL_LIMIT
 
 NUMBER_SLOTS = 1 << 12
 RUN_SLOTS = 1 << 10
-BLOCK_SLOTS = 1 << 12  # of each context of a block
-PIXEL_SLOTS = 1 << 16  # of each context of a pixel
-PLACE_SLOTS = 1 << 14  # of each context of a place in the palette
+BLOCK_BITS = 12
+BLOCK_SLOTS = 1 << BLOCK_BITS  # of each context of a block
+PIXEL_SLOTS = 1 << 16  # of each context of a pixel: of patterns
+COLOUR_BITS = 14
+COLOUR_SLOTS = 1 << COLOUR_BITS  # of colours
 ACTOR_SLOTS = 1 << 14  # of each context of an actor
+PLACE_BITS = 14
+PLACE_SLOTS = 1 << PLACE_BITS  # of each context of a place in the palette
 # How many contexts there are of patterns, and of colours and positions, in each kind of decision.
 MOVED_PATTERNS, MOVED_COLOURS = 4, 4
 CODED_PATTERNS, CODED_COLOURS = 5, 3
@@ -30,6 +35,12 @@ MOST_CONTEXTS = 20
 NUMBERS = 0
 RUNS = NUMBERS + NUMBER_SLOTS
 QUIET = RUNS + RUN_SLOTS - 8  # of blocks around which nothing goes on
+# Among the numbers, whose first slots alone are used for numbers:
+MOVED_LINES = NUMBERS + 1024  # whether anything moved in a row of blocks
+STAYING = MOVED_LINES + 64  # whether a block stays around which nothing moved
+CODED_LINES = STAYING + 64  # whether any block of a row is coded around which nothing goes on
+SURE = NUMBERS + 2048  # whether the colour follows that has followed before, again and again
+SURE_SLOTS = 2048
 MOVED = RUNS + RUN_SLOTS
 CODED = MOVED + MOVED_PATTERNS * BLOCK_SLOTS
 PIXELS = CODED + CODED_PATTERNS * BLOCK_SLOTS
@@ -39,7 +50,7 @@ PATTERN_SLOTS = ACTORS + ACTOR_PATTERNS * ACTOR_SLOTS
 MOVED_OWN = PATTERN_SLOTS
 CODED_OWN = MOVED_OWN + MOVED_COLOURS * BLOCK_SLOTS
 PIXELS_OWN = CODED_OWN + CODED_COLOURS * BLOCK_SLOTS
-PLACES_OWN = PIXELS_OWN + PIXEL_COLOURS * PIXEL_SLOTS
+PLACES_OWN = PIXELS_OWN + PIXEL_COLOURS * COLOUR_SLOTS
 ACTORS_OWN = PLACES_OWN + PLACE_COLOURS * PLACE_SLOTS
 SLOTS = ACTORS_OWN + ACTOR_COLOURS * ACTOR_SLOTS
 # Rows of weights: two of each kind of decision are asked, and each kind is chosen by what is known.
@@ -52,21 +63,29 @@ ROWS = 272
 # A slot's memory: how many answers it counts, and so how slowly it moves at last.
 PATTERN_COUNT, COLOUR_COUNT = 255, 30
 ALONE_COUNT = 1000  # of one that is asked without others, where nearly all answers are alike
-GUESS_KINDS, GUESSES = 3, 1 << 16  # colours that followed on the same surroundings before
+GUESS_KINDS, GUESS_BITS = 3, 14
+GUESSES = 1 << GUESS_BITS  # colours that followed on the same surroundings before, of each kind
+TRUST_STEP = 1 << 16  # in a guess
+MOST_TRUST = 255
 NO_COLOUR = -1
 
 
 class Memory(NamedTuple):
-    """slots uint32 [SLOTS]; weights int64 [ROWS, MOST_CONTEXTS]; guesses int16 and trust uint8 [GUESS_KINDS * GUESSES]; rate: of learning weights."""
+    """slots uint32 [SLOTS]; weights int32 [ROWS, MOST_CONTEXTS]; guesses int32 [GUESS_KINDS * GUESSES]: a colour's place + 1, or 0 for none, and
+    TRUST_STEP for each time that it was right; rate: of learning weights, up to MOST_RATE.
+    """
 
     slots: np.ndarray
     weights: np.ndarray
     guesses: np.ndarray
-    trust: np.ndarray
     rate: int
 
+    def copy(self) -> "Memory":
+        """One that learns apart."""
+        return Memory(self.slots.copy(), self.weights.copy(), self.guesses.copy(), self.rate)
 
-assert (PATTERN_SLOTS, ROWS, MOST_CONTEXTS) == (MODEL_SLOTS, MIXER_ROWS, MIXER_INPUTS)
+
+assert (PATTERN_SLOTS, ROWS, MOST_CONTEXTS, WEIGHT_LIMIT) == (MODEL_SLOTS, MIXER_ROWS, MIXER_INPUTS, MODEL_LIMIT)
 HALF = EMPTY >> 16
 
 
@@ -77,8 +96,7 @@ def memory_of(model: Palette, rate: int) -> Memory:
     np.add(model.chances.cpu().numpy(), HALF, out=patterns, dtype=np.uint32, casting="unsafe")
     patterns <<= 16
     patterns |= model.counts.cpu().numpy()
-    guesses = np.full(GUESS_KINDS * GUESSES, NO_COLOUR, np.int16)
-    return Memory(slots, model.weights.cpu().numpy().astype(np.int64), guesses, np.zeros(len(guesses), np.uint8), rate)
+    return Memory(slots, model.weights.cpu().numpy().copy(), np.zeros(GUESS_KINDS * GUESSES, np.int32), rate)
 
 
 def keep(memory: Memory, model: Palette, most: int) -> None:
@@ -86,11 +104,10 @@ def keep(memory: Memory, model: Palette, most: int) -> None:
     slots = memory.slots[:PATTERN_SLOTS].astype(np.int64)
     model.chances.copy_(torch.from_numpy(((slots >> 16) - HALF).astype(np.int16)))
     model.counts.copy_(torch.from_numpy(np.minimum(slots & COUNT_MASK, most).astype(np.uint8)))
-    model.weights.copy_(torch.from_numpy(memory.weights.astype(np.int32)))
+    model.weights.copy_(torch.from_numpy(memory.weights))
 
 
 def forget_colours(memory: Memory) -> None:
     """What a group's beginning knows nothing of."""
     memory.slots[PATTERN_SLOTS:] = EMPTY
-    memory.guesses[:] = NO_COLOUR
-    memory.trust[:] = 0
+    memory.guesses[:] = 0

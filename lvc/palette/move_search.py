@@ -11,7 +11,8 @@ import numpy as np
 
 from lvc.compiled import compiled
 from lvc.models.palette import SIDE
-from lvc.palette.moves import DIRECTIONS_LIMIT, SETTLED, STILL, Direction, Moves, within
+from lvc.palette.moves import SETTLED, STILL, Direction, Moves, within
+from lvc.palette.past import MOST_WAYS
 from lvc.palette.pixels import squared_error
 
 TILE = 2 * SIDE  # pixels: what is looked for elsewhere
@@ -24,7 +25,6 @@ DIRECTION_BITS = 20.0  # what a new way costs, about
 BORDER_BITS = 2.0  # what it costs that two neighbours go different ways
 ROUNDS = 4
 CHEAP = 1.0  # bits of a block that needs no other way
-MOST_WAYS = 2 + DIRECTIONS_LIMIT
 
 
 class Shown:

@@ -1,25 +1,37 @@
 """What has moved: each block of a frame shows what one of the frames before showed at the same place, or somewhere else.
 
-A frame tells a few directions, and each block which of them it takes; one that shows the same either way is not asked.
+A frame tells a few directions, and each block which of them it takes; one that shows the same either way is not asked, and of a row of
+blocks in which nothing moved none is.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from lvc.compiled import compiled
-from lvc.entropy.mixing import followed, hashed
-from lvc.errors import FormatError
+from lvc.compiled import bare, inlined
+from lvc.entropy.mixing import scattered
 from lvc.models.palette import SIDE
-from lvc.palette.blocks import framed
-from lvc.palette.decisions import code_decision, same
-from lvc.palette.memory import BLOCK_SLOTS, MOST_CONTEXTS, MOVED, MOVED_COLOURS, MOVED_OWN, MOVED_PATTERNS, MOVED_ROWS
+from lvc.palette.blocks import content_of
+from lvc.palette.decisions import any_of, code_alone, decision_of, same
+from lvc.palette.memory import (
+    BLOCK_BITS,
+    BLOCK_SLOTS,
+    MOVED,
+    MOVED_COLOURS,
+    MOVED_LINES,
+    MOVED_OWN,
+    MOVED_PATTERNS,
+    MOVED_ROWS,
+    PATTERN_COUNT,
+    STAYING,
+)
 from lvc.palette.numbers import ACROSS, AGAIN, BACK, COUNT, DOWN, code_signed, code_unary
+from lvc.palette.past import BACKS, BORDER, DIRECTIONS_LIMIT, EDGE, FRAMES, LAST_WAYS, RECENT, RECENTS, SPREAD, WAYS, Past, clear_map, copy_map
 
-DIRECTIONS_LIMIT = 15  # of a frame
-RECENT = 8  # directions of the frames before that are told by their place
-BACKS = 4  # frames before that something can have moved from
 REACH = 64  # pixels, each way
+NUMBER_MOST = 40  # decisions that a direction takes at most: its place, and two numbers
+
+code_decision = decision_of(MOVED_PATTERNS, MOVED_COLOURS)
 
 
 class Direction(NamedTuple):
@@ -41,165 +53,290 @@ class Moves(NamedTuple):
     places: np.ndarray
 
 
-def code_directions(directions, coder, memory, recent, backs: int) -> tuple[Direction, ...]:
-    """Codes a frame's directions, or decodes them where they are None; raises FormatError for those that cannot be.
+def recent_directions(past: Past) -> tuple[Direction, ...]:
+    """Those of the frames before, the latest first."""
+    return tuple(Direction(*map(int, way)) for way in past.recent[: past.counts[RECENTS]])
 
-    recent: directions of the frames before, the latest first. backs: how many frames there are to move from.
-    """
-    own = coder.parts, memory.slots
-    count = code_unary(*own, COUNT, len(directions or ()), DIRECTIONS_LIMIT)
-    found = []
+
+@inlined
+def is_way(way, ways, count):
+    """Whether a way is among the first of some."""
     for number in range(count):
-        wanted = directions[number] if directions is not None else STILL
-        left = [direction for direction in recent if direction not in found]
-        place = code_unary(*own, AGAIN, left.index(wanted) if wanted in left else len(left), len(left))
-        if place < len(left):
-            direction = left[place]
+        if ways[number, 0] == way[0] and ways[number, 1] == way[1] and ways[number, 2] == way[2]:
+            return True
+    return False
+
+
+@bare
+def code_ways(coder, slots, past, wanted):
+    """Codes a frame's directions, or decodes them, after the two that every frame has; gives 0, or 1 for those that cannot be.
+
+    wanted: int64 [D, 3], or [0, 3] for a reader.
+    """
+    ways, recent, counts, left = past.ways, past.recent, past.counts, past.room.tried
+    ways[0, 0], ways[0, 1], ways[0, 2] = 0, 0, 0
+    ways[1, 0], ways[1, 1], ways[1, 2] = BACKS, 0, 0
+    counts[WAYS] = 2
+    total = code_unary(coder, slots, COUNT, wanted.shape[0], DIRECTIONS_LIMIT)
+    for number in range(2, 2 + total):
+        told = number - 2 < wanted.shape[0]
+        count, place = 0, -1
+        for other in range(counts[RECENTS]):
+            if not is_way(recent[other], ways[2:], number - 2):
+                if told and place < 0 and is_way(recent[other], wanted[number - 2 : number - 1], 1):
+                    place = count
+                left[count] = other
+                count += 1
+        place = code_unary(coder, slots, AGAIN, place if place >= 0 else count, count)
+        if place < count:
+            for part in range(3):
+                ways[number, part] = recent[left[place], part]
         else:
-            direction = Direction(
-                code_unary(*own, BACK, wanted.back, BACKS - 1),
-                code_signed(*own, ACROSS, wanted.dx),
-                code_signed(*own, DOWN, wanted.dy),
-            )
-        if direction.back >= backs or abs(direction.dx) > REACH or abs(direction.dy) > REACH or direction == STILL or direction in found:
-            raise FormatError("the coded symbols are damaged: a direction from outside of the frames before")
-        found.append(direction)
-    return tuple(found)
+            ways[number, 0] = code_unary(coder, slots, BACK, wanted[number - 2, 0] if told else 0, BACKS - 1)
+            ways[number, 1] = code_signed(coder, slots, ACROSS, wanted[number - 2, 1] if told else 0)
+            ways[number, 2] = code_signed(coder, slots, DOWN, wanted[number - 2, 2] if told else 0)
+        if ways[number, 0] >= min(counts[FRAMES], BACKS) or max(abs(ways[number, 1]), abs(ways[number, 2])) > REACH or is_way(ways[number], ways, 1) or is_way(ways[number], ways[2:], number - 2):
+            return 1
+    counts[WAYS] = 2 + total
+    return 0
 
 
-def recent_after(recent, directions) -> tuple[Direction, ...]:
-    """The directions of the frames before, with those of one more."""
-    return (*directions, *(direction for direction in recent if direction not in directions))[:RECENT]
+@bare
+def keep_recent(past):
+    """The ways of this frame are the latest of late."""
+    ways, recent, counts, found = past.ways, past.recent, past.counts, past.room.ways
+    count = counts[WAYS] - 2
+    copy_map(ways[2:], found[: ways.shape[0] - 2])
+    for other in range(counts[RECENTS]):
+        if not is_way(recent[other], ways[2:], counts[WAYS] - 2):
+            for part in range(3):
+                found[count, part] = recent[other, part]
+            count += 1
+    counts[RECENTS] = min(count, RECENT)
+    copy_map(found, recent)
 
 
-@compiled
+@inlined
 def within(place, size):
     return max(0, min(size - 1, place))
 
 
-@compiled
-def seen(past, directions, number, y, x):
-    """What a direction shows at a pixel; what lies outside of a frame is its nearest pixel."""
-    return past[directions[number, 0], within(y + directions[number, 2], past.shape[1]), within(x + directions[number, 1], past.shape[2])]
+@inlined
+def find_sources(past, sources):
+    """Fills which picture, and where in it, each of this frame's ways shows: int64 [MOST_WAYS, 3]."""
+    for number in range(past.counts[WAYS]):
+        back = past.ways[number, 0]
+        sources[number, 0] = 0 if back == BACKS else past.counts[FRAMES] - back
+        sources[number, 1], sources[number, 2] = past.ways[number, 1], past.ways[number, 2]
 
 
-@compiled
-def shows_otherwise(past, directions, top, left):
-    """Whether any direction shows something else of a block than STILL, the first."""
-    for number in range(1, directions.shape[0]):
-        for y in range(top, top + SIDE):
-            for x in range(left, left + SIDE):
-                if seen(past, directions, number, y, x) != past[0, y, x]:
-                    return True
-    return False
+@inlined
+def shown_word(pictures, words, picture, dx, dy, y, x):
+    """What a picture shows of the four pixels from (y, x), a multiple of SIDE, moved by (dx, dy); what lies outside is its nearest pixel."""
+    height, width = pictures.shape[1] - 2 * BORDER, pictures.shape[2] - 2 * BORDER
+    y, x = y + dy, x + dx
+    if 0 <= y < height and 0 <= x <= width - SIDE:
+        first, shift = (x + BORDER) >> 2, np.uint64((x & 3) << 4)
+        word = words[picture, y + BORDER, first] >> shift
+        if shift:
+            word |= words[picture, y + BORDER, first + 1] << (np.uint64(64) - shift)
+        return word
+    word = np.uint64(0)
+    for place in range(SIDE):
+        colour = pictures[picture, within(y, height) + BORDER, within(x + place, width) + BORDER]
+        word |= (np.uint64(colour) & np.uint64(0xFFFF)) << np.uint64(16 * place)
+    return word
 
 
-@compiled
-def show(past, directions, top, left, shown, flat):
-    """Fills what each direction shows of a block: a number of its content, and whether it is of one colour."""
-    for number in range(directions.shape[0]):
-        first, content, plain = np.int64(seen(past, directions, number, top, left)), np.int64(0), 1
-        for y in range(top, top + SIDE):
-            for x in range(left, left + SIDE):
-                colour = np.int64(seen(past, directions, number, y, x))
-                content = followed(content, colour)
-                if colour != first:
-                    plain = 0
-        shown[number], flat[number] = content, plain
+@inlined
+def show_line(pictures, words, picture, dx, dy, y, line):
+    """Fills `line` uint64 [columns] with what a picture shows of a whole line of pixels, as `shown_word`."""
+    columns = line.shape[0]
+    height, width = pictures.shape[1] - 2 * BORDER, pictures.shape[2] - 2 * BORDER
+    # Columns whose four pixels lie inside.
+    begin, end = min(columns, max(0, (SIDE - 1 - dx) // SIDE)), max(0, min(columns, (width - dx) // SIDE))
+    shift, first, top = np.uint64((dx & 3) << 4), (dx + BORDER) >> 2, within(y + dy, height) + BORDER
+    for column in range(min(begin, columns)):
+        line[column] = shown_word(pictures, words, picture, dx, dy, y, SIDE * column)
+    if shift:
+        other = np.uint64(64) - shift
+        for column in range(begin, end):
+            line[column] = words[picture, top, first + column] >> shift | words[picture, top, first + column + 1] << other
+    else:
+        for column in range(begin, end):
+            line[column] = words[picture, top, first + column]
+    for column in range(max(begin, end), columns):
+        line[column] = shown_word(pictures, words, picture, dx, dy, y, SIDE * column)
 
 
-@compiled
-def code_places(coder, memory, past, directions, wanted, places, before, changed):
-    """Codes which direction each block takes: `places` uint8 [rows, columns] is filled; wanted: the same, or anything for a reader.
+@inlined
+def show_row(pictures, words, sources, count, row, shown, apart):
+    """Fills what each way shows of a row of blocks, uint64 [MOST_WAYS, SIDE, columns], and where any shows something else than the first."""
+    for column in range(apart.shape[0]):
+        apart[column] = 0
+    for number in range(count):
+        for line in range(SIDE):
+            show_line(pictures, words, sources[number, 0], sources[number, 1], sources[number, 2], SIDE * row + line, shown[number, line])
+            for column in range(apart.shape[0]):
+                apart[column] |= shown[number, line, column] ^ shown[0, line, column]
 
-    past: colours int16 [N, H, W] of pictures. directions: int64 [D, 3], the first STILL. before: int16 [rows, columns], which of these
-    directions each block took in the frame before, or -1. changed: uint8 [rows, columns], which blocks were coded there.
-    """
-    rows, columns = places.shape
-    count = directions.shape[0]
-    contexts = np.empty(MOST_CONTEXTS, np.int64)
-    odds = np.empty(MOST_CONTEXTS, np.int64)
-    shown, flat, tried = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
-    taken = np.zeros((rows + 2, columns + 3), np.int64)  # with a border: two above and to the left
-    stirred = framed(changed)
+
+@inlined
+def find_contents(shown, count, column, contents, flat):
+    """Fills what each way shows of a block: a number of its content, and whether it is of one colour."""
+    for number in range(count):
+        one, two, three, four = shown[number, 0, column], shown[number, 1, column], shown[number, 2, column], shown[number, 3, column]
+        contents[number], flat[number] = content_of(one, two, three, four), is_flat(one, two, three, four)
+
+
+@inlined
+def is_flat(one, two, three, four):
+    plain = (one & np.uint64(0xFFFF)) * np.uint64(SPREAD)
+    return np.int64(((one ^ plain) | (two ^ plain) | (three ^ plain) | (four ^ plain)) == 0)
+
+
+@bare
+def moved_in_line(pictures, words, sources, wanted, row):
+    """Whether any block of a row takes a way that shows something else than the first."""
+    for column in range(wanted.shape[1]):
+        way = np.int64(wanted[row, column])
+        if way:
+            for y in range(SIDE * row, SIDE * (row + 1)):
+                if shown_word(pictures, words, sources[way, 0], sources[way, 1], sources[way, 2], y, SIDE * column) != words[sources[0, 0], y + BORDER, 1 + column]:
+                    return np.int64(1)
+    return np.int64(0)
+
+
+@bare
+def ways_before(past, before):
+    """Fills which of this frame's ways each of the last frame's is, or -1."""
+    for number in range(past.counts[LAST_WAYS]):
+        before[number] = -1
+        for other in range(past.counts[WAYS]):
+            if is_way(past.last_ways[number], past.ways[other : other + 1], 1):
+                before[number] = other
+
+
+@bare
+def code_places(coder, memory, past, wanted):
+    """Codes which way each block takes, and fills `past.taken`; wanted: uint8 [rows, columns], or zeros for a reader."""
+    slots, weights, rate, ways = memory.slots, memory.weights, memory.rate, past.ways
+    taken, took, once, pictures, words = past.taken, past.took, past.once, past.pictures, past.words
+    rows, columns = wanted.shape
+    count = past.counts[WAYS]
+    room = past.room
+    contexts, odds, sources, lines, apart = room.contexts, room.odds, room.sources, room.shown, room.apart
+    shown, flat, tried, before = room.contents, room.flat, room.tried, room.before
+    find_sources(past, sources)
+    ways_before(past, before)
+    clear_map(taken, 0)
+    moved_above = np.int64(0)
     for row in range(rows):
+        y = row + EDGE
+        late = any_of(took[y]) | any_of(took[y - 1]) << 1 | any_of(took[y + 1]) << 2 | any_of(once[y]) << 3
+        moved_above = code_alone(coder, slots, MOVED_LINES + (moved_above | late << 1 | np.int64(count > 2) << 5), moved_in_line(pictures, words, sources, wanted, row), PATTERN_COUNT)
+        if not moved_above:
+            continue
+        show_row(pictures, words, sources, count, row, lines, apart)
         for column in range(columns):
-            if not shows_otherwise(past, directions, SIDE * row, SIDE * column):
+            if not apart[column]:
                 continue
-            show(past, directions, SIDE * row, SIDE * column, shown, flat)
-            y, x = row + 2, column + 2
-            west, north, north_west, north_east = taken[y, x - 1], taken[y - 1, x], taken[y - 1, x - 1], taken[y - 1, x + 1]
-            far_west, far_north = taken[y, x - 2], taken[y - 2, x]
-            last = np.int64(before[row, column])
-            # The likeliest directions first: those of the blocks around, then none, then the frame's in their order.
+            x = column + EDGE
+            last = before[took[y, x]]
+            near = taken[y, x - 1] | taken[y, x - 2] | taken[y - 1, x - 1] | taken[y - 1, x] | taken[y - 1, x + 1] | taken[y - 2, x]
+            late = took[y, x] | took[y, x - 1] | took[y, x + 1] | took[y - 1, x] | took[y + 1, x]
+            stirred = once[y, x] | once[y, x - 1] | once[y, x + 1] | once[y - 1, x] | once[y + 1, x]
+            wish = np.int64(wanted[row, column])
+            refused = np.int64(0)  # of the first ways, those that are known not to be taken
+            if near | late | stirred == 0:
+                stays = np.int64(1)
+                for line in range(SIDE):
+                    if lines[wish, line, column] != lines[0, line, column]:
+                        stays = np.int64(0)
+                full = 1 - is_flat(lines[0, 0, column], lines[0, 1, column], lines[0, 2, column], lines[0, 3, column])
+                if code_alone(coder, slots, STAYING + (full | min(count - 2, 3) << 1), stays, PATTERN_COUNT):
+                    continue
+                refused = 1
+            find_contents(lines, count, column, shown, flat)
+            west, north, north_west, north_east = np.int64(taken[y, x - 1]), np.int64(taken[y - 1, x]), np.int64(taken[y - 1, x - 1]), np.int64(taken[y - 1, x + 1])
+            far_west, far_north = np.int64(taken[y, x - 2]), np.int64(taken[y - 2, x])
+            # The likeliest first: ways of the blocks around, then none, then the frame's in their order.
             length = 0
+            if refused:
+                tried[0], length = 0, 1
             for number in range(count + 5):
                 if number == 0:
-                    direction = west
+                    way = west
                 elif number == 1:
-                    direction = north
+                    way = north
                 elif number == 2:
-                    direction = north_east
+                    way = north_east
                 elif number == 3:
-                    direction = np.int64(0)
+                    way = np.int64(0)
                 elif number == 4:
-                    direction = last
+                    way = last
                 else:
-                    direction = np.int64(number - 5)
-                if direction < 0:
+                    way = np.int64(number - 5)
+                if way < 0:
                     continue
                 new = True
                 for place in range(length):
-                    if shown[tried[place]] == shown[direction]:
+                    if shown[tried[place]] == shown[way]:
                         new = False
                         break
                 if new:
-                    tried[length] = direction
+                    tried[length] = way
                     length += 1
             chosen = tried[length - 1]
-            now = np.int64(stirred[row + 1, column + 1])
-            around = np.int64(stirred[row + 1, column]) + stirred[row + 1, column + 2] + stirred[row, column + 1] + stirred[row + 2, column + 1]
-            for rank in range(length - 1):
-                direction = tried[rank]
-                content = shown[direction]
+            now = np.int64(once[y, x])
+            around = np.int64(once[y, x - 1]) + once[y, x + 1] + once[y - 1, x] + once[y + 1, x]
+            for rank in range(refused, length - 1):
+                way = tried[rank]
+                content = shown[way]
                 on_west, on_north = same(shown[west], content), same(shown[north], content)
                 corners = same(shown[north_west], content) | same(shown[north_east], content) << 1
-                still = same(direction, 0)
-                turn, many, plain = min(rank, 3), min(count - 2, 3), flat[direction]
+                still = same(way, 0)
+                turn, many, plain = min(rank, 3), min(count - 2, 3), flat[way]
                 beside = on_west | on_north << 1 | corners << 2 | still << 4
                 as_before = 0 if last < 0 else 1 + same(shown[last], content)
                 base = MOVED
                 contexts[0] = base + (beside | turn << 5 | as_before << 7 | many << 9 | plain << 11)
                 base += BLOCK_SLOTS
                 contexts[1] = base + (
-                    on_west | on_north << 1 | still << 2 | min(length - 2, 3) << 3 | turn << 5 | same(shown[west], shown[north]) << 7
+                    on_west | on_north << 1 | still << 2 | max(0, min(length - 2, 3)) << 3 | turn << 5 | same(shown[west], shown[north]) << 7
                     | same(shown[west], shown[0]) << 8 | same(shown[north], shown[0]) << 9 | plain << 10 | flat[0] << 11
                 )  # fmt: skip
                 base += BLOCK_SLOTS
-                contexts[2] = base + (min(direction, 15) | (on_west + on_north) << 4 | as_before << 6 | plain << 8 | flat[0] << 9 | now << 10)
+                contexts[2] = base + (min(way, 15) | (on_west + on_north) << 4 | as_before << 6 | plain << 8 | flat[0] << 9 | now << 10)
                 base += BLOCK_SLOTS
                 contexts[3] = base + (beside | same(shown[far_west], content) << 5 | same(shown[far_north], content) << 6 | now << 7 | min(around, 3) << 8 | plain << 10 | flat[0] << 11)
                 base = MOVED_OWN
-                own = hashed(directions[direction, 0], hashed(directions[direction, 1], directions[direction, 2]))
-                contexts[4] = base + (hashed(own, on_west | on_north << 1) & (BLOCK_SLOTS - 1))
+                own = np.uint64(ways[way, 0] | (ways[way, 1] + REACH) << 3 | (ways[way, 2] + REACH) << 12)
+                sides = np.uint64(on_west | on_north << 1)
+                contexts[4] = base + scattered(own << np.uint64(2) | sides, BLOCK_BITS)
                 base += BLOCK_SLOTS
-                contexts[5] = base + (hashed(hashed(row >> 1, column >> 1), still) & (BLOCK_SLOTS - 1))
+                contexts[5] = base + scattered(np.uint64(still | (row >> 1) << 1 | (column >> 1) << 17), BLOCK_BITS)
                 base += BLOCK_SLOTS
-                contexts[6] = base + (hashed(content, on_west | on_north << 1) & (BLOCK_SLOTS - 1))
+                contexts[6] = base + scattered(content + sides, BLOCK_BITS)
                 base += BLOCK_SLOTS
-                contexts[7] = base + (hashed(content, shown[0]) & (BLOCK_SLOTS - 1))
-                mixed = MOVED_ROWS[0] + (on_west | on_north << 1 | still << 2 | plain << 3), MOVED_ROWS[1] + (turn | many << 2)
-                bit = code_decision(coder, memory, contexts, MOVED_PATTERNS, MOVED_COLOURS, mixed, odds, same(shown[np.int64(wanted[row, column])], content))
-                if bit:
-                    chosen = direction
+                contexts[7] = base + scattered(content * np.uint64(3) + shown[0], BLOCK_BITS)
+                one_row, other_row = MOVED_ROWS[0] + (on_west | on_north << 1 | still << 2 | plain << 3), MOVED_ROWS[1] + (turn | many << 2)
+                if code_decision(coder, slots, weights, rate, contexts, one_row, other_row, odds, same(shown[wish], content)):
+                    chosen = way
                     break
-            places[row, column] = taken[y, x] = chosen
+            taken[y, x] = chosen
 
 
-@compiled
-def expected_picture(past, directions, places, expected):
-    """Fills colours int16 [H, W] with what is expected where blocks take these directions."""
-    height, width = expected.shape
-    for y in range(height):
-        for x in range(width):
-            expected[y, x] = seen(past, directions, places[y // SIDE, x // SIDE], y, x)
+@bare
+def expect(past):
+    """Fills what is expected where blocks take these ways."""
+    pictures, words, expected, taken = past.pictures, past.words, past.expected_words, past.taken
+    sources = past.room.sources
+    find_sources(past, sources)
+    copy_map(words[past.counts[FRAMES]], expected)
+    for row in range(taken.shape[0] - 2 * EDGE):
+        for column in range(taken.shape[1] - 2 * EDGE):
+            way = np.int64(taken[row + EDGE, column + EDGE])
+            if way:
+                for y in range(SIDE * row, SIDE * (row + 1)):
+                    expected[BORDER + y, 1 + column] = shown_word(pictures, words, sources[way, 0], sources[way, 1], sources[way, 2], y, SIDE * column)

@@ -1,6 +1,6 @@
 """Whole numbers in yes or no, each under a slot of its own, for what a frame tells before its blocks."""
 
-from lvc.compiled import compiled
+from lvc.compiled import bare
 from lvc.entropy.bits import code_bit
 from lvc.palette.decisions import code_alone
 from lvc.palette.memory import NUMBERS, PATTERN_COUNT
@@ -11,13 +11,13 @@ LONGEST = 24  # bits
 UNARY_MOST = 30
 
 
-@compiled
+@bare
 def code_yes(coder, slots, place, bit):
     """A bit under one slot."""
     return code_alone(coder, slots, place, bit, PATTERN_COUNT)
 
 
-@compiled
+@bare
 def code_unary(coder, slots, kind, number, most):
     """A number 0 … most, small ones the likeliest."""
     here = NUMBERS + kind * SLOTS_OF_A_NUMBER
@@ -29,7 +29,7 @@ def code_unary(coder, slots, kind, number, most):
     return found
 
 
-@compiled
+@bare
 def code_signed(coder, slots, kind, number):
     """A number within ±2**LONGEST: whether it is 0, its sign, how long it is, and its bits, of which the first few have slots."""
     here = NUMBERS + kind * SLOTS_OF_A_NUMBER
@@ -52,7 +52,7 @@ def code_signed(coder, slots, kind, number):
     return -found if negative else found
 
 
-@compiled
+@bare
 def code_uniform(coder, number, bits):
     """A number of so many bits, all equally likely."""
     found = 0

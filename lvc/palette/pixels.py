@@ -1,21 +1,26 @@
-"""The pixels of coded blocks, row by row: yes or no to each colour that stands around or has followed before, then a place in the palette.
+"""The pixels of coded blocks, row by row: whether the one colour around goes on, or the one that has always followed; else yes or no to each
+colour that stands around or has followed before, then a place in the palette.
 
-Written once for encoder and decoder, and for the encoder that chooses colours while it codes.
+Most pixels are told by the first two questions, which are asked of one slot alone. Written once for encoder and decoder, and for the
+encoder that chooses colours while it codes.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from lvc.compiled import compiled
+from lvc.compiled import bare, inlined
 from lvc.entropy.bits import CERTAIN, SPENT
-from lvc.entropy.mixing import hashed, slot_probability
+from lvc.entropy.mixing import scattered, slot_probability
 from lvc.models.palette import SIDE
-from lvc.palette.decisions import chance, code_alone, code_decision, same
+from lvc.palette.decisions import any_of, chance_of, code_alone, decision_of, same
 from lvc.palette.memory import (
     ALONE_COUNT,
+    COLOUR_BITS,
+    COLOUR_SLOTS,
+    GUESS_BITS,
     GUESSES,
-    MOST_CONTEXTS,
+    MOST_TRUST,
     NO_COLOUR,
     PIXEL_COLOURS,
     PIXEL_PATTERNS,
@@ -23,6 +28,7 @@ from lvc.palette.memory import (
     PIXEL_SLOTS,
     PIXELS,
     PIXELS_OWN,
+    PLACE_BITS,
     PLACE_COLOURS,
     PLACE_PATTERNS,
     PLACE_ROWS,
@@ -30,11 +36,14 @@ from lvc.palette.memory import (
     PLACES,
     PLACES_OWN,
     RUNS,
+    SURE,
+    TRUST_STEP,
 )
+from lvc.palette.past import BORDER, COLOURS, EDGE, FRAMES
 
-BORDER = 2  # pixels around a picture that hold no colour
 CANDIDATES = 6  # colours that a pixel is offered
-MOST_DECISIONS = CANDIDATES + 13  # of a pixel
+MOST_DECISIONS = CANDIDATES + 14  # of a pixel
+SURE_TRUST = 2  # times in a row that a colour must have followed before it is asked for alone
 # What stands around a pixel: first in the picture so far, in what is expected, and what stood there.
 W, N, NW, NE, WW, NN, NNE, NWW, NNW, NEE, E, S, SE, SW, HERE, BEFORE_W, BEFORE_N, BEFORE_E, BEFORE_S, BEFORE_NW, BEFORE_NE, SETTLED, LAST, EARLIER = range(24)
 KNOWN_E, KNOWN_S, KNOWN_SE, KNOWN_SW, GUESS_1, GUESS_2, GUESS_3, TRUST_1, TRUST_2, TRUST_3, HASH_1, HASH_2, HASH_3, ROW, COLUMN, KEY = range(24, 40)
@@ -42,19 +51,9 @@ AROUND = 40
 SOURCES = (W, N, NW, NE, WW, NN, HERE, SETTLED, LAST, EARLIER, NNE, NWW, NEE)
 WEIGHTS = (5, 5, 2, 3, 2, 2, 6, 3, 2, 2, 1, 1, 1)
 
-
-class Surroundings(NamedTuple):
-    """A frame while it is coded, all within a border of BORDER pixels: colours int16 [H, W] as far as they are known and else as
-    expected, which of them are known uint8, and the pictures that they are expected from; key: 1 in a keyframe, else 0.
-    """
-
-    picture: np.ndarray
-    known: np.ndarray
-    expected: np.ndarray
-    settled: np.ndarray
-    last: np.ndarray
-    earlier: np.ndarray
-    key: int
+chance = chance_of(PIXEL_PATTERNS + PIXEL_COLOURS)
+code_decision = decision_of(PIXEL_PATTERNS, PIXEL_COLOURS)
+code_half = decision_of(PLACE_PATTERNS, PLACE_COLOURS)
 
 
 class Wish(NamedTuple):
@@ -65,10 +64,45 @@ class Wish(NamedTuple):
     worth: np.ndarray
 
 
-@compiled
-def look_around(surroundings, memory, y, x, around):
-    """Fills `around` int64 [AROUND] for the pixel at (y, x) within the border."""
-    picture, known, expected = surroundings.picture, surroundings.known, surroundings.expected
+@inlined
+def packed(one, two, three, four):
+    """A number, uint64, of four places of colours or NO_COLOUR."""
+    return np.uint64(one + 1) | np.uint64(two + 1) << np.uint64(13) | np.uint64(three + 1) << np.uint64(26) | np.uint64(four + 1) << np.uint64(39)
+
+
+@inlined
+def joined(one, other):
+    """A number, uint64, of two."""
+    mixed = one * np.uint64(0xD6E8FEB86659FD93)
+    return (mixed ^ (mixed >> np.uint64(32))) + other
+
+
+@inlined
+def run_slot(picture, expected, settled, unknown, key, y, x):
+    """The slot of whether a pixel goes on with the one colour around it, or -1 where there are more colours."""
+    colour = picture[y, x - 1]
+    if colour == NO_COLOUR or picture[y - 1, x] != colour:
+        return -1
+    for other in (picture[y - 1, x + 1], picture[y - 1, x - 1], picture[y, x - 2], picture[y - 2, x], expected[y, x], settled[y, x]):
+        if other != colour and other != NO_COLOUR:
+            return -1
+    further = same(picture[y - 2, x + 1], colour) | same(picture[y - 1, x + 2], colour) << 1 | same(picture[y - 1, x - 2], colour) << 2 | same(picture[y - 2, x - 1], colour) << 3
+    if key:
+        return RUNS + further
+    here = 1 | same(picture[y, x + 1], colour) << 1 | same(picture[y + 1, x], colour) << 2 | np.int64(1 - unknown[y, x + 1]) << 3 | np.int64(1 - unknown[y + 1, x]) << 4
+    return RUNS + (further | here << 4)
+
+
+@inlined
+def surest_place(picture, expected, y, x):
+    """Where it is remembered what followed on the nearest surroundings of a pixel, as a number, uint64, of them."""
+    near = packed(picture[y, x - 1], picture[y - 1, x], picture[y - 1, x - 1], picture[y - 1, x + 1])
+    return joined(near, packed(picture[y, x - 2], picture[y - 2, x], expected[y, x], 0))
+
+
+@inlined
+def look_around(picture, expected, settled, last, earlier, unknown, guesses, key, first, y, x, around):
+    """Fills `around` int64 [AROUND] for the pixel at (y, x) within the border; first: its `surest_place`."""
     around[W], around[N], around[NW], around[NE] = picture[y, x - 1], picture[y - 1, x], picture[y - 1, x - 1], picture[y - 1, x + 1]
     around[WW], around[NN], around[NNE], around[NWW] = picture[y, x - 2], picture[y - 2, x], picture[y - 2, x + 1], picture[y - 1, x - 2]
     around[NNW], around[NEE] = picture[y - 2, x - 1], picture[y - 1, x + 2]
@@ -76,22 +110,20 @@ def look_around(surroundings, memory, y, x, around):
     around[HERE] = expected[y, x]
     around[BEFORE_W], around[BEFORE_N], around[BEFORE_E], around[BEFORE_S] = expected[y, x - 1], expected[y - 1, x], expected[y, x + 1], expected[y + 1, x]
     around[BEFORE_NW], around[BEFORE_NE] = expected[y - 1, x - 1], expected[y - 1, x + 1]
-    around[SETTLED], around[LAST], around[EARLIER] = surroundings.settled[y, x], surroundings.last[y, x], surroundings.earlier[y, x]
-    around[KNOWN_E], around[KNOWN_S], around[KNOWN_SE], around[KNOWN_SW] = known[y, x + 1], known[y + 1, x], known[y + 1, x + 1], known[y + 1, x - 1]
-    around[ROW], around[COLUMN], around[KEY] = y - BORDER, x - BORDER, surroundings.key
-    cross = hashed(around[W], around[N])
-    corners = hashed(around[NW], around[NE])
-    here = around[HERE]
-    first = hashed(hashed(cross, corners), hashed(hashed(around[WW], around[NN]), here))
-    second = hashed(cross, hashed(here, corners))
-    third = hashed(hashed(here, around[BEFORE_W]), hashed(hashed(around[BEFORE_E], around[BEFORE_N]), hashed(around[BEFORE_S], around[W])))
-    around[HASH_1], around[HASH_2], around[HASH_3] = first & (GUESSES - 1), GUESSES + (second & (GUESSES - 1)), 2 * GUESSES + (third & (GUESSES - 1))
+    around[SETTLED], around[LAST], around[EARLIER] = settled[y, x], last[y, x], earlier[y, x]
+    around[KNOWN_E], around[KNOWN_S], around[KNOWN_SE], around[KNOWN_SW] = 1 - unknown[y, x + 1], 1 - unknown[y + 1, x], 1 - unknown[y + 1, x + 1], 1 - unknown[y + 1, x - 1]
+    around[ROW], around[COLUMN], around[KEY] = y - BORDER, x - BORDER, key
+    near = packed(around[W], around[N], around[NW], around[NE])
+    third = joined(packed(around[HERE], around[BEFORE_W], around[BEFORE_E], around[BEFORE_N]), packed(around[BEFORE_S], around[W], 0, 0))
+    around[HASH_1] = scattered(first, GUESS_BITS)
+    around[HASH_2] = GUESSES + scattered(joined(near, np.uint64(around[HERE] + 1)), GUESS_BITS)
+    around[HASH_3] = 2 * GUESSES + scattered(third, GUESS_BITS)
     for kind in range(3):
-        place = around[HASH_1 + kind]
-        around[GUESS_1 + kind], around[TRUST_1 + kind] = memory.guesses[place], min(np.int64(memory.trust[place]), 3)
+        guess = np.int64(guesses[around[HASH_1 + kind]])
+        around[GUESS_1 + kind], around[TRUST_1 + kind] = (guess & (TRUST_STEP - 1)) - 1, min(guess // TRUST_STEP, 3)
 
 
-@compiled
+@inlined
 def candidates_of(around, colours, scores):
     """Fills the colours around and their scores, no colour twice; gives how many there are."""
     count = 0
@@ -118,7 +150,7 @@ def candidates_of(around, colours, scores):
     return count
 
 
-@compiled
+@inlined
 def bring_best(colours, scores, rank, count):
     """Swaps the best of the candidates from `rank` on to this place, the earliest of equals."""
     best = rank
@@ -129,7 +161,7 @@ def bring_best(colours, scores, rank, count):
     scores[best], scores[rank] = scores[rank], scores[best]
 
 
-@compiled
+@inlined
 def pixel_contexts(around, colours, scores, rank, count, contexts):
     """Fills the contexts of whether a pixel has the candidate of this rank; gives its rows of weights."""
     c, score = colours[rank], scores[rank]
@@ -180,34 +212,37 @@ def pixel_contexts(around, colours, scores, rank, count, contexts):
     contexts[7] = base + (min(score, 31) | min(next_score, 31) << 5 | turn << 10 | key << 12 | here << 13 | w << 14 | n << 15)
     base += PIXEL_SLOTS
     contexts[8] = base + (refused | turn << 6 | w << 8 | n << 9 | here << 10 | e << 11 | s << 12 | first << 13 | settled << 14 | key << 15)
-    mask = PIXEL_SLOTS - 1
-    with_west, crossing = hashed(c, around[W]), hashed(c, hashed(around[W], around[N]))
-    with_here = hashed(c, around[HERE])
+    # What is asked of colours: numbers of the surroundings, each with this colour.
+    colour = np.uint64(c + 1)
+    west, cross_ = np.uint64(around[W] + 1), np.uint64(around[W] + 1) | np.uint64(around[N] + 1) << np.uint64(13)
+    spot, corners = np.uint64(around[HERE] + 1), np.uint64(around[NW] + 1) | np.uint64(around[NE] + 1) << np.uint64(13)
+    sides = np.uint64(around[E] + 1) | np.uint64(around[S] + 1) << np.uint64(13)
+    shift, far = np.uint64(13), np.uint64(26)
     base = PIXELS_OWN
-    contexts[9] = base + (crossing & mask)
-    base += PIXEL_SLOTS
-    contexts[10] = base + (hashed(with_west, around[HERE]) & mask)
-    base += PIXEL_SLOTS
-    contexts[11] = base + (hashed(crossing, hashed(around[NW], around[NE])) & mask)
-    base += PIXEL_SLOTS
-    contexts[12] = base + (hashed(with_here, refused) & mask)
-    base += PIXEL_SLOTS
-    contexts[13] = base + (hashed(with_here, hashed(hashed(around[E], around[S]), hashed(around[W], around[N]))) & mask)
-    base += PIXEL_SLOTS
-    contexts[14] = base + (hashed(c, around[HASH_1]) & mask)
-    base += PIXEL_SLOTS
-    contexts[15] = base + (hashed(c, around[HASH_3]) & mask)
-    base += PIXEL_SLOTS
-    contexts[16] = base + (hashed(with_here, hashed(around[SETTLED], key)) & mask)
-    base += PIXEL_SLOTS
-    contexts[17] = base + (hashed(c, hashed(around[ROW] >> 1, around[COLUMN] >> 1)) & mask)
-    base += PIXEL_SLOTS
-    contexts[18] = base + (hashed(c, turn | key << 2) & mask)
+    contexts[9] = base + scattered(cross_ << shift | colour, COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[10] = base + scattered(spot << far | west << shift | colour, COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[11] = base + scattered(joined(cross_ << shift | colour, corners), COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[12] = base + scattered(spot << shift | colour | np.uint64(refused) << far, COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[13] = base + scattered(joined(cross_ << shift | colour, sides << shift | spot), COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[14] = base + scattered(colour | np.uint64(around[HASH_1]) << shift, COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[15] = base + scattered(colour | np.uint64(around[HASH_3]) << shift, COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[16] = base + scattered(colour | spot << shift | np.uint64(around[SETTLED] + 1) << far | np.uint64(key) << np.uint64(40), COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[17] = base + scattered(colour | np.uint64(around[ROW] >> 1) << shift | np.uint64(around[COLUMN] >> 1) << np.uint64(32), COLOUR_BITS)
+    base += COLOUR_SLOTS
+    contexts[18] = base + (((c << 3) | turn | key << 2) & (COLOUR_SLOTS - 1))
     return PIXEL_ROWS[0] + (turn | key << 2), PIXEL_ROWS[1] + (w | n << 1 | here << 2 | settled << 3 | first << 4 | third << 5 | key << 6)
 
 
-@compiled
-def code_place(coder, memory, around, colours, count, colour, palette_size, contexts, odds):
+@bare
+def code_place(coder, slots, weights, rate, around, colours, count, colour, palette_size, contexts, odds):
     """Codes a colour's place in the palette, a bit at a time, the halves in which no colour is left out."""
     depth = 1
     while 1 << depth < palette_size:
@@ -222,22 +257,23 @@ def code_place(coder, memory, around, colours, count, colour, palette_size, cont
             continue
         side_one, side_other, side_here = half(one, low, middle, high), half(other, low, middle, high), half(around[HERE], low, middle, high)
         part = min(palette_size, high) - middle  # of the upper half that there is
-        base, mask = PLACES, PLACE_SLOTS - 1
+        base = PLACES
         contexts[0] = base + (side_one | side_other << 2 | side_here << 4 | min(level, 7) << 6 | min(depth, 7) << 9)
         base += PLACE_SLOTS
         contexts[1] = base + (side_one | side_other << 2 | min(level, 15) << 4 | ((part << 2) - 1 >> level) << 8 | same(one, other) << 10)
         base = PLACES_OWN
-        contexts[2] = base + (node & mask)
+        at, west, north, here = np.uint64(node), np.uint64(around[W] + 1) << np.uint64(13), np.uint64(around[N] + 1) << np.uint64(26), np.uint64(around[HERE] + 1) << np.uint64(39)
+        contexts[2] = base + node
         base += PLACE_SLOTS
-        contexts[3] = base + (hashed(node, around[W]) & mask)
+        contexts[3] = base + scattered(at | west, PLACE_BITS)
         base += PLACE_SLOTS
-        contexts[4] = base + (hashed(node, around[HERE]) & mask)
+        contexts[4] = base + scattered(at | here, PLACE_BITS)
         base += PLACE_SLOTS
-        contexts[5] = base + (hashed(node, hashed(around[W], around[N])) & mask)
+        contexts[5] = base + scattered(at | west | north, PLACE_BITS)
         base += PLACE_SLOTS
-        contexts[6] = base + (hashed(node, hashed(around[W], around[HERE])) & mask)
-        rows = PLACE_ROWS[0] + min(level, 15), PLACE_ROWS[1] + (side_one | side_other << 2)
-        bit = code_decision(coder, memory, contexts, PLACE_PATTERNS, PLACE_COLOURS, rows, odds, (colour >> level) & 1)
+        contexts[6] = base + scattered(at | west | here, PLACE_BITS)
+        one_row, other_row = PLACE_ROWS[0] + min(level, 15), PLACE_ROWS[1] + (side_one | side_other << 2)
+        bit = code_half(coder, slots, weights, rate, contexts, one_row, other_row, odds, (colour >> level) & 1)
         node = 2 * node + bit
         if bit:
             low = middle
@@ -246,7 +282,7 @@ def code_place(coder, memory, around, colours, count, colour, palette_size, cont
     return low
 
 
-@compiled
+@inlined
 def half(colour, low, middle, high):
     """0: below; 1: in the lower half; 2: in the upper half; 3: above."""
     if colour < low:
@@ -256,28 +292,13 @@ def half(colour, low, middle, high):
     return 2 if colour < high else 3
 
 
-@compiled
-def run_slot(around):
-    """The slot of whether a pixel goes on with the one colour around it, or -1 where there are more colours."""
-    colour = around[W]
-    if colour == NO_COLOUR:
-        return -1
-    for place in (N, NW, NE, WW, NN, HERE, SETTLED):
-        if around[place] != colour and around[place] != NO_COLOUR:
-            return -1
-    if around[N] == NO_COLOUR:
-        return -1
-    guess = 2 if around[GUESS_1] == NO_COLOUR else same(around[GUESS_1], colour)
-    return RUNS + (around[KEY] | guess << 1 | around[TRUST_1] << 3 | same(around[E], colour) << 5 | same(around[S], colour) << 6 | around[KNOWN_E] << 7 | around[KNOWN_S] << 8)
-
-
-@compiled
+@inlined
 def squared_error(source, colour):
     red, green, blue = np.int64(source[0]) - colour[0], np.int64(source[1]) - colour[1], np.int64(source[2]) - colour[2]
     return red * red + green * green + blue * blue
 
 
-@compiled
+@inlined
 def nearest_colour(source, palette):
     """The place of the colour of `palette` int64 [K, 3] nearest to a pixel [3], and its squared error."""
     best, least = 0, squared_error(source, palette[0])
@@ -288,86 +309,136 @@ def nearest_colour(source, palette):
     return best, least
 
 
-@compiled
-def choose_colour(memory, around, colours, scores, count, run, palette, source, worth, contexts, odds):
-    """The colour whose error and bits cost least, as far as they are known before it is coded."""
+@bare
+def choose_colour(slots, weights, around, colours, scores, count, refused, unlikely, palette, source, worth, contexts, odds):
+    """The colour whose error and bits cost least, as far as they are known before it is coded, and what it costs.
+
+    refused: a colour that is known not to be taken, or NO_COLOUR; unlikely: bits that this has cost.
+    """
     nearest, error = nearest_colour(source, palette)
-    least, refused = worth * error, 0.0
+    least, spent = worth * error, unlikely
     best, cost = nearest, np.inf
-    if run >= 0:
-        yes = slot_probability(memory.slots, run)
-        best, cost = around[W], worth * squared_error(source, palette[around[W]]) + SPENT[yes]
-        refused = SPENT[CERTAIN - yes]
     for rank in range(min(count, CANDIDATES)):
-        if refused + least >= cost:
-            return best
+        if spent + least >= cost:
+            return best, cost
         bring_best(colours, scores, rank, count)
-        if run >= 0 and colours[rank] == around[W]:
+        if colours[rank] == refused:
             continue
-        rows = pixel_contexts(around, colours, scores, rank, count, contexts)
-        yes = chance(memory, contexts, PIXEL_PATTERNS + PIXEL_COLOURS, rows, odds)
-        this = worth * squared_error(source, palette[colours[rank]]) + refused + SPENT[yes]
+        one_row, other_row = pixel_contexts(around, colours, scores, rank, count, contexts)
+        yes = chance(slots, weights, contexts, one_row, other_row, odds)
+        this = worth * squared_error(source, palette[colours[rank]]) + spent + SPENT[yes]
         if this < cost:
             best, cost = colours[rank], this
-        refused += SPENT[CERTAIN - yes]
+        spent += SPENT[CERTAIN - yes]
     # What a place in the palette costs is not asked for, but thought of.
-    return nearest if least + refused + 0.7 * np.log2(palette.shape[0]) < cost else best
+    dear = least + spent + 0.7 * np.log2(palette.shape[0])
+    return (nearest, dear) if dear < cost else (best, cost)
 
 
-@compiled
-def code_pixels(coder, memory, surroundings, coded, palette_size, wanted, wish, first_row, last_row):
+@bare
+def code_pixels(coder, memory, past, wanted, wish, first_row, last_row):
     """Codes the pixels of coded blocks in some rows of the picture, which is filled with their colours.
 
-    coded: uint8 [rows, columns] of blocks. wanted: colours int16 [H, W], or [0, 0]: then a writer chooses them by `wish`.
+    wanted: colours int16 [H, W], or [0, 0]: then a writer chooses them by `wish`.
     """
-    picture, known = surroundings.picture, surroundings.known
-    width = picture.shape[1] - 2 * BORDER
-    around = np.empty(AROUND, np.int64)
-    colours, scores = np.empty(32, np.int64), np.empty(32, np.int64)
-    contexts, odds = np.empty(MOST_CONTEXTS, np.int64), np.empty(MOST_CONTEXTS, np.int64)
+    slots, weights, guesses, rate = memory.slots, memory.weights, memory.guesses, memory.rate
+    frames = past.counts[FRAMES]
+    picture, expected, unknown, coded = past.pictures[1 + frames], past.expected, past.unknown, past.coded
+    key, palette_size = same(frames, 0), past.counts[COLOURS]
+    # Nothing stood here before a keyframe, and nothing is expected.
+    settled, last, earlier = (expected, expected, expected) if key else (past.pictures[0], past.pictures[frames], past.pictures[max(1, frames - 1)])
+    room = past.room
+    around, colours, scores, contexts, odds = room.around, room.candidates, room.scores, room.contexts, room.odds
     given, choosing = wanted.shape[0] > 0, wish.palette.shape[0] > 0
     for row in range(first_row, last_row):
-        for column in range(width):
-            if not coded[row // SIDE, column // SIDE]:
+        y = row + BORDER
+        if not any_of(coded[row // SIDE + EDGE]):
+            continue
+        for block in range(EDGE, coded.shape[1] - EDGE):
+            if not coded[row // SIDE + EDGE, block]:
                 continue
-            y, x = row + BORDER, column + BORDER
-            look_around(surroundings, memory, y, x, around)
-            run = run_slot(around)
-            count = -1
-            colour = np.int64(wanted[row, column]) if given else np.int64(NO_COLOUR)
-            if choosing:
+            for x in range(BORDER + (block - EDGE) * SIDE, BORDER + (block - EDGE + 1) * SIDE):
+                colour = np.int64(wanted[row, x - BORDER]) if given else np.int64(NO_COLOUR)
+                # One question alone, where nearly always one colour follows.
+                likely, place, sure, first = np.int64(NO_COLOUR), np.int64(-1), np.int64(-1), np.uint64(0)
+                run = run_slot(picture, expected, settled, unknown, key, y, x)
+                if run >= 0:
+                    likely, place = np.int64(picture[y, x - 1]), np.int64(run)
+                else:
+                    first = surest_place(picture, expected, y, x)
+                    sure = scattered(first, GUESS_BITS)
+                    guess = np.int64(guesses[sure])
+                    trust = guess // TRUST_STEP
+                    if trust >= SURE_TRUST and key:
+                        likely = (guess & (TRUST_STEP - 1)) - 1
+                        place = sure_slot(picture, expected, unknown, key, y, x, likely, trust)
+                count = -1
+                if choosing:
+                    source, worth = wish.source[row, x - BORDER], wish.worth[row // SIDE, block - EDGE]
+                    cost, unlikely = np.inf, 0.0
+                    if place >= 0:
+                        yes = slot_probability(slots, place)
+                        colour, cost = likely, worth * squared_error(source, wish.palette[likely]) + SPENT[yes]
+                        unlikely = SPENT[CERTAIN - yes]
+                    if unlikely < cost:
+                        if run >= 0:
+                            first = surest_place(picture, expected, y, x)
+                        look_around(picture, expected, settled, last, earlier, unknown, guesses, key, first, y, x, around)
+                        count = candidates_of(around, colours, scores)
+                        other, others = choose_colour(slots, weights, around, colours, scores, count, likely, unlikely, wish.palette, source, worth, contexts, odds)
+                        if others < cost:
+                            colour = other
+                if place >= 0 and code_alone(coder, slots, place, same(colour, likely), ALONE_COUNT):
+                    picture[y, x], unknown[y, x] = likely, 0
+                    if sure >= 0 and guesses[sure] < MOST_TRUST * TRUST_STEP:
+                        guesses[sure] += TRUST_STEP
+                    continue
+                if count < 0:
+                    if run >= 0:
+                        first = surest_place(picture, expected, y, x)
+                    look_around(picture, expected, settled, last, earlier, unknown, guesses, key, first, y, x, around)
                 count = candidates_of(around, colours, scores)
-                colour = choose_colour(memory, around, colours, scores, count, run, wish.palette, wish.source[row, column], wish.worth[row // SIDE, column // SIDE], contexts, odds)
-            found = False
-            if run >= 0 and code_alone(coder, memory.slots, run, same(colour, around[W]), ALONE_COUNT):
-                colour, found = around[W], True
-            if not found:
-                count = candidates_of(around, colours, scores)
-                rank = 0
+                found, rank = False, 0
                 while rank < count and rank < CANDIDATES:
                     bring_best(colours, scores, rank, count)
-                    if run >= 0 and colours[rank] == around[W]:
+                    if colours[rank] == likely:
                         rank += 1
                         continue
-                    rows = pixel_contexts(around, colours, scores, rank, count, contexts)
-                    if code_decision(coder, memory, contexts, PIXEL_PATTERNS, PIXEL_COLOURS, rows, odds, same(colour, colours[rank])):
+                    one_row, other_row = pixel_contexts(around, colours, scores, rank, count, contexts)
+                    if code_decision(coder, slots, weights, rate, contexts, one_row, other_row, odds, same(colour, colours[rank])):
                         colour, found = colours[rank], True
                         break
                     rank += 1
-            if not found:
-                colour = np.int64(code_place(coder, memory, around, colours, count, colour, palette_size, contexts, odds))
-            picture[y, x], known[y, x] = colour, 1
-            remember(memory, around, colour)
+                if not found:
+                    colour = np.int64(code_place(coder, slots, weights, rate, around, colours, count, colour, palette_size, contexts, odds))
+                picture[y, x], unknown[y, x] = colour, 0
+                remember(guesses, around, colour)
 
 
-@compiled
-def remember(memory, around, colour):
+@inlined
+def sure_slot(picture, expected, unknown, key, y, x, colour, trust):
+    """The slot of whether the colour follows that has followed before so many times."""
+    length = 0
+    while length < 7 and trust >> (length + 1):
+        length += 1
+    where = same(picture[y, x - 1], colour) | same(picture[y - 1, x], colour) << 1
+    if key:
+        return SURE + (length | where << 3)
+    here = same(expected[y, x], colour) | same(picture[y, x + 1], colour) << 1 | same(picture[y + 1, x], colour) << 2
+    known = np.int64(1 - unknown[y, x + 1]) | np.int64(1 - unknown[y + 1, x]) << 1
+    return SURE + (length | where << 3 | here << 5 | known << 8 | 1 << 10)
+
+
+@inlined
+def remember(guesses, around, colour):
     """Which colour followed on these surroundings."""
     for kind in range(3):
         place = around[HASH_1 + kind]
-        if memory.guesses[place] == colour:
-            memory.trust[place] = min(np.int64(memory.trust[place]) + 1, 255)
-        elif memory.trust[place] > 1:
-            memory.trust[place] >>= 1
+        guess = np.int64(guesses[place])
+        if guess & (TRUST_STEP - 1) == colour + 1:
+            if guess < MOST_TRUST * TRUST_STEP:
+                guesses[place] = guess + TRUST_STEP
+        elif guess >= 2 * TRUST_STEP:
+            guesses[place] = (guess & (TRUST_STEP - 1)) | (guess // TRUST_STEP >> 1) * TRUST_STEP
         else:
-            memory.guesses[place], memory.trust[place] = colour, 0
+            guesses[place] = colour + 1

@@ -26,10 +26,12 @@ class Screen:
             across = axis_of(grid.native.width, grid.source.width, geometry.width, blur.stride_x, blur.across)
             self._axes += [down.first, down.weights, across.first, across.weights]
 
-    def show(self, colours: np.ndarray, frames: np.ndarray) -> None:
-        """Fills frames uint8 [T, H, W, 3] with colours int32 [T, h, w], 0xRRGGBB each, of at least the native pixels."""
+    def show(self, colours: np.ndarray) -> np.ndarray:
+        """Frames uint8 [T, H, W, 3] of colours int32 [T, 1, h, w], 0xRRGGBB each, of at least the native pixels."""
+        frames = np.empty((len(colours), self.geometry.height, self.geometry.width, 3), np.uint8)
         for picture, frame in zip(colours, frames):
-            show_picture(picture, *self._axes, frame)
+            show_picture(picture[0], *self._axes, frame)
+        return frames
 
 
 @compiled

@@ -79,11 +79,12 @@ def test_what_was_spent_is_what_the_chances_say_for_writer_reader_and_counter():
     writer, counter = BitWriter(), BitCounter()
     code(writer, chances, bits)
     assert np.array_equal(code(counter, chances, bits), bits)
-    reader = BitReader(writer.finish())
-    code(reader, chances)
+    reader, plain = BitReader(writer.finish(), measuring=True), BitReader(writer.finish())
+    code(reader, chances), code(plain, chances)
+    assert plain.bits == 0
     # Floats summed in the same order.
     assert writer.bits == reader.bits == counter.bits == pytest.approx(8 * ideal_bytes(bits, chances), rel=1e-9)
-    assert reader.reads and not writer.reads and not counter.reads
+    assert reader.reads and plain.reads and not writer.reads and not counter.reads
 
 
 def test_a_counter_needs_no_room():

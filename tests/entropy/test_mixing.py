@@ -17,13 +17,14 @@ from lvc.entropy.mixing import (
     COUNT_MASK,
     EMPTY,
     LIMIT,
+    WEIGHT_LIMIT,
     followed,
     hashed,
     learn_slot,
     learn_weights,
-    mixed_again,
-    mixed_odds,
+    mixed,
     probability,
+    said_by,
     slot_probability,
 )
 
@@ -38,13 +39,19 @@ GOLDEN_WEIGHTS = [[34139, 19168, 20558], [34145, 17986, 17792]]
 
 
 @compiled
+def mixed_odds(slots, places, count, weights, row, odds):
+    said_by(slots, places, count, odds)
+    return mixed(odds, count, weights, row)
+
+
+@compiled
 def learn(slots, places, weights, rows, odds, bits, rate, most, said):
     """Asks and teaches all slots [P] of each decision's places [N, P] under its row; fills what was said of each, in 1/CERTAIN."""
     count = places.shape[1]
     for number in range(len(bits)):
-        mixed = mixed_odds(slots, places[number], count, weights, rows[number], odds)
-        said[number] = probability(mixed)
-        learn_weights(odds, count, weights, rows[number], mixed, bits[number], rate)
+        together = mixed_odds(slots, places[number], count, weights, rows[number], odds)
+        said[number] = probability(together)
+        learn_weights(odds, count, weights, rows[number], together, bits[number], rate)
         for place in range(count):
             learn_slot(slots, places[number, place], bits[number], most)
 
@@ -117,11 +124,12 @@ def test_any_slots_and_weights_give_log_odds_and_probabilities_in_range(memories
     slots, weights = np.array([slot for slot, _ in memories], np.uint32), np.array([[weight for _, weight in memories]], np.int64)
     places, odds = np.arange(len(slots)), np.empty(len(slots), np.int64)
     for bit in [*bits, 0]:
-        mixed = mixed_odds(slots, places, len(slots), weights, 0, odds)
-        assert -LIMIT <= mixed <= LIMIT and np.abs(odds).max() <= LIMIT
-        assert mixed == mixed_again(odds, len(slots), weights, 0)
-        assert LEAST <= probability(mixed) <= CERTAIN - LEAST
-        learn_weights(odds, len(slots), weights, 0, mixed, bit, 12)
+        together = mixed_odds(slots, places, len(slots), weights, 0, odds)
+        assert -LIMIT <= together <= LIMIT and np.abs(odds).max() <= LIMIT
+        assert together == mixed(odds, len(slots), weights, 0)
+        assert LEAST <= probability(together) <= CERTAIN - LEAST
+        learn_weights(odds, len(slots), weights, 0, together, bit, 12)
+        assert np.abs(weights).max() <= WEIGHT_LIMIT
 
 
 def test_probabilities_follow_log_odds():
@@ -134,9 +142,9 @@ def test_probabilities_follow_log_odds():
 def test_one_slot_with_a_weight_of_one_is_heard_as_it_is():
     for bits in ([1], [0, 0, 0], [1, 0, 1, 1] * 20):
         slots = slot_of(bits)
-        mixed = mixed_odds(slots, np.zeros(1, np.int64), 1, np.full((1, 1), ONE, np.int64), 0, np.empty(1, np.int64))
+        together = mixed_odds(slots, np.zeros(1, np.int64), 1, np.full((1, 1), ONE, np.int64), 0, np.empty(1, np.int64))
         # Twelve bits of a chance are looked up, so odds near the ends of the range are the coarsest.
-        assert probability(mixed) / CERTAIN == pytest.approx(slot_probability(slots, 0) / CERTAIN, abs=2 / 4096)
+        assert probability(together) / CERTAIN == pytest.approx(slot_probability(slots, 0) / CERTAIN, abs=2 / 4096)
 
 
 def test_a_slot_that_has_seen_nothing_says_nothing():
@@ -164,9 +172,9 @@ def test_a_slot_that_is_always_wrong_is_believed_the_other_way_round():
     weights = np.full((1, 1), ONE // 3, np.int64)
     for number, bit in enumerate(bits):
         odds = np.empty(1, np.int64)
-        mixed = mixed_odds(slots, np.array([1 - bit]), 1, weights, 0, odds)
-        said[number] = probability(mixed)
-        learn_weights(odds, 1, weights, 0, mixed, bit, 6)
+        together = mixed_odds(slots, np.array([1 - bit]), 1, weights, 0, odds)
+        said[number] = probability(together)
+        learn_weights(odds, 1, weights, 0, together, bit, 6)
     assert weights[0, 0] < 0 and (np.where(bits, said, CERTAIN - said)[-100:] > CERTAIN * 0.9).all()
 
 

@@ -9,7 +9,7 @@ from lvc.errors import ModelError
 from lvc.frames import Geometry
 from lvc.models.config import build
 from lvc.models.palette import WEIGHT_LIMIT
-from lvc.palette.memory import NO_COLOUR, PATTERN_SLOTS, SLOTS, forget_colours, keep, memory_of
+from lvc.palette.memory import PATTERN_SLOTS, SLOTS, forget_colours, keep, memory_of
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def taught(model):
     generator, memory = np.random.default_rng(1), memory_of(model, 5)
     memory.slots[:] = generator.integers(0, 1 << 22, SLOTS) << 10 | generator.integers(0, 256, SLOTS)
     memory.weights[:] = generator.integers(-(1 << 18), 1 << 18, memory.weights.shape)
-    memory.guesses[:], memory.trust[:] = 3, 4
+    memory.guesses[:] = 3
     return memory
 
 
 def test_a_fresh_model_knows_nothing(model):
     memory = memory_of(model, 5)
-    assert (memory.slots == EMPTY).all() and (memory.guesses == NO_COLOUR).all() and not memory.trust.any()
+    assert (memory.slots == EMPTY).all() and not memory.guesses.any()
     assert memory.rate == 5
 
 
@@ -46,8 +46,12 @@ def test_a_model_keeps_what_a_memory_knows_of_patterns(model, taught, most):
 
 def test_memories_of_one_model_learn_apart(model):
     one, other = memory_of(model, 5), memory_of(model, 5)
+    copied = other.copy()
     one.slots[0], one.weights[0, 0], one.guesses[0] = 1, 2, 3
-    assert other.slots[0] == EMPTY and other.weights[0, 0] == model.weights[0, 0] != 2 and other.guesses[0] == NO_COLOUR
+    other.slots[1] = 7
+    for memory in (other, copied):
+        assert memory.slots[0] == EMPTY and memory.weights[0, 0] == model.weights[0, 0] != 2 and memory.guesses[0] == 0
+    assert copied.slots[1] == EMPTY and copied.rate == 5
     assert not model.chances.any()
 
 
@@ -55,7 +59,7 @@ def test_what_is_forgotten_is_colours_alone(taught):
     patterns = taught.slots[:PATTERN_SLOTS].copy()
     forget_colours(taught)
     assert np.array_equal(taught.slots[:PATTERN_SLOTS], patterns)
-    assert (taught.slots[PATTERN_SLOTS:] == EMPTY).all() and (taught.guesses == NO_COLOUR).all() and not taught.trust.any()
+    assert (taught.slots[PATTERN_SLOTS:] == EMPTY).all() and not taught.guesses.any()
 
 
 @pytest.mark.parametrize("weight", [WEIGHT_LIMIT + 1, -WEIGHT_LIMIT - 1, 2**31 - 1, -(2**31)])

@@ -15,8 +15,10 @@ from lvc.errors import FormatError
 from lvc.frames import Geometry
 from lvc.models.config import build
 from lvc.palette import walk
-from lvc.palette.colour_table import COLOURS_LIMIT, ColourTable
+from lvc.palette.colour_table import ColourTable, code_colours
 from lvc.palette.memory import (
+    COLOUR_SLOTS,
+    GUESS_BITS,
     MOST_CONTEXTS,
     NO_COLOUR,
     NUMBER_SLOTS,
@@ -29,20 +31,25 @@ from lvc.palette.memory import (
     PLACE_ROWS,
     RUN_SLOTS,
     RUNS,
+    SURE,
+    SURE_SLOTS,
 )
-from lvc.palette.moves import (
-    BACKS,
-    DIRECTIONS_LIMIT,
-    REACH,
-    RECENT,
-    STILL,
-    Direction,
-    Moves,
-    code_directions,
-    expected_picture,
-    recent_after,
-)
+from lvc.palette.moves import REACH, STILL, Direction, Moves, code_ways, expect, keep_recent, recent_directions, show_row, find_sources, shown_word
 from lvc.palette.numbers import NEW_COUNT, code_unary, code_uniform
+from lvc.palette.past import (
+    BACKS,
+    BORDER,
+    COLOURS_LIMIT,
+    DIRECTIONS_LIMIT,
+    EDGE,
+    FRAMES,
+    RECENT,
+    RECENTS,
+    WAYS,
+    no_past,
+    with_room,
+)
+from lvc.palette.past import COLOURS as COLOUR_COUNT
 from lvc.palette.pixels import (
     AROUND,
     GUESS_1,
@@ -54,6 +61,7 @@ from lvc.palette.pixels import (
     candidates_of,
     pixel_contexts,
     run_slot,
+    sure_slot,
 )
 from lvc.palette.walk import PaletteFrames
 
@@ -160,7 +168,6 @@ def test_what_last_stood_still_is_cheap_to_uncover(blank):
         before = writer.bits
         coding.code_frames(symbols[5:], 1, writer, symbols.shape[1:], (last,))
         bits.append(writer.bits - before)
-    print(bits)
     assert bits[0] < bits[1] / 2
 
 
@@ -181,15 +188,31 @@ def test_what_was_seen_before_in_a_group_is_cheaper_the_second_time(blank):
 # Directions
 
 
-def blank_numbers():
+def blank_slots():
     """A memory of numbers alone."""
-    return walk.Memory(np.full(NUMBER_SLOTS, EMPTY, np.uint32), *[None] * 3, 0)
+    return np.full(NUMBER_SLOTS, EMPTY, np.uint32)
 
 
 def wide_writer() -> BitWriter:
     writer = BitWriter()
     writer.room(1 << 12)
     return writer
+
+
+def after(recent, backs: int):
+    """What a group has known after so many frames, in which these directions were taken of late."""
+    past = no_past(4, 4)
+    past.recent[: len(recent)] = np.array(recent).reshape(-1, 3)
+    past.counts[RECENTS], past.counts[FRAMES] = len(recent), backs
+    return past
+
+
+def code(directions, coder, recent, backs: int):
+    """The directions that are found, or None for those that cannot be."""
+    past = after(recent, backs)
+    if code_ways(coder.parts, blank_slots(), past, np.array(directions or (), np.int64).reshape(-1, 3)):
+        return None
+    return tuple(Direction(*map(int, way)) for way in past.ways[2 : past.counts[WAYS]])
 
 
 @settings(max_examples=200, deadline=None)
@@ -203,14 +226,8 @@ def test_directions_are_coded_as_they_are_or_refused(directions, recent, backs):
     fits = all(direction.back < backs and max(abs(direction.dx), abs(direction.dy)) <= REACH and direction != STILL for direction in directions)
     fits = fits and len(set(directions)) == len(directions)
     writer = wide_writer()
-    try:
-        assert code_directions(directions, writer, blank_numbers(), recent, backs) == directions and fits
-    except FormatError:
-        assert not fits
-        with pytest.raises(FormatError):
-            code_directions(None, BitReader(writer.finish()), blank_numbers(), recent, backs)
-    else:
-        assert code_directions(None, BitReader(writer.finish()), blank_numbers(), recent, backs) == directions
+    assert code(directions, writer, recent, backs) == (directions if fits else None)
+    assert code(None, BitReader(writer.finish()), recent, backs) == (directions if fits else None)
 
 
 @pytest.mark.parametrize(
@@ -227,10 +244,15 @@ def test_directions_are_coded_as_they_are_or_refused(directions, recent, backs):
 )
 def test_directions_from_outside_are_refused_by_writer_and_reader(directions):
     writer = wide_writer()
+    assert code(directions, writer, (), 1) is None
+    assert code(None, BitReader(writer.finish()), (), 1) is None
+
+
+def test_a_file_that_moves_from_outside_is_refused(blank):
+    symbols = random_pictures(2, Geometry(48, 40), seed=4)
+    places = np.zeros((10, 12), np.uint8)
     with pytest.raises(FormatError, match="from outside"):
-        code_directions(directions, writer, blank_numbers(), (), 1)
-    with pytest.raises(FormatError, match="from outside"):
-        code_directions(None, BitReader(writer.finish()), blank_numbers(), (), 1)
+        written(blank, symbols, (None, Moves((Direction(1, 0, 0),), places)))
 
 
 def test_directions_of_late_are_told_by_their_place():
@@ -238,19 +260,66 @@ def test_directions_of_late_are_told_by_their_place():
     sizes = []
     for known in ((), recent):
         writer = wide_writer()
-        assert code_directions(recent, writer, blank_numbers(), known, BACKS) == recent
+        assert code(recent, writer, known, BACKS) == recent
         sizes.append(writer.bits)
     assert sizes[1] < sizes[0] / 3
+
+
+def recent_after(recent, directions):
+    past = after(recent, BACKS)
+    past.ways[2 : 2 + len(directions)] = np.array(directions).reshape(-1, 3)
+    past.counts[WAYS] = 2 + len(directions)
+    keep_recent(past)
+    return recent_directions(past)
+
+
+def test_the_latest_directions_are_remembered():
+    recent = tuple(Direction(0, 5 * number, 3) for number in range(1, 5))
     assert recent_after(recent, (recent[2], Direction(1, 0, 0))) == (recent[2], Direction(1, 0, 0), recent[0], recent[1], recent[3])
-    assert len(recent_after(recent, tuple(Direction(1, 0, number) for number in range(DIRECTIONS_LIMIT)))) == RECENT
+    many = tuple(Direction(1, 0, number) for number in range(DIRECTIONS_LIMIT))
+    assert recent_after(tuple(Direction(2, 0, number) for number in range(RECENT)), many) == many[:RECENT]
+
+
+def shown(pictures: np.ndarray, directions, places=None):
+    """A past of pictures [N, H, W], the latest first, with these directions and which of them blocks take."""
+    past = with_room(no_past(*pictures.shape[1:]), len(pictures))
+    past.pictures[1 : 1 + len(pictures), BORDER:-BORDER, BORDER:-BORDER] = pictures[::-1]
+    past.pictures[0, BORDER:-BORDER, BORDER:-BORDER] = -2
+    past.counts[FRAMES], past.counts[WAYS] = len(pictures), len(directions)
+    past.ways[: len(directions)] = directions
+    if places is not None:
+        past.taken[EDGE:-EDGE, EDGE:-EDGE] = places
+    return past
 
 
 def test_a_direction_that_leaves_the_picture_shows_its_border():
-    past = np.arange(2 * 8 * 12, dtype=np.int16).reshape(2, 8, 12)
-    expected = np.empty((8, 12), np.int16)
-    expected_picture(past, np.array([[0, 0, 0], [1, 60, -60]]), np.array([[0, 1, 0], [1, 0, 0]], np.uint8), expected)
-    assert (expected[:4, 4:8] == past[1, 0, 11]).all() and (expected[4:, :4] == past[1, 0, 11]).all()
-    assert np.array_equal(expected[4:, 4:], past[0, 4:, 4:])
+    pictures = np.arange(2 * 8 * 12, dtype=np.int16).reshape(2, 8, 12)
+    past = shown(pictures, [(0, 0, 0), (1, 60, -60)], np.array([[0, 1, 0], [1, 0, 0]], np.uint8))
+    expect(past)
+    expected = past.expected[BORDER:-BORDER, BORDER:-BORDER]
+    assert (expected[:4, 4:8] == pictures[1, 0, 11]).all() and (expected[4:, :4] == pictures[1, 0, 11]).all()
+    assert np.array_equal(expected[4:, 4:], pictures[0, 4:, 4:])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 3), st.integers(-REACH, REACH) | st.integers(-5, 5), st.integers(-REACH, REACH) | st.integers(-5, 5), st.sampled_from([(4, 4), (8, 12), (20, 84)]))
+def test_what_a_direction_shows_is_what_stands_there(back, dx, dy, size):
+    """By the word, and a line of words at a time."""
+    pictures = np.random.default_rng(1).integers(0, COLOURS_LIMIT, (4, *size)).astype(np.int16)
+    past = shown(pictures, [(0, 0, 0), (BACKS, 0, 0), (back, dx, dy)])
+    rows = np.clip(np.arange(size[0]) + dy, 0, size[0] - 1)
+    columns = np.clip(np.arange(size[1]) + dx, 0, size[1] - 1)
+    wanted = pictures[back][rows][:, columns]
+    sources, lines, apart = past.room.sources, past.room.shown, past.room.apart
+    find_sources(past, sources)
+    for row in range(size[0] // 4):
+        show_row(past.pictures, past.words, sources, 3, row, lines, apart)
+        found = np.ascontiguousarray(lines[2]).view(np.int16).reshape(4, size[1])
+        assert np.array_equal(found, wanted[4 * row : 4 * row + 4])
+        assert (np.ascontiguousarray(lines[1]).view(np.int16) == -2).all() and apart.all()
+        for y in range(4 * row, 4 * row + 4):
+            word = shown_word(past.pictures, past.words, *sources[2], y, 0)
+            assert np.array([word], np.uint64).view(np.int16).tolist() == wanted[y, :4].tolist()
 
 
 # What cannot be
@@ -302,27 +371,33 @@ def test_too_many_colours_in_the_bytes_are_refused():
     writer = BitWriter()
     code_unary(writer.parts, slots, NEW_COUNT, 1, 1)
     code_uniform(writer.parts, 1, 12)  # two new ones
-    table = ColourTable()
-    table.colours = np.arange(COLOURS_LIMIT - 1, dtype=np.int32)
+    past = no_past(4, 4)
+    past.counts[COLOUR_COUNT] = COLOURS_LIMIT - 1
     slots[:] = EMPTY
-    with pytest.raises(FormatError, match=f"more than {COLOURS_LIMIT} colours"):
-        table.code_new(None, BitReader(writer.finish()), slots)
+    assert code_colours(BitReader(writer.finish()).parts, slots, past, np.empty(0, np.int32)) == 1
+    assert past.counts[COLOUR_COUNT] == COLOURS_LIMIT - 1
 
 
 # Colours and their contexts
 
 
 def test_new_colours_are_told_once_the_darkest_first():
-    table, slots, writer = ColourTable(), np.full(NUMBER_SLOTS, EMPTY, np.uint32), BitWriter()
-    table.code_new(np.array([0xFFFFFF, 0x0000FF, 0xFF0000, 0]), writer, slots)
-    assert table.colours.tolist() == [0, 0x0000FF, 0xFF0000, 0xFFFFFF]
+    past, slots, writer = no_past(4, 4), np.full(NUMBER_SLOTS, EMPTY, np.uint32), BitWriter()
+
+    def told(wanted):
+        table = ColourTable(past.colours[: past.counts[COLOUR_COUNT]])
+        assert code_colours(writer.parts, slots, past, table.new(np.array(wanted, np.int32))) == 0
+        return past.colours[: past.counts[COLOUR_COUNT]].tolist()
+
+    assert told([0xFFFFFF, 0x0000FF, 0xFF0000, 0]) == [0, 0x0000FF, 0xFF0000, 0xFFFFFF]
     before = writer.bits
-    table.code_new(np.array([0xFF0000, 0]), writer, slots)
+    told([0xFF0000, 0])
     assert writer.bits - before < 4, "those that are known are not told again"
-    table.code_new(np.array([0x00FF00, 0]), writer, slots)
-    assert table.colours.tolist() == [0, 0x0000FF, 0xFF0000, 0xFFFFFF, 0x00FF00]
+    assert told([0x00FF00, 0]) == [0, 0x0000FF, 0xFF0000, 0xFFFFFF, 0x00FF00]
+    table = ColourTable(np.array(told([]), np.int32))
     picture = np.array([[0x00FF00, 0], [0xFFFFFF, 0x0000FF]], np.int32)
     assert np.array_equal(table.colours[table.places(picture)], picture)
+    assert table.places(np.array([[5]], np.int32)) == NO_COLOUR
 
 
 @st.composite
@@ -331,7 +406,7 @@ def surroundings(draw):
     around = np.array(draw(st.lists(st.integers(NO_COLOUR, 3) | st.integers(0, COLOURS_LIMIT - 1), min_size=AROUND, max_size=AROUND)), np.int64)
     for first, count, most in ((KNOWN_E, 4, 1), (TRUST_1, 3, 3), (ROW, 2, 1 << 14), (KEY, 1, 1)):
         around[first : first + count] = draw(st.lists(st.integers(0, most), min_size=count, max_size=count))
-    around[HASH_1 : HASH_1 + 3] = [draw(st.integers(0, (1 << 16) - 1)) + (kind << 16) for kind in range(3)]
+    around[HASH_1 : HASH_1 + 3] = [draw(st.integers(0, (1 << GUESS_BITS) - 1)) + (kind << GUESS_BITS) for kind in range(3)]
     return around
 
 
@@ -342,13 +417,24 @@ def test_every_context_of_a_pixel_is_in_a_region_of_its_own(around):
     colours, scores, contexts = np.zeros(32, np.int64), np.zeros(32, np.int64), np.zeros(MOST_CONTEXTS, np.int64)
     count = candidates_of(around, colours, scores)
     assert len(set(colours[:count].tolist())) == count and NO_COLOUR not in colours[:count]
-    run = run_slot(around)
-    assert run == -1 or RUNS <= run < RUNS + RUN_SLOTS - 8
-    regions = [PIXELS + number * PIXEL_SLOTS for number in range(PIXEL_PATTERNS)] + [PIXELS_OWN + number * PIXEL_SLOTS for number in range(PIXEL_COLOURS)]
+    regions = [(PIXELS + number * PIXEL_SLOTS, PIXEL_SLOTS) for number in range(PIXEL_PATTERNS)]
+    regions += [(PIXELS_OWN + number * COLOUR_SLOTS, COLOUR_SLOTS) for number in range(PIXEL_COLOURS)]
     for rank in range(min(count, 6)):
         rows = pixel_contexts(around, colours, scores, rank, count, contexts)
-        assert ((contexts[: len(regions)] - regions) >> 16 == 0).all() and PIXEL_SLOTS == 1 << 16
+        assert all(first <= context < first + slots for context, (first, slots) in zip(contexts, regions, strict=False))
         assert PIXEL_ROWS[0] <= rows[0] < PIXEL_ROWS[1] <= rows[1] < PLACE_ROWS[0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([NO_COLOUR, 0, 1]), min_size=75, max_size=75), st.lists(st.integers(0, 1), min_size=25, max_size=25), st.integers(0, 1), st.integers(1, 255))
+def test_slots_of_one_question_are_in_their_regions(colours, unknown, key, trust):
+    picture, expected, settled = np.array(colours, np.int16).reshape(3, 5, 5)
+    unknown = np.array(unknown, np.uint8).reshape(5, 5)
+    run = run_slot(picture, expected, settled, unknown, key, 2, 2)
+    assert run == -1 or RUNS <= run < RUNS + RUN_SLOTS - 8
+    assert SURE <= sure_slot(picture, expected, unknown, key, 2, 2, 1, trust) < SURE + SURE_SLOTS
+    alike = np.full((5, 5), 1, np.int16)
+    assert run_slot(alike, alike, alike, unknown, key, 2, 2) >= 0
 
 
 def test_candidates_are_what_stands_around_with_the_weights_of_where():
