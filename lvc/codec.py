@@ -209,7 +209,7 @@ class Codec:
         padding = (0, 0), (0, height - self.analysed.height), (0, width - self.analysed.width), (0, 0)
         pictures = np.pad(frames.transpose(0, 2, 3, 1), padding, mode="edge")
         chosen = palette_choice.choose(self._coding(len(frames)), pictures, self.crf, search=self.effort > 0, coders=coders)
-        return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.moves)
+        return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
 
     def _input(self, frames: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)

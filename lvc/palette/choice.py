@@ -3,8 +3,7 @@
 Only an encoder chooses, so floats are welcome here: the colours that come out are what the file holds.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from lvc.compiled import compiled
 from lvc.entropy.bits import BitCoder, BitCounter
 from lvc.models.palette import SIDE
 from lvc.models.temporal import CRF_LEVELS
-from lvc.palette.actor_search import found_scene
+from lvc.palette.actor_search import PIXEL_BITS, found_scene
 from lvc.palette.colour_table import ColourTable
 from lvc.palette.colours import palette_of, rgb
 from lvc.palette.move_search import Shown, found_moves
@@ -30,6 +29,7 @@ BEST_WORTH, LEAST_WORTH = 0.015, 0.0001
 PIXEL_LASTS, PIXEL_FRAMES, PIXEL_LEAST = 2.0, 32, 2.0
 BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST = 0.5, 16, 0.6
 MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST = 0.5, 16, 0.5
+KEY_BITS = 0.1  # of a pixel of a keyframe, about
 SCENE_LASTS = 2.0  # how much more than once an error counts that an actor takes away
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
 BESIDE_BITS = 5.0  # how much less with each block beside it that is coded
@@ -42,17 +42,34 @@ class Choice:
 
     source: uint8 [H, W, 3]. palette: colours int32 [K] of the group. worth: bits that a squared level of error is worth.
     least: int32 [H, W], the least squared errors that the palette allows. lives: int64 [rows, columns], how many frames blocks stay as they are.
-    scene: the actors in it. find: gives what else has moved, where these are known.
+    coding: what codes it. before: the frames before, the latest first, as far as they were looked at. search: whether to look for what has moved.
     """
 
-    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, *, scene: Scene | None = None, find: Callable | None = None):
-        self.source, self.palette, self.worth, self.least, self.lives = source, palette, worth, least, lives
-        self.scene, self._find, self.moves = scene, find, None
+    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, coding: PaletteFrames, before: list[Shown], *, search: bool):
+        self.source, self.palette, self.worth, self.least, self.lives, self.search = source, palette, worth, least, lives, search
+        self.coding, self.before, self.motion = coding, before, Motion()
+
+    def backdrop(self, scenes: np.ndarray, colours: np.ndarray) -> int:
+        table = channels(colours)
+        costs = [KEY_BITS * scene.size, *(scene_cost(self.source, scene, table, self.least, PIXEL_LEAST * self.worth) for scene in scenes)]
+        self.motion = self.motion._replace(backdrop=int(np.argmin(costs)))
+        return self.motion.backdrop
+
+    def actors(self) -> Scene | None:
+        if self.search:
+            coding = self.coding
+            scene = found_scene(self.source, coding.background, channels(coding.colours), self.least, coding.past.stage, SCENE_LASTS * self.worth)
+            self.motion = self.motion._replace(scene=scene)
+        return self.motion.scene
 
     def ways(self, staged: np.ndarray) -> Moves | None:
-        if self._find is not None:
-            self.moves = self._find(staged)
-        return self.moves
+        if self.search:
+            colours = rgb(self.coding.colours).astype(np.uint8)
+            self.before[:] = [Shown(colours[self.coding.picture(0)]), *self.before[: BACKS - 1]]
+            worth = self.worth * lasting(self.lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST)
+            moves = found_moves(Shown(self.source), self.before, colours[staged], self.least, worth, recent_directions(self.coding.past))
+            self.motion = self.motion._replace(moves=moves)
+        return self.motion.moves
 
     def blocks(self, expected: np.ndarray, colours: np.ndarray) -> np.ndarray:
         worth = self.worth * lasting(self.lives, BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST)
@@ -146,7 +163,7 @@ class Chosen(NamedTuple):
     """Colours int32 [T, 1, H, W] of a group, what has moved in each frame, and what choosing them would have cost to code."""
 
     symbols: np.ndarray
-    moves: tuple[Motion, ...]
+    motions: tuple[Motion, ...]
     bits: float
 
 
@@ -156,26 +173,26 @@ def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: boo
     search: whether to look for what has moved. coders: that take each frame as it is chosen, by default one that only counts.
     """
     worth = error_worth(crf)
-    palette = palette_of(pictures, worth)
+    palette = palette_of(pictures, worth, coding.known_colours)
     pictures, nearest = np.ascontiguousarray(pictures), nearest_of_cells(channels(palette))
-    symbols, moves, before = [], [], []
+    symbols, motions, before = [], [], []
     coders = coders or [BitCounter()] * len(pictures)
     for source, lives, coder in zip(pictures, lifetimes(pictures), coders):
-        least, scene, find = least_errors(source, channels(palette), nearest), None, None
-        if search and len(coding):
-            colours = rgb(coding.colours).astype(np.uint8)
-            before = [Shown(colours[coding.picture(0)]), *before[: BACKS - 1]]
-            scene = found_scene(source, coding.background, channels(coding.colours), least, coding.past.stage, SCENE_LASTS * worth)
-            find = partial(found_ways, source, before, colours, least, worth * lasting(lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST), recent_directions(coding.past))
-        choice = Choice(source, palette, worth, least, lives, scene=scene, find=find)
+        least = least_errors(source, channels(palette), nearest)
+        choice = Choice(source, palette, worth, least, lives, coding, before, search=search)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
-        moves.append(Motion(scene, choice.moves))
-    return Chosen(np.stack(symbols), tuple(moves), sum(coder.bits for coder in set(coders)))
+        motions.append(choice.motion)
+    return Chosen(np.stack(symbols), tuple(motions), sum(coder.bits for coder in set(coders)))
 
 
-def found_ways(source, before, colours, least, worth, recent, staged: np.ndarray) -> Moves:
-    """What has moved where actors before their background, int16 [H, W] of places among colours, are expected; the rest as of `found_moves`."""
-    return found_moves(Shown(source), before, colours[staged], least, worth, recent)
+@compiled
+def scene_cost(source, scene, colours, least, worth):
+    """Bits by which a picture [H, W, 3] is unlike a scene int16 [H, W] of places of colours."""
+    total = 0.0
+    for y in range(scene.shape[0]):
+        for x in range(scene.shape[1]):
+            total += min(PIXEL_BITS, max(0.0, worth * (squared_error(source[y, x], colours[scene[y, x]]) - least[y, x])))
+    return total
 
 
 def error_worth(crf: int) -> float:

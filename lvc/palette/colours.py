@@ -37,10 +37,10 @@ def painted(symbols, height, width):
     return result
 
 
-def palette_of(frames: np.ndarray, worth: float) -> np.ndarray:
+def palette_of(frames: np.ndarray, worth: float, known: np.ndarray) -> np.ndarray:
     """The colours int32 [K] that stand for those of frames uint8 [T, H, W, 3]: as many as are worth their bits.
 
-    worth: bits that a squared level of error is worth.
+    worth: bits that a squared level of error is worth. known: colours int32 [N] that cost nothing.
     """
     import cv2  # here, so that files decode without it
 
@@ -50,17 +50,30 @@ def palette_of(frames: np.ndarray, worth: float) -> np.ndarray:
     distinct = np.unique(packed(pixels))
     a_frame = frames.shape[1] * frames.shape[2]
     best, least, bits = None, np.inf, 0.0
+    if len(known):
+        best, least = known, unlike(pixels, known, worth) * a_frame
     for count in COUNTS:
         if len(distinct) <= count:
-            return distinct.astype(np.int32)
+            return np.union1d(known, distinct).astype(np.int32)
         cv2.setRNGSeed(1)  # the same file from the same frames
         criteria = cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, PRECISION
         _, labels, centres = cv2.kmeans(pixels.astype(np.float32), count, None, criteria, ATTEMPTS, cv2.KMEANS_PP_CENTERS)
-        errors = np.square(pixels - centres[labels[:, 0]]).sum(axis=1)
-        # Only errors that are worth more than a pixel's bits: noise is not, however many colours there are for it.
-        seen = np.maximum(worth * errors - PIXEL_BITS, 0).mean() * a_frame
+        seen = worth_seeing(np.square(pixels - centres[labels[:, 0]]).sum(axis=1), worth) * a_frame
         price = DOUBLING_BITS * math.log2(count / COUNTS[0]) * a_frame
         if least - seen < price - bits:
             break
-        best, least, bits = np.unique(packed(np.rint(centres).astype(np.uint8))), seen, price
+        best, least, bits = np.union1d(known, packed(np.rint(centres).astype(np.uint8))), seen, price
     return best.astype(np.int32)
+
+
+def unlike(pixels: np.ndarray, colours: np.ndarray, worth: float) -> float:
+    """What pixels [N, 3] differ from the nearest of some colours, in bits a pixel that are worth seeing."""
+    table = rgb(colours).astype(np.float32)
+    points = pixels.astype(np.float32)
+    errors = (np.square(table).sum(axis=1) - 2 * points @ table.T).min(axis=1) + np.square(points).sum(axis=1)
+    return worth_seeing(errors, worth)
+
+
+def worth_seeing(errors: np.ndarray, worth: float) -> float:
+    """Only squared errors that are worth more than a pixel's bits: noise is not, however many colours there are for it."""
+    return float(np.maximum(worth * errors - PIXEL_BITS, 0).mean())

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from lvc.entropy.mixing import COUNT_MASK, EMPTY, WEIGHT_LIMIT
-from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, Palette
+from lvc.models.palette import GUESSES as MODEL_GUESSES
+from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, NO_COLOUR, OWN_SLOTS, Palette
 from lvc.models.palette import PATTERN_SLOTS as MODEL_SLOTS
 from lvc.models.palette import WEIGHT_LIMIT as MODEL_LIMIT
 
@@ -67,7 +68,6 @@ GUESS_KINDS, GUESS_BITS = 3, 14
 GUESSES = 1 << GUESS_BITS  # colours that followed on the same surroundings before, of each kind
 TRUST_STEP = 1 << 16  # in a guess
 MOST_TRUST = 255
-NO_COLOUR = -1
 
 
 class Memory(NamedTuple):
@@ -86,25 +86,40 @@ class Memory(NamedTuple):
 
 
 assert (PATTERN_SLOTS, ROWS, MOST_CONTEXTS, WEIGHT_LIMIT) == (MODEL_SLOTS, MIXER_ROWS, MIXER_INPUTS, MODEL_LIMIT)
+assert (SLOTS - PATTERN_SLOTS, GUESS_KINDS * GUESSES) == (OWN_SLOTS, MODEL_GUESSES)
 HALF = EMPTY >> 16
 
 
 def memory_of(model: Palette, rate: int) -> Memory:
     """What a group's coding begins with."""
     slots = np.full(SLOTS, EMPTY, np.uint32)
-    patterns = slots[:PATTERN_SLOTS]
-    np.add(model.chances.cpu().numpy(), HALF, out=patterns, dtype=np.uint32, casting="unsafe")
-    patterns <<= 16
-    patterns |= model.counts.cpu().numpy()
-    return Memory(slots, model.weights.cpu().numpy().copy(), np.zeros(GUESS_KINDS * GUESSES, np.int32), rate)
+    guesses = np.zeros(GUESS_KINDS * GUESSES, np.int32)
+    fill(slots[:PATTERN_SLOTS], model.chances, model.counts)
+    if model.config.colours:
+        fill(slots[PATTERN_SLOTS:], model.own_chances, model.own_counts)
+        guesses[:] = model.guesses.cpu().numpy()
+    return Memory(slots, model.weights.cpu().numpy().copy(), guesses, rate)
+
+
+def fill(slots: np.ndarray, chances: torch.Tensor, counts: torch.Tensor) -> None:
+    np.add(chances.cpu().numpy(), HALF, out=slots, dtype=np.uint32, casting="unsafe")
+    slots <<= 16
+    slots |= counts.cpu().numpy()
 
 
 def keep(memory: Memory, model: Palette, most: int) -> None:
-    """Puts what a memory has learned of patterns into the model; most: answers that a slot counts, so that it goes on learning."""
-    slots = memory.slots[:PATTERN_SLOTS].astype(np.int64)
-    model.chances.copy_(torch.from_numpy(((slots >> 16) - HALF).astype(np.int16)))
-    model.counts.copy_(torch.from_numpy(np.minimum(slots & COUNT_MASK, most).astype(np.uint8)))
+    """Puts what a memory has learned of patterns into the model, and of its game where it is of one; most: answers that a slot counts, so that it goes on learning."""
+    store(memory.slots[:PATTERN_SLOTS], model.chances, model.counts, most)
     model.weights.copy_(torch.from_numpy(memory.weights))
+    if model.config.colours:
+        store(memory.slots[PATTERN_SLOTS:], model.own_chances, model.own_counts, most)
+        model.guesses.copy_(torch.from_numpy(memory.guesses))
+
+
+def store(slots: np.ndarray, chances: torch.Tensor, counts: torch.Tensor, most: int) -> None:
+    wide = slots.astype(np.int64)
+    chances.copy_(torch.from_numpy(((wide >> 16) - HALF).astype(np.int16)))
+    counts.copy_(torch.from_numpy(np.minimum(wide & COUNT_MASK, most).astype(np.uint8)))
 
 
 def forget_colours(memory: Memory) -> None:

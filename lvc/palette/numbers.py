@@ -6,7 +6,7 @@ from lvc.palette.decisions import code_alone
 from lvc.palette.memory import NUMBERS, PATTERN_COUNT
 
 SLOTS_OF_A_NUMBER = 128
-COUNT, AGAIN, BACK, ACROSS, DOWN, NEW_COUNT = range(6)  # what numbers there are
+COUNT, AGAIN, BACK, ACROSS, DOWN, NEW_COUNT, BACKDROP = range(7)  # what numbers there are
 LONGEST = 24  # bits
 UNARY_MOST = 30
 

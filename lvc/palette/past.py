@@ -20,8 +20,8 @@ DIRECTIONS_LIMIT = 15  # of a frame
 RECENT = 8  # directions of the frames before that are told by their place
 MOST_WAYS = 2 + DIRECTIONS_LIMIT
 COLOURS_LIMIT = 1 << 12  # in a group
-# Places in `counts`: frames that are there, ways of this frame and of the last, recent ways, colours.
-FRAMES, WAYS, LAST_WAYS, RECENTS, COLOURS = range(5)
+# Places in `counts`: frames that are there, ways of this frame and of the last, recent ways, colours, and whether the first frame is a scene that the weights know.
+FRAMES, WAYS, LAST_WAYS, RECENTS, COLOURS, BACKDROPS = range(6)
 SPREAD = 0x0001000100010001  # times a colour: four of them
 
 
@@ -72,7 +72,7 @@ class Past(NamedTuple):
 
     coded, once, before: uint8 [rows, columns], blocks coded in this frame, in the last and in the one before that; taken, took: which way blocks went in this frame and in the last;
     traits: see `blocks`; all of them within EDGE. ways, last_ways: int64 [MOST_WAYS, 3], told in this frame and in the last, see `moves`; recent: those of late.
-    colours: int32 [COLOURS_LIMIT], 0xRRGGBB. counts: int64 [5].
+    colours: int32 [COLOURS_LIMIT], 0xRRGGBB. counts: int64 [6]. scenes: int16 [S, H, W] as pictures, that the weights know, and four pixels at a time.
     """
 
     pictures: np.ndarray
@@ -93,15 +93,33 @@ class Past(NamedTuple):
     counts: np.ndarray
     room: Room
     stage: Stage
+    scenes: np.ndarray
+    scene_words: np.ndarray
 
 
-def no_past(height: int, width: int, sprites: Sprites = NO_SPRITES) -> Past:
-    """Before a group's first frame; sides in pixels, multiples of SIDE. sprites: that are known."""
+class Game(NamedTuple):
+    """What weights know of one game: colours int32 [K], sprites, and scenes int16 [S, H, W], of places of these colours."""
+
+    colours: np.ndarray
+    sprites: Sprites
+    scenes: np.ndarray
+
+
+NO_GAME = Game(np.empty(0, np.int32), NO_SPRITES, np.empty((0, 0, 0), np.int16))
+
+
+def no_past(height: int, width: int, game: Game = NO_GAME) -> Past:
+    """Before a group's first frame; sides in pixels, multiples of SIDE. Scenes of another size are as if they were not there."""
     size = height + 2 * BORDER, width + 2 * BORDER
     blocks = height // SIDE + 2 * EDGE, width // SIDE + 2 * EDGE
     pictures, expected = np.full((1, *size), NO_COLOUR, np.int16), np.full(size, NO_COLOUR, np.int16)
     maps = [np.zeros(blocks, np.uint8) for _ in range(6)]
     ways = np.zeros((2, MOST_WAYS, 3), np.int64)
+    colours, counts = np.zeros(COLOURS_LIMIT, np.int32), np.zeros(6, np.int64)
+    colours[: len(game.colours)], counts[COLOURS] = game.colours, len(game.colours)
+    suited = game.scenes if game.scenes.shape[1:] == (height, width) else game.scenes[:0]
+    scenes = np.full((len(suited), *size), NO_COLOUR, np.int16)
+    scenes[:, BORDER : BORDER + height, BORDER : BORDER + width] = suited if len(suited) else NO_COLOUR
     return Past(
         pictures,
         pictures.view(np.uint64),
@@ -111,10 +129,12 @@ def no_past(height: int, width: int, sprites: Sprites = NO_SPRITES) -> Past:
         *maps,
         *ways,
         np.zeros((RECENT, 3), np.int64),
-        np.zeros(COLOURS_LIMIT, np.int32),
-        np.zeros(5, np.int64),
+        colours,
+        counts,
         room_of(width // SIDE),
-        stage_of(np.full(size, NO_COLOUR, np.int16), sprites),
+        stage_of(np.full(size, NO_COLOUR, np.int16), game.sprites),
+        scenes,
+        scenes.view(np.uint64),
     )
 
 

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lvc.palette.memory import NO_COLOUR
+from lvc.models.palette import NO_COLOUR, SPRITE_SIDE
 
-SPRITE_SIDE = 16  # pixels, at most
 KNOWN_BITS, OWN_BITS = 8, 7
 KNOWN_SPRITES, OWN_SPRITES = 1 << KNOWN_BITS, 1 << OWN_BITS  # that weights bring along; that a group's frames have shown, the latest ones
 SPRITES = KNOWN_SPRITES + OWN_SPRITES

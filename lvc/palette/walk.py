@@ -19,9 +19,27 @@ from lvc.palette.blocks import code_blocks
 from lvc.palette.colour_table import CHANNEL_BITS, COUNT_BITS, ColourTable, code_colours
 from lvc.palette.memory import NO_COLOUR, Memory, memory_of
 from lvc.palette.moves import NUMBER_MOST, Moves, code_places, code_ways, expect, keep_recent
-from lvc.palette.past import BORDER, COLOURS, COLOURS_LIMIT, DIRECTIONS_LIMIT, EDGE, FRAMES, WAYS, Past, clear_map, copy_map, next_frame, no_past, with_room
+from lvc.palette.numbers import BACKDROP, code_unary
+from lvc.palette.past import (
+    BACKDROPS,
+    BORDER,
+    COLOURS,
+    COLOURS_LIMIT,
+    DIRECTIONS_LIMIT,
+    EDGE,
+    FRAMES,
+    NO_GAME,
+    WAYS,
+    Game,
+    Past,
+    clear_map,
+    copy_map,
+    next_frame,
+    no_past,
+    with_room,
+)
 from lvc.palette.pixels import MOST_DECISIONS, Wish, code_pixels
-from lvc.palette.stage import CAST, Scene
+from lvc.palette.stage import CAST, Scene, Sprites
 
 CODING_RATE = 5  # of learning weights, while a file is coded
 ROOM = 1 << 16  # pixels that are coded at once: bounds the memory for what is written
@@ -35,8 +53,9 @@ NOTHING_WANTED = Scene.nothing(), NO_WAYS, NO_COLOURS, UNKNOWN, NOTHING
 
 
 class Motion(NamedTuple):
-    """What an encoder found to have moved in a frame: the actors, then the rest."""
+    """What an encoder found a frame to be: the known scene that a group begins from, counted from 1, the actors, and what else has moved."""
 
+    backdrop: int = 0
     scene: Scene | None = None
     moves: Moves | None = None
 
@@ -44,7 +63,11 @@ class Motion(NamedTuple):
 class Wanted(Protocol):
     """What a writer is to code."""
 
-    scene: Scene | None
+    def backdrop(self, scenes: np.ndarray, colours: np.ndarray) -> int:
+        """Which of the known scenes int16 [S, H, W], places of colours int32 [K], the group begins from, counted from 1; 0 for none."""
+
+    def actors(self) -> Scene | None:
+        """Who is seen before the background."""
 
     def ways(self, staged: np.ndarray) -> Moves | None:
         """What else has moved, where actors before their background, int16 [H, W], are expected."""
@@ -66,8 +89,10 @@ class Known:
     whole: np.ndarray
     motion: Motion = Motion()
 
-    @property
-    def scene(self) -> Scene | None:
+    def backdrop(self, scenes: np.ndarray, colours: np.ndarray) -> int:
+        return self.motion.backdrop
+
+    def actors(self) -> Scene | None:
         return self.motion.scene
 
     def ways(self, staged: np.ndarray) -> Moves | None:
@@ -94,10 +119,10 @@ class PaletteFrames:
     def __init__(self, model: Palette, memory: Memory | None = None, *, most: int = 1):
         self.memory: Memory | None = memory_of(model, CODING_RATE) if memory is None else memory
         self.past: Past | None = None
-        self._most = most
+        self._game, self._most = game_of(model), most
 
     def __len__(self) -> int:
-        return 0 if self.past is None else int(self.past.counts[FRAMES])
+        return 0 if self.past is None else int(self.past.counts[FRAMES] - self.past.counts[BACKDROPS])
 
     @property
     def nbytes(self) -> int:
@@ -105,9 +130,14 @@ class PaletteFrames:
         return sum(part.nbytes for part in (self.memory or (0,))[:-1]) + (0 if self.past is None else (len(self) + 4) * self.past.expected.nbytes)
 
     @property
+    def known_colours(self) -> np.ndarray:
+        """Of the game that the weights know, int32 [K]."""
+        return self._game.colours
+
+    @property
     def colours(self) -> np.ndarray:
         """Of the group so far, int32 [K], 0xRRGGBB each."""
-        return NO_COLOURS if self.past is None else self.past.colours[: self.past.counts[COLOURS]]
+        return self._game.colours if self.past is None else self.past.colours[: self.past.counts[COLOURS]]
 
     def code_frames(self, symbols, count: int, coder: BitCoder, shape: tuple[int, int, int], moves: Sequence[Motion] = ()) -> np.ndarray:
         """Codes colours int32 [T, 1, H, W] of the next `count` frames with `coder`, or decodes them where `symbols` is None; gives them
@@ -137,11 +167,11 @@ class PaletteFrames:
     def frames(self, numbers) -> np.ndarray:
         """Colours int32 [N, 1, H, W] of frames of the group: a slice, or whole numbers from 0 to len - 1."""
         places = range(len(self))[numbers] if isinstance(numbers, slice) else numbers
-        return colours_of(self.past.pictures, np.asarray(places, np.int64), self.past.colours)
+        return colours_of(self.past.pictures, np.asarray(places, np.int64) + self.past.counts[BACKDROPS], self.past.colours)
 
     def picture(self, back: int) -> np.ndarray:
         """Places of colours int16 [H, W] of the frame so many before the last, or the first."""
-        return inside(self.past.pictures[max(1, len(self) - back)])
+        return inside(self.past.pictures[max(1, int(self.past.counts[FRAMES]) - back)])
 
     @property
     def background(self) -> np.ndarray:
@@ -153,17 +183,19 @@ class PaletteFrames:
         self.memory = None
 
     def _make_room(self, count: int, shape: tuple[int, int, int]) -> None:
-        past = no_past(*shape[1:]) if self.past is None else self.past
-        self.past = with_room(past, max(count, min(self._most - len(self), ROOM_BYTES // past.expected.nbytes)))
+        past = no_past(*shape[1:], self._game) if self.past is None else self.past
+        self.past = with_room(past, 1 + max(count, min(self._most - len(self), ROOM_BYTES // past.expected.nbytes)))
 
     def _write(self, wanted: Wanted, coder: BitCoder) -> None:
         past, memory = self.past, self.memory
         rows, columns = (side - 2 * EDGE for side in past.coded.shape)
         coder.room(NUMBER_MOST * (DIRECTIONS_LIMIT + 1) + (DIRECTIONS_LIMIT + 4) * rows * (columns + 1))
+        if past.counts[FRAMES] == 0 and len(past.scenes):
+            code_backdrop(coder.parts, memory.slots, past, wanted.backdrop(inside(past.scenes), self.colours))
         begin_frame(past)
         if past.counts[FRAMES]:
             coder.room(ACTORS_MOST)
-            scene = wanted.scene or Scene.nothing()
+            scene = wanted.actors() or Scene.nothing()
             assert len(scene.new) <= CAST, "more are not read"
             if code_actors(coder.parts, memory, past.stage, scene, past.room):
                 raise FormatError(FAULTS[NO_SUCH_ACTOR])
@@ -193,6 +225,24 @@ class PaletteFrames:
         else:
             begin_pixels(past)
         end_frame(past)
+
+
+def game_of(model: Palette) -> Game:
+    if not model.config.colours:
+        return NO_GAME
+    sprites = Sprites(model.sprites.cpu().numpy(), model.sizes.cpu().numpy().astype(np.int64))
+    return Game(model.colours.cpu().numpy(), sprites, model.scenes.cpu().numpy())
+
+
+@bare
+def code_backdrop(coder, slots, past, number):
+    """Codes which known scene a group begins from, as if it were a frame before the first; 0 for none."""
+    number = code_unary(coder, slots, BACKDROP, number, past.scenes.shape[0])
+    if number:
+        copy_map(past.scene_words[number - 1], past.words[1])
+        copy_map(past.scene_words[number - 1], past.stage.background_words)
+        next_frame(past)
+        past.counts[BACKDROPS] = 1
 
 
 @bare
@@ -232,6 +282,8 @@ def read_frames(coder, memory, past, count, nothing):
     any_scene, any_ways, any_colours, any_picture, any_wish, any_blocks = nothing
     rows, columns = any_blocks.shape
     for _ in range(count):
+        if past.counts[FRAMES] == 0 and past.scenes.shape[0]:
+            code_backdrop(coder, memory.slots, past, np.int64(0))
         begin_frame(past)
         coded = rows * columns
         if past.counts[FRAMES]:
@@ -265,5 +317,5 @@ def colours_of(pictures, numbers, colours):
 
 
 def inside(picture: np.ndarray) -> np.ndarray:
-    """[H, W] without its border."""
-    return picture[BORDER:-BORDER, BORDER:-BORDER]
+    """[..., H, W] without its border."""
+    return picture[..., BORDER:-BORDER, BORDER:-BORDER]

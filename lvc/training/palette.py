@@ -88,7 +88,7 @@ def validate_palette(model: Palette, source: Frames, *, clips: int) -> Validatio
         coding = PaletteFrames(model)
         for part in (slice(0, 1), slice(1, None)):
             writer = BitWriter()
-            coding.code_frames(chosen.symbols[part], len(chosen.symbols[part]), writer, chosen.symbols.shape[1:], chosen.moves[part])
+            coding.code_frames(chosen.symbols[part], len(chosen.symbols[part]), writer, chosen.symbols.shape[1:], chosen.motions[part])
         bits += 8 * len(writer.finish())
         squared = np.square(rgb(chosen.symbols[:, 0]) - pictures.astype(np.int16), dtype=np.int32).mean(axis=(1, 2, 3))
         errors += squared.tolist()
