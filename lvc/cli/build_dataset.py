@@ -1,6 +1,7 @@
 """lvc build-dataset: recordings to a data set that training reads."""
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rate.add_argument("--every", type=int, metavar="N", help="take every N-th frame (default 10)")
     rate.add_argument("--fps", metavar="RATE", help="take RATE frames a second by their timestamps, as in 3 or 30000/1001")
     parser.add_argument("--size", type=str, default=str(DEFAULT_GEOMETRY), metavar="WIDTHxHEIGHT", help="size of the frames (default %(default)s)")
+    parser.add_argument("--native", action="store_true", help="take the game's own pixels, of which --size says how many, and leave out recordings that do not show these enlarged")
     parser.add_argument("--split", metavar="TRAIN:VALIDATION:TEST", help="split the recordings by number, drawn from --seed (default 8:1:1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of --split (default %(default)s)")
     parser.add_argument("--validation", nargs="+", default=[], metavar="NAME", help="recordings to validate on: names, paths or globs; the others train")
@@ -44,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    sampling = sampling_of(options)
+    sampling = dataclasses.replace(sampling_of(options), native=options.native)
     split = split_of(options)
     if options.never_overwrite and (options.output / FILE_NAME).exists():
         say(f"{options.output}: is there already, left as it is", quiet=options.quiet)

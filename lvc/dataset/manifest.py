@@ -52,12 +52,13 @@ class Manifest:
 
 def sampling_to_json(sampling: Sampling) -> dict:
     fps = None if sampling.fps is None else str(sampling.fps)
-    return {"every": sampling.every, "fps": fps, "width": sampling.geometry.width, "height": sampling.geometry.height}
+    native = {"native": True} if sampling.native else {}
+    return {"every": sampling.every, "fps": fps, "width": sampling.geometry.width, "height": sampling.geometry.height, **native}
 
 
 def sampling_from_json(content: dict) -> Sampling:
     fps = None if content["fps"] is None else Fraction(content["fps"])
-    return Sampling(every=content["every"], fps=fps, geometry=Geometry(content["width"], content["height"]))
+    return Sampling(every=content["every"], fps=fps, geometry=Geometry(content["width"], content["height"]), native=content.get("native") is True)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -15,6 +15,7 @@ NEW_BITS, LOOK_BITS = 16.0, 4.0  # more that a new one costs, and one that looks
 STEP_BITS = 0.15  # for each pixel that it went
 LARGEST = 48  # pixels of a side: of what stands out and is looked through
 MOST_PARTS = 40
+MOST_APART = 0.08  # of the pixels that stand out: where more do, the background itself moves
 AROUND = 2  # pixels by which a sprite may stand off from what stands out
 MOST_OF_A_PART = 4  # actors
 
@@ -37,12 +38,16 @@ def find_actors(source, background, colours, least, stage, worth, told):
     height, width = background.shape
     cost = np.zeros((height, width), np.float32)  # bits of each pixel that nothing tells
     mask = np.zeros((height + 2, width + 2), np.uint8)  # within a border
+    apart = 0
     for y in range(height):
         for x in range(width):
             bits = worth * (squared_error(source[y, x], colours[background[y, x]]) - least[y, x])
             if bits > STANDS_OUT:
                 mask[y + 1, x + 1] = 1
+                apart += 1
             cost[y, x] = min(bits, PIXEL_BITS)
+    if apart > MOST_APART * height * width:
+        return 0
     count, parts = 0, 0
     part = np.empty((LARGEST * LARGEST, 2), np.int64)
     for y in range(height):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lvc.compiled import compiled
+from lvc.compiled import compiled, inlined
 from lvc.entropy.bits import BitCoder, BitCounter
 from lvc.models.palette import SIDE
 from lvc.models.temporal import CRF_LEVELS
@@ -51,7 +51,7 @@ class Choice:
 
     def backdrop(self, scenes: np.ndarray, colours: np.ndarray) -> int:
         table = channels(colours)
-        costs = [KEY_BITS * scene.size, *(scene_cost(self.source, scene, table, self.least, PIXEL_LEAST * self.worth) for scene in scenes)]
+        costs = [KEY_BITS * self.least.size, *(scene_cost(self.source, scene, table, self.least, PIXEL_LEAST * self.worth) for scene in scenes)]
         self.motion = self.motion._replace(backdrop=int(np.argmin(costs)))
         return self.motion.backdrop
 
@@ -107,15 +107,30 @@ def nearest_of_cells(palette):
 
 
 @compiled
+def places_near(source, nearest):
+    """int16 [H, W]: places of about the nearest colours to pixels [H, W, 3]; nearest: see `nearest_of_cells`."""
+    height, width = source.shape[:2]
+    result = np.empty((height, width), np.int16)
+    for y in range(height):
+        for x in range(width):
+            result[y, x] = nearest[cell_of(source[y, x])]
+    return result
+
+
+@inlined
+def cell_of(pixel):
+    shift = 8 - CELL_BITS
+    return ((np.int64(pixel[0]) >> shift << CELL_BITS | np.int64(pixel[1]) >> shift) << CELL_BITS) | np.int64(pixel[2]) >> shift
+
+
+@compiled
 def least_errors(source, palette, nearest):
     """int32 [H, W]: about the least squared error of the pixels [H, W, 3] with colours of the palette; nearest: see `nearest_of_cells`."""
     height, width = source.shape[:2]
     result = np.empty((height, width), np.int32)
-    shift = 8 - CELL_BITS
     for y in range(height):
         for x in range(width):
-            cell = ((np.int64(source[y, x, 0]) >> shift << CELL_BITS | np.int64(source[y, x, 1]) >> shift) << CELL_BITS) | np.int64(source[y, x, 2]) >> shift
-            result[y, x] = squared_error(source[y, x], palette[nearest[cell]])
+            result[y, x] = squared_error(source[y, x], palette[nearest[cell_of(source[y, x])]])
     return result
 
 

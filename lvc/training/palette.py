@@ -17,14 +17,15 @@ from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.entropy.bits import BitWriter
 from lvc.errors import InputError, ModelError, OptionError
-from lvc.models.palette import SIDE, Palette
+from lvc.models.palette import Palette
 from lvc.models.temporal import CRF_LEVELS
 from lvc.output import check_output
 from lvc.palette.choice import choose
 from lvc.palette.colours import rgb
-from lvc.palette.memory import PATTERN_SLOTS, Memory, forget_colours, keep, memory_of
+from lvc.palette.memory import Memory, forget_colours, keep, memory_of
 from lvc.palette.walk import PaletteFrames
-from lvc.training.data import Frames, spread
+from lvc.training.data import Frames, spread, whole_pictures
+from lvc.training.game import acquaint
 from lvc.training.loop import Clock, Position, Progress, as_json, last_path
 from lvc.training.team import ALONE, Team
 from lvc.training.validation import Validation
@@ -53,12 +54,6 @@ class PaletteOptions:
                 raise OptionError(f"{name} must be a whole number from 1, not {getattr(self, name)!r}")
 
 
-def whole_pictures(frames: np.ndarray) -> np.ndarray:
-    """uint8 [T, H, W, 3] of frames [T, 3, H, W], cut to whole blocks."""
-    height, width = (side // SIDE * SIDE for side in frames.shape[2:])
-    return np.ascontiguousarray(frames[:, :, :height, :width].transpose(0, 2, 3, 1))
-
-
 def coded_clip(model: Palette, memory: Memory, source: Frames, rng: np.random.Generator) -> float:
     """Codes a clip of the source at any quality, with moves or without, and teaches the memory: bits a frame."""
     starts: list[int] = []
@@ -69,8 +64,9 @@ def coded_clip(model: Palette, memory: Memory, source: Frames, rng: np.random.Ge
         raise InputError(f"there is no recording of {CLIP_LENGTHS[0]} frames to train on")
     start = int(rng.choice(starts))
     pictures = whole_pictures(source.frames(range(start, start + length)))
-    forget_colours(memory)
-    chosen = choose(PaletteFrames(model, memory), pictures, int(rng.integers(CRF_LEVELS)), search=rng.random() < SEARCHED)
+    if not model.config.colours:  # of a game that is known nothing is forgotten
+        forget_colours(memory)
+    chosen = choose(PaletteFrames(model, memory, most=length), pictures, int(rng.integers(CRF_LEVELS)), search=rng.random() < SEARCHED)
     return chosen.bits / length
 
 
@@ -138,6 +134,8 @@ def train_palette(
     if resume:
         position = restore(last, model, memory)
     clock = Clock(position)
+    if model.config.colours and not position.step:
+        acquaint(model, training, rate=FIRST_RATE, seed=options.seed)
 
     def checkpoint() -> Checkpoint:
         position.seconds = clock.seconds()
@@ -181,8 +179,12 @@ def train_palette(
 
 
 def state_of(memory: Memory) -> dict[str, Tensor]:
-    """All that a memory knows of patterns."""
-    return {"slots": torch.from_numpy(memory.slots[:PATTERN_SLOTS].astype(np.int64)), "weights": torch.from_numpy(memory.weights.copy())}
+    """All that a memory knows."""
+    return {
+        "slots": torch.from_numpy(memory.slots.astype(np.int64)),
+        "weights": torch.from_numpy(memory.weights.copy()),
+        "guesses": torch.from_numpy(memory.guesses.copy()),
+    }
 
 
 def restore(path: Path, model: Palette, memory: Memory) -> Position:
@@ -192,8 +194,9 @@ def restore(path: Path, model: Palette, memory: Memory) -> Position:
         raise OptionError(f"{path}: is of another model than asked for: {checkpoint.metadata.config}")
     tensors = checkpoints.load_state(path)
     try:
-        memory.slots[:PATTERN_SLOTS] = tensors["slots"].numpy().astype(np.uint32)
-        memory.weights[:] = tensors["weights"].numpy()
+        memory.slots[:] = tensors["slots"].numpy().astype(np.uint32)
+        memory.weights[:], memory.guesses[:] = tensors["weights"].numpy(), tensors["guesses"].numpy()
+        model.load_state_dict(checkpoint.model.state_dict())
         return Position(**checkpoint.metadata.training["position"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: is no state of such a training: {error}") from error

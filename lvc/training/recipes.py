@@ -47,19 +47,27 @@ RECIPES = {
     "temporal-palette": Recipe("temporal-palette", quantiser={"name": "round"}, entropy={"name": "mixing"}, training=PaletteOptions()),
     # The shipped weights.
     "pacman": Recipe(
-        "temporal",
-        options={"channels": 24, "groups": (6, 4, 6, 8), "phases": (1, 4, 2, 1), "placed": 6, "finest": 12},
+        "temporal-palette",
+        options={"colours": 32, "sprites": 256, "scenes": 2},
         quantiser={"name": "round"},
-        entropy={"name": "prediction"},
-        training=TemporalOptions(steps=20_000, joint_share=0.72),
-        description="Ms. Pac-Man at 200x160: one game, every rate",
+        entropy={"name": "mixing"},
+        training=PaletteOptions(steps=1200),
+        description="Ms. Pac-Man in its own 160x210 pixels",
     ),
     "arcade": Recipe(
         "temporal-palette",
         quantiser={"name": "round"},
         entropy={"name": "mixing"},
         training=PaletteOptions(),
-        description="many arcade games at 200x160, for those it never saw too: pictures of few colours",
+        description="many arcade games in their own 160x210 pixels, for those it never saw too: pictures of few colours",
+    ),
+    "pacman-latents": Recipe(
+        "temporal",
+        options={"channels": 24, "groups": (6, 4, 6, 8), "phases": (1, 4, 2, 1), "placed": 6, "finest": 12},
+        quantiser={"name": "round"},
+        entropy={"name": "prediction"},
+        training=TemporalOptions(steps=20_000, joint_share=0.72),
+        description="Ms. Pac-Man at 200x160: one game, every rate",
     ),
     "pacman-conv4": Recipe(
         "conv4",

@@ -1,7 +1,7 @@
 """Some frames of a recording, at one size, with their exact timestamps."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import cycle
 from math import floor
@@ -30,6 +30,8 @@ LOOKED_THROUGH, LOOKED_BYTES = 12, 96 << 20
 class Sampling:
     """Which frames of a recording, and at which size: every N-th decoded frame, or `fps` frames a second.
 
+    native: the frames are the game's own pixels, and a recording that does not show just these enlarged is refused.
+
     every: from 1; None with `fps`. fps: frames a second by timestamp (the first frame at or after each
     tick; a slower recording gives each of its frames once), above 0; None with `every`.
     Raises OptionError unless exactly one is given.
@@ -38,6 +40,7 @@ class Sampling:
     every: int | None = 10
     fps: Fraction | None = None
     geometry: Geometry = DEFAULT_GEOMETRY
+    native: bool = False
 
     def __post_init__(self):
         if (self.every is None) == (self.fps is None):
@@ -107,6 +110,9 @@ def sampled_frames(path: Path, sampling: Sampling, *, native: bool = False, batc
     frames that are there), holds no picture, or has timestamps that run backwards.
     """
     path = Path(path)
+    if sampling.native:
+        yield from native_frames(path, sampling, batch=batch, threads=threads)
+        return
     with opened_video(path, threads=threads) as (container, stream):
         time_base = Fraction(stream.time_base)
         collected = Collected(sampling.geometry, time_base, batch)
@@ -127,6 +133,15 @@ def sampled_frames(path: Path, sampling: Sampling, *, native: bool = False, batc
         for ready in scaler.rest(rotation):
             yield from collected.added(*ready)
         yield from collected.rest()
+
+
+def native_frames(path: Path, sampling: Sampling, *, batch: int, threads: int) -> Iterator[FrameBatch]:
+    """The game's own pixels as frames; raises InputError, beside what `sampled_frames` raises, for a recording that shows others or none."""
+    for found in sampled_frames(path, replace(sampling, native=False), native=True, batch=batch, threads=threads):
+        if found.grid is None or found.grid.native != sampling.geometry:
+            shows = "no game's own pixels" if found.grid is None else f"a game of {found.grid} pixels"
+            raise InputError(f"{path}: shows {shows} enlarged; one of {sampling.geometry} was expected")
+        yield FrameBatch(found.native, found.pts, found.time_base)
 
 
 class Scaler:
