@@ -120,9 +120,12 @@ class PaletteFrames:
         places = range(len(self))[numbers] if isinstance(numbers, slice) else numbers
         return colours_of(self.past.pictures, np.asarray(places, np.int64), self.past.colours)
 
-    def picture(self, back: int) -> np.ndarray:
-        """Places of colours int16 [H, W] of the frame so many before the last, or the first; for -1 of what last stood still."""
-        return inside(self.past.pictures[0 if back < 0 else max(1, len(self) - back)])
+    def painted(self, back: int) -> np.ndarray:
+        """uint8 [H, W, 3] of the frame so many before the last, or the first; for -1 of what last stood still."""
+        picture = inside(self.past.pictures[0 if back < 0 else max(1, len(self) - back)])
+        result = np.empty((*picture.shape, 3), np.uint8)
+        paint(picture, self.colours, result)
+        return result
 
     def finish(self) -> None:
         """Lets go of all but the frames: no others come."""
@@ -214,6 +217,15 @@ def read_frames(coder, memory, past, count, nothing):
             code_pixels(coder, memory, past, any_picture, any_wish, 0, rows * SIDE)
         end_frame(past)
     return 0
+
+
+@bare
+def paint(picture, colours, result):
+    """Fills uint8 [H, W, 3] with the colours that stand at these places."""
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            colour = colours[picture[y, x]]
+            result[y, x, 0], result[y, x, 1], result[y, x, 2] = colour >> 16, colour >> 8, colour
 
 
 @compiled
