@@ -19,7 +19,7 @@ RUN_SLOTS = 1 << 10
 BLOCK_BITS = 12
 BLOCK_SLOTS = 1 << BLOCK_BITS  # of each context of a block
 PIXEL_SLOTS = 1 << 16  # of each context of a pixel: of patterns
-COLOUR_BITS = 14
+COLOUR_BITS = 16
 COLOUR_SLOTS = 1 << COLOUR_BITS  # of colours
 PLACE_BITS = 14
 PLACE_SLOTS = 1 << PLACE_BITS  # of each context of a place in the palette
@@ -35,8 +35,7 @@ RUNS = NUMBERS + NUMBER_SLOTS
 QUIET = RUNS + RUN_SLOTS - 8  # of blocks around which nothing goes on
 # Among the numbers, whose first slots alone are used for numbers:
 MOVED_LINES = NUMBERS + 1024  # whether anything moved in a row of blocks
-STAYING = MOVED_LINES + 64  # whether a block stays around which nothing moved
-CODED_LINES = STAYING + 64  # whether any block of a row is coded around which nothing goes on
+CODED_LINES = MOVED_LINES + 256  # whether any block of a row is coded around which nothing goes on
 SURE = NUMBERS + 2048  # whether the colour follows that has followed before, again and again
 SURE_SLOTS = 32
 MOVED = RUNS + RUN_SLOTS
@@ -58,7 +57,7 @@ ROWS = 248
 # A slot's memory: how many answers it counts, and so how slowly it moves at last.
 PATTERN_COUNT, COLOUR_COUNT = 255, 30
 ALONE_COUNT = 1000  # of one that is asked without others, where nearly all answers are alike
-GUESS_KINDS, GUESS_BITS = 3, 14
+GUESS_KINDS, GUESS_BITS = 3, 16
 GUESSES = 1 << GUESS_BITS  # colours that followed on the same surroundings before, of each kind
 TRUST_STEP = 1 << 16  # in a guess
 MOST_TRUST = 255
