@@ -207,7 +207,9 @@ class Codec:
         """Few colours for one group's frames, continued to whole blocks by their last row and column; coders: see `choose`."""
         _, height, width = self.latent_shape
         padding = (0, 0), (0, height - self.analysed.height), (0, width - self.analysed.width), (0, 0)
-        pictures = np.pad(frames.transpose(0, 2, 3, 1), padding, mode="edge")
+        pictures = frames.transpose(0, 2, 3, 1)
+        if (height, width) != (self.analysed.height, self.analysed.width):
+            pictures = np.pad(pictures, padding, mode="edge")
         chosen = palette_choice.choose(self._coding(len(frames)), pictures, self.crf, search=self.effort > 0, coders=coders)
         return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
 

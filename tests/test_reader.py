@@ -15,6 +15,7 @@ import torch
 import lvc
 from lvc.codec import Codec
 from lvc.frames import FrameBatch, Geometry
+from lvc.palette.walk import PaletteFrames
 
 SMALL = Geometry(width=40, height=32)
 MILLISECOND = Fraction(1, 1000)
@@ -217,7 +218,14 @@ def decoded(monkeypatch):
         runs.append(count)
         return code(self, coding, symbols, count, coder)
 
+    read = PaletteFrames.read
+
+    def counted_read(self, count, coder, shape):
+        runs.append(count)
+        return read(self, count, coder, shape)
+
     monkeypatch.setattr(Codec, "_code", counted)
+    monkeypatch.setattr(PaletteFrames, "read", counted_read)
     return runs
 
 

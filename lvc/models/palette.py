@@ -15,10 +15,11 @@ from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 
 SIDE = 4  # pixels of a block that is kept or coded
-PATTERN_SLOTS, OWN_SLOTS, GUESSES, MIXER_ROWS, MIXER_INPUTS = 713_728, 323_584, 49_152, 272, 20  # see lvc/palette/memory.py
+PATTERN_SLOTS, OWN_SLOTS, GUESSES, MIXER_ROWS, MIXER_INPUTS = 713_728, 815_104, 196_608, 272, 20  # see lvc/palette/memory.py
 SPRITE_SIDE = 16  # pixels, at most
 MOST_COLOURS, MOST_SPRITES, MOST_SCENES = 256, 256, 16  # that weights know
 NO_COLOUR = -1
+TRUST_STEP, MOST_TRUST = 1 << 16, 255  # in a guess: how often it was right, above the colour's place from 1 on, or 0
 FIRST_CHANCE = 0  # a half, of chances from -2**15
 FIRST_WEIGHT = round(0.22 * (1 << 16))  # of each slot, before anything is learned
 WEIGHT_LIMIT = 1 << 24
@@ -89,6 +90,8 @@ class Palette(nn.Module):
             raise ModelError(f"the weights {self.name} hold places of colours that there are not")
         if self.config.sprites and not 0 <= int(self.sizes.min()) <= int(self.sizes.max()) <= SPRITE_SIDE:
             raise ModelError(f"the weights {self.name} hold sprites of more than {SPRITE_SIDE} pixels a side")
+        if not (0 <= int(self.guesses.min()) and int((self.guesses & (TRUST_STEP - 1)).max()) <= self.config.colours and int(self.guesses.max()) < MOST_TRUST * TRUST_STEP + TRUST_STEP):
+            raise ModelError(f"the weights {self.name} hold guesses of colours that there are not")
         if not 0 <= int(self.colours.min()) <= int(self.colours.max()) < 1 << 24:
             raise ModelError(f"the weights {self.name} hold colours beyond 24 bits")
 

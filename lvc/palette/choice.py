@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lvc.compiled import compiled, inlined
+from lvc.compiled import bare, compiled, inlined
 from lvc.entropy.bits import BitCoder, BitCounter
 from lvc.models.palette import SIDE
 from lvc.models.temporal import CRF_LEVELS
@@ -62,18 +62,18 @@ class Choice:
             self.motion = self.motion._replace(scene=scene)
         return self.motion.scene
 
-    def ways(self, staged: np.ndarray) -> Moves | None:
+    def ways(self) -> Moves | None:
         if self.search:
-            colours = rgb(self.coding.colours).astype(np.uint8)
-            self.before[:] = [Shown(colours[self.coding.picture(0)]), *self.before[: BACKS - 1]]
+            coding = self.coding
+            self.before[:] = [Shown(coding.painted(0)), *self.before[: BACKS - 1]]
             worth = self.worth * lasting(self.lives, MOVE_LASTS, MOVE_FRAMES, MOVE_LEAST)
-            moves = found_moves(Shown(self.source), self.before, colours[staged], self.least, worth, recent_directions(self.coding.past))
+            moves = found_moves(Shown(self.source), self.before, coding.painted(-1), self.least, worth, recent_directions(coding.past))
             self.motion = self.motion._replace(moves=moves)
         return self.motion.moves
 
     def blocks(self, expected: np.ndarray, colours: np.ndarray) -> np.ndarray:
         worth = self.worth * lasting(self.lives, BLOCK_LASTS, BLOCK_FRAMES, BLOCK_LEAST)
-        return worth_coding(worth * gains(self.source, colours[expected], self.least))
+        return worth_coding(worth * gains(self.source, expected, colours, self.least))
 
     def colours(self, coded: np.ndarray, table: ColourTable) -> np.ndarray:
         return self.palette
@@ -91,18 +91,28 @@ def channels(colours: np.ndarray) -> np.ndarray:
     return rgb(colours).astype(np.int64)
 
 
-@compiled
-def nearest_of_cells(palette):
+def nearest_of_cells(palette: np.ndarray) -> np.ndarray:
     """int16 [2**(3 * CELL_BITS)]: the place of the colour of `palette` int64 [K, 3] nearest to the middle of each cell of all colours."""
+    result = np.empty(1 << 3 * CELL_BITS, np.int16)
+    find_nearest(palette, np.empty(3, np.int64), result)
+    return result
+
+
+@bare
+def find_nearest(palette, middle, result):
     side, half = 1 << (8 - CELL_BITS), 1 << (7 - CELL_BITS)
     cells = 1 << CELL_BITS
-    result = np.empty(cells**3, np.int16)
-    middle = np.empty(3, np.int64)
     for red in range(cells):
         for green in range(cells):
             for blue in range(cells):
                 middle[0], middle[1], middle[2] = red * side + half, green * side + half, blue * side + half
                 result[(red * cells + green) * cells + blue] = nearest_colour(middle, palette)[0]
+
+
+def least_errors(source: np.ndarray, palette: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+    """int32 [H, W]: about the least squared error of the pixels [H, W, 3] with colours of the palette; nearest: see `nearest_of_cells`."""
+    result = np.empty(source.shape[:2], np.int32)
+    find_least(source, palette, nearest, result)
     return result
 
 
@@ -123,55 +133,70 @@ def cell_of(pixel):
     return ((np.int64(pixel[0]) >> shift << CELL_BITS | np.int64(pixel[1]) >> shift) << CELL_BITS) | np.int64(pixel[2]) >> shift
 
 
-@compiled
-def least_errors(source, palette, nearest):
-    """int32 [H, W]: about the least squared error of the pixels [H, W, 3] with colours of the palette; nearest: see `nearest_of_cells`."""
-    height, width = source.shape[:2]
-    result = np.empty((height, width), np.int32)
-    for y in range(height):
-        for x in range(width):
+@bare
+def find_least(source, palette, nearest, result):
+    for y in range(source.shape[0]):
+        for x in range(source.shape[1]):
             result[y, x] = squared_error(source[y, x], palette[nearest[cell_of(source[y, x])]])
+
+
+def gains(source: np.ndarray, expected: np.ndarray, colours: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """float64 [rows, columns]: squared levels of error that coding a block takes away, from those of places int16 [H, W] of colours int32 [K] that
+    are expected to the least int32 [H, W]."""
+    result = np.zeros([side // SIDE for side in expected.shape])
+    add_gains(source, expected, channels(colours), least, result)
     return result
+
+
+@bare
+def add_gains(source, expected, colours, least, result):
+    for row in range(result.shape[0]):
+        for column in range(result.shape[1]):
+            error = 0
+            for y in range(SIDE * row, SIDE * (row + 1)):
+                for x in range(SIDE * column, SIDE * (column + 1)):
+                    error += squared_error(source[y, x], colours[expected[y, x]]) - least[y, x]
+            result[row, column] = error
 
 
 @compiled
-def gains(source, expected, least):
-    """float64 [rows, columns]: squared levels of error that coding a block takes away, from expected colours int32 [H, W] to the least [H, W]."""
-    rows, columns = source.shape[0] // SIDE, source.shape[1] // SIDE
-    result = np.zeros((rows, columns))
-    colour = np.empty(3, np.int64)
-    for y in range(rows * SIDE):
-        for x in range(columns * SIDE):
-            colour[0], colour[1], colour[2] = expected[y, x] >> 16, expected[y, x] >> 8 & 255, expected[y, x] & 255
-            result[y // SIDE, x // SIDE] += squared_error(source[y, x], colour) - least[y, x]
-    return result
-
-
-def worth_coding(gained: np.ndarray) -> np.ndarray:
+def worth_coding(gained):
     """uint8 [rows, columns]: which blocks are worth coding that gain so many bits; beside others that are, a block costs less."""
-    coded = gained > BLOCK_BITS
-    for _ in range(2):
-        framed = np.pad(coded, 1).astype(np.int64)
-        beside = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
-        coded = gained > BLOCK_BITS + BESIDE_BITS * (1 - beside)
-    return coded.astype(np.uint8)
+    rows, columns = gained.shape
+    coded = np.zeros((rows + 2, columns + 2), np.uint8)
+    for turn in range(3):
+        last = coded.copy()
+        for row in range(rows):
+            for column in range(columns):
+                y, x = row + 1, column + 1
+                beside = 1 if turn == 0 else np.int64(last[y - 1, x]) + last[y + 1, x] + last[y, x - 1] + last[y, x + 1]
+                coded[y, x] = gained[row, column] > BLOCK_BITS + BESIDE_BITS * (1 - beside)
+    return coded[1:-1, 1:-1].copy()
 
 
-@compiled
-def lifetimes(pictures):
+def lifetimes(pictures: np.ndarray) -> np.ndarray:
     """How many frames each block of uint8 [T, H, W, 3] stays about as it is, this one counted: int64 [T, rows, columns]."""
-    count, rows, columns = pictures.shape[0], pictures.shape[1] // SIDE, pictures.shape[2] // SIDE
-    result = np.ones((count, rows, columns), np.int64)
+    count, height, width = pictures.shape[:3]
+    result = np.ones((count, height // SIDE, width // SIDE), np.int64)
+    count_lives(pictures.reshape(count, height, 3 * width), result)
+    return result
+
+
+@bare
+def count_lives(pictures, result):
+    count, rows, columns = result.shape
     for number in range(count - 2, -1, -1):
         for row in range(rows):
             for column in range(columns):
                 error = 0
                 for y in range(SIDE * row, SIDE * (row + 1)):
-                    for x in range(SIDE * column, SIDE * (column + 1)):
-                        error += squared_error(pictures[number, y, x], pictures[number + 1, y, x])
+                    for x in range(3 * SIDE * column, 3 * SIDE * (column + 1)):
+                        apart = np.int64(pictures[number, y, x]) - pictures[number + 1, y, x]
+                        error += apart * apart
+                    if error > STAYS:
+                        break
                 if error <= STAYS:
                     result[number, row, column] = 1 + result[number + 1, row, column]
-    return result
 
 
 class Chosen(NamedTuple):
@@ -182,13 +207,16 @@ class Chosen(NamedTuple):
     bits: float
 
 
-def choose(coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool, coders: Sequence[BitCoder] = ()) -> Chosen:
+def choose(
+    coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool, coders: Sequence[BitCoder] = (), palette: np.ndarray | None = None
+) -> Chosen:
     """What stands for a group's pictures uint8 [T, H, W, 3], whose sides are multiples of SIDE; `coding` is at the group's beginning.
 
     search: whether to look for what has moved. coders: that take each frame as it is chosen, by default one that only counts.
+    palette: colours int32 [K] to choose from, by default those that are worth their bits.
     """
     worth = error_worth(crf)
-    palette = palette_of(pictures, worth, coding.known_colours)
+    palette = palette_of(pictures, worth, coding.known_colours) if palette is None else palette
     pictures, nearest = np.ascontiguousarray(pictures), nearest_of_cells(channels(palette))
     symbols, motions, before = [], [], []
     coders = coders or [BitCounter()] * len(pictures)

@@ -11,7 +11,7 @@ import torch
 
 from lvc.entropy.mixing import COUNT_MASK, EMPTY, WEIGHT_LIMIT
 from lvc.models.palette import GUESSES as MODEL_GUESSES
-from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, NO_COLOUR, OWN_SLOTS, Palette
+from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, MOST_TRUST, NO_COLOUR, OWN_SLOTS, TRUST_STEP, Palette
 from lvc.models.palette import PATTERN_SLOTS as MODEL_SLOTS
 from lvc.models.palette import WEIGHT_LIMIT as MODEL_LIMIT
 
@@ -20,7 +20,7 @@ RUN_SLOTS = 1 << 10
 BLOCK_BITS = 12
 BLOCK_SLOTS = 1 << BLOCK_BITS  # of each context of a block
 PIXEL_SLOTS = 1 << 16  # of each context of a pixel: of patterns
-COLOUR_BITS = 14
+COLOUR_BITS = 16
 COLOUR_SLOTS = 1 << COLOUR_BITS  # of colours
 ACTOR_SLOTS = 1 << 14  # of each context of an actor
 PLACE_BITS = 14
@@ -38,10 +38,9 @@ RUNS = NUMBERS + NUMBER_SLOTS
 QUIET = RUNS + RUN_SLOTS - 8  # of blocks around which nothing goes on
 # Among the numbers, whose first slots alone are used for numbers:
 MOVED_LINES = NUMBERS + 1024  # whether anything moved in a row of blocks
-STAYING = MOVED_LINES + 64  # whether a block stays around which nothing moved
-CODED_LINES = STAYING + 64  # whether any block of a row is coded around which nothing goes on
+CODED_LINES = MOVED_LINES + 256  # whether any block of a row is coded around which nothing goes on
 SURE = NUMBERS + 2048  # whether the colour follows that has followed before, again and again
-SURE_SLOTS = 2048
+SURE_SLOTS = 32
 MOVED = RUNS + RUN_SLOTS
 CODED = MOVED + MOVED_PATTERNS * BLOCK_SLOTS
 PIXELS = CODED + CODED_PATTERNS * BLOCK_SLOTS
@@ -64,10 +63,8 @@ ROWS = 272
 # A slot's memory: how many answers it counts, and so how slowly it moves at last.
 PATTERN_COUNT, COLOUR_COUNT = 255, 30
 ALONE_COUNT = 1000  # of one that is asked without others, where nearly all answers are alike
-GUESS_KINDS, GUESS_BITS = 3, 14
+GUESS_KINDS, GUESS_BITS = 3, 16
 GUESSES = 1 << GUESS_BITS  # colours that followed on the same surroundings before, of each kind
-TRUST_STEP = 1 << 16  # in a guess
-MOST_TRUST = 255
 
 
 class Memory(NamedTuple):

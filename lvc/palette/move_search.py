@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lvc.compiled import compiled
+from lvc.compiled import bare, compiled
 from lvc.models.palette import SIDE
 from lvc.palette.moves import SETTLED, STILL, Direction, Moves, within
 from lvc.palette.past import MOST_WAYS
@@ -36,14 +36,45 @@ class Shown:
     @cached_property
     def luma(self) -> np.ndarray:
         """int32 [H, W], four times what it is: a third of the work to compare."""
-        wide = self.picture.astype(np.int32)
-        return wide[..., 0] + 2 * wide[..., 1] + wide[..., 2]
+        result = np.empty(self.picture.shape[:2], np.int32)
+        find_luma(self.picture, result)
+        return result
 
     @cached_property
     def sums(self) -> np.ndarray:
         """int32 [H - TILE + 1, W - TILE + 1]: of the luma of every tile."""
-        whole = np.pad(self.luma, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
-        return whole[TILE:, TILE:] - whole[:-TILE, TILE:] - whole[TILE:, :-TILE] + whole[:-TILE, :-TILE]
+        height, width = self.luma.shape
+        result = np.empty((height - TILE + 1, width - TILE + 1), np.int32)
+        add_up(self.luma, np.empty(width, np.int32), result)
+        return result
+
+
+@bare
+def find_luma(picture, result):
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            result[y, x] = np.int32(picture[y, x, 0]) + 2 * np.int32(picture[y, x, 1]) + np.int32(picture[y, x, 2])
+
+
+@bare
+def add_up(luma, line, result):
+    """Fills the sums of all tiles; line: room, int32 [W]."""
+    height, width = luma.shape
+    for x in range(width):
+        line[x] = 0
+        for y in range(TILE):
+            line[x] += luma[y, x]
+    for top in range(result.shape[0]):
+        if top:
+            for x in range(width):
+                line[x] += luma[top + TILE - 1, x] - luma[top - 1, x]
+        total = np.int32(0)
+        for x in range(TILE):
+            total += line[x]
+        result[top, 0] = total
+        for left in range(1, result.shape[1]):
+            total += line[left + TILE - 1] - line[left - 1]
+            result[top, left] = total
 
 
 def found_moves(now: Shown, before: Sequence[Shown], settled: np.ndarray, floor: np.ndarray, worth: np.ndarray, recent: Sequence[Direction]) -> Moves:
@@ -91,14 +122,20 @@ def found_moves(now: Shown, before: Sequence[Shown], settled: np.ndarray, floor:
     return Moves(tuple(ways[number] for number in taken), numbers[places])
 
 
-@compiled
-def guessed_bits(picture, other, dx, dy, floor, worth, where):
+def guessed_bits(picture: np.ndarray, other: np.ndarray, dx: int, dy: int, floor: np.ndarray, worth: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Bits of each block, float32 [rows, columns], of uint8 [H, W, 3] expected to be as another moved by (dx, dy): each pixel is kept or
     coded, whichever is cheaper. where: bool, the blocks that are asked for; others are told a cheap block's."""
+    result = np.empty(where.shape, np.float32)
+    guess_bits(picture, other, dx, dy, floor, worth, where, result)
+    return result
+
+
+@bare
+def guess_bits(picture, other, dx, dy, floor, worth, where, result):
     height, width = picture.shape[:2]
-    result = np.full((height // SIDE, width // SIDE), CHEAP, np.float32)
     for row in range(result.shape[0]):
         for column in range(result.shape[1]):
+            result[row, column] = CHEAP
             if not where[row, column]:
                 continue
             bits, each = 0.0, worth[row, column]
@@ -108,7 +145,6 @@ def guessed_bits(picture, other, dx, dy, floor, worth, where):
                     error = squared_error(picture[y, x], other[line, within(x + dx, width)]) - floor[y, x]
                     bits += min(max(error, 0) * each, BITS_CODED)
             result[row, column] = bits
-    return result
 
 
 def match(now: Shown, before: Sequence[Shown], top: int, left: int) -> Direction:
@@ -122,7 +158,7 @@ def match(now: Shown, before: Sequence[Shown], top: int, left: int) -> Direction
     return best
 
 
-@compiled
+@bare
 def best_match(tile, total, luma, sums, top, left, least):
     """(squared error, dx, dy) of where a tile int32 [TILE, TILE] from (top, left), whose sum is `total`, fits best; least: what is beaten."""
     height, width = luma.shape
@@ -134,10 +170,9 @@ def best_match(tile, total, luma, sums, top, left, least):
                 continue
             error = 0
             for line in range(TILE):
-                row = luma[top + dy + line, left + dx : left + dx + TILE]
                 part = np.int32(0)
                 for place in range(TILE):
-                    difference = np.int32(tile[line, place] - row[place])
+                    difference = np.int32(tile[line, place] - luma[top + dy + line, left + dx + place])
                     part += np.int32(difference * difference)
                 error += part
                 if error >= least:

@@ -23,7 +23,6 @@ from lvc.palette.memory import (
     MOVED_PATTERNS,
     MOVED_ROWS,
     PATTERN_COUNT,
-    STAYING,
 )
 from lvc.palette.numbers import ACROSS, AGAIN, BACK, COUNT, DOWN, code_signed, code_unary
 from lvc.palette.past import BACKS, BORDER, DIRECTIONS_LIMIT, EDGE, FRAMES, LAST_WAYS, RECENT, RECENTS, SPREAD, WAYS, Past, clear_map, copy_map
@@ -233,8 +232,8 @@ def code_places(coder, memory, past, wanted):
     moved_above = np.int64(0)
     for row in range(rows):
         y = row + EDGE
-        late = any_of(took[y]) | any_of(took[y - 1]) << 1 | any_of(took[y + 1]) << 2 | any_of(once[y]) << 3
-        moved_above = code_alone(coder, slots, MOVED_LINES + (moved_above | late << 1 | np.int64(count > 2) << 5), moved_in_line(pictures, words, sources, wanted, row), PATTERN_COUNT)
+        late = any_of(took[y]) | any_of(took[y - 1]) << 1 | any_of(took[y + 1]) << 2 | any_of(once[y]) << 3 | any_of(once[y - 1]) << 4 | any_of(once[y + 1]) << 5
+        moved_above = code_alone(coder, slots, MOVED_LINES + (moved_above | late << 1 | np.int64(count > 2) << 7), moved_in_line(pictures, words, sources, wanted, row), PATTERN_COUNT)
         if not moved_above:
             continue
         show_row(pictures, words, sources, count, row, lines, apart)
@@ -243,27 +242,12 @@ def code_places(coder, memory, past, wanted):
                 continue
             x = column + EDGE
             last = before[took[y, x]]
-            near = taken[y, x - 1] | taken[y, x - 2] | taken[y - 1, x - 1] | taken[y - 1, x] | taken[y - 1, x + 1] | taken[y - 2, x]
-            late = took[y, x] | took[y, x - 1] | took[y, x + 1] | took[y - 1, x] | took[y + 1, x]
-            stirred = once[y, x] | once[y, x - 1] | once[y, x + 1] | once[y - 1, x] | once[y + 1, x]
             wish = np.int64(wanted[row, column])
-            refused = np.int64(0)  # of the first ways, those that are known not to be taken
-            if near | late | stirred == 0:
-                stays = np.int64(1)
-                for line in range(SIDE):
-                    if lines[wish, line, column] != lines[0, line, column]:
-                        stays = np.int64(0)
-                full = 1 - is_flat(lines[0, 0, column], lines[0, 1, column], lines[0, 2, column], lines[0, 3, column])
-                if code_alone(coder, slots, STAYING + (full | min(count - 2, 3) << 1), stays, PATTERN_COUNT):
-                    continue
-                refused = 1
             find_contents(lines, count, column, shown, flat)
             west, north, north_west, north_east = np.int64(taken[y, x - 1]), np.int64(taken[y - 1, x]), np.int64(taken[y - 1, x - 1]), np.int64(taken[y - 1, x + 1])
             far_west, far_north = np.int64(taken[y, x - 2]), np.int64(taken[y - 2, x])
             # The likeliest first: ways of the blocks around, then none, then the frame's in their order.
             length = 0
-            if refused:
-                tried[0], length = 0, 1
             for number in range(count + 5):
                 if number == 0:
                     way = west
@@ -290,7 +274,7 @@ def code_places(coder, memory, past, wanted):
             chosen = tried[length - 1]
             now = np.int64(once[y, x])
             around = np.int64(once[y, x - 1]) + once[y, x + 1] + once[y - 1, x] + once[y + 1, x]
-            for rank in range(refused, length - 1):
+            for rank in range(length - 1):
                 way = tried[rank]
                 content = shown[way]
                 on_west, on_north = same(shown[west], content), same(shown[north], content)

@@ -43,7 +43,7 @@ from lvc.palette.past import BORDER, COLOURS, EDGE, FRAMES
 
 CANDIDATES = 6  # colours that a pixel is offered
 MOST_DECISIONS = CANDIDATES + 14  # of a pixel
-SURE_TRUST = 2  # times in a row that a colour must have followed before it is asked for alone
+SURE_TRUST = 4  # times in a row that a colour must have followed before it is asked for alone
 # What stands around a pixel: first in the picture so far, in what is expected, and what stood there.
 W, N, NW, NE, WW, NN, NNE, NWW, NNW, NEE, E, S, SE, SW, HERE, BEFORE_W, BEFORE_N, BEFORE_E, BEFORE_S, BEFORE_NW, BEFORE_NE, SETTLED, LAST, EARLIER = range(24)
 KNOWN_E, KNOWN_S, KNOWN_SE, KNOWN_SW, GUESS_1, GUESS_2, GUESS_3, TRUST_1, TRUST_2, TRUST_3, HASH_1, HASH_2, HASH_3, ROW, COLUMN, KEY = range(24, 40)
@@ -369,9 +369,9 @@ def code_pixels(coder, memory, past, wanted, wish, first_row, last_row):
                     sure = scattered(first, GUESS_BITS)
                     guess = np.int64(guesses[sure])
                     trust = guess // TRUST_STEP
-                    if trust >= SURE_TRUST and key:
+                    if key and trust >= SURE_TRUST:  # in other frames what is expected says more: this question would cost 9 % of their pixels' bits
                         likely = (guess & (TRUST_STEP - 1)) - 1
-                        place = sure_slot(picture, expected, unknown, key, y, x, likely, trust)
+                        place = sure_slot(picture, y, x, likely, trust)
                 count = -1
                 if choosing:
                     source, worth = wish.source[row, x - BORDER], wish.worth[row // SIDE, block - EDGE]
@@ -416,17 +416,12 @@ def code_pixels(coder, memory, past, wanted, wish, first_row, last_row):
 
 
 @inlined
-def sure_slot(picture, expected, unknown, key, y, x, colour, trust):
+def sure_slot(picture, y, x, colour, trust):
     """The slot of whether the colour follows that has followed before so many times."""
     length = 0
     while length < 7 and trust >> (length + 1):
         length += 1
-    where = same(picture[y, x - 1], colour) | same(picture[y - 1, x], colour) << 1
-    if key:
-        return SURE + (length | where << 3)
-    here = same(expected[y, x], colour) | same(picture[y, x + 1], colour) << 1 | same(picture[y + 1, x], colour) << 2
-    known = np.int64(1 - unknown[y, x + 1]) | np.int64(1 - unknown[y + 1, x]) << 1
-    return SURE + (length | where << 3 | here << 5 | known << 8 | 1 << 10)
+    return SURE + (length | same(picture[y, x - 1], colour) << 3 | same(picture[y - 1, x], colour) << 4)
 
 
 @inlined

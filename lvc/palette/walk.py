@@ -69,8 +69,8 @@ class Wanted(Protocol):
     def actors(self) -> Scene | None:
         """Who is seen before the background."""
 
-    def ways(self, staged: np.ndarray) -> Moves | None:
-        """What else has moved, where actors before their background, int16 [H, W], are expected."""
+    def ways(self) -> Moves | None:
+        """What else has moved, where the actors before their background are expected."""
 
     def blocks(self, expected: np.ndarray, colours: np.ndarray) -> np.ndarray:
         """Which blocks uint8 [rows, columns] are coded, where places int16 [H, W] of colours int32 [K] are expected."""
@@ -95,7 +95,7 @@ class Known:
     def actors(self) -> Scene | None:
         return self.motion.scene
 
-    def ways(self, staged: np.ndarray) -> Moves | None:
+    def ways(self) -> Moves | None:
         return self.motion.moves
 
     def blocks(self, expected: np.ndarray, colours: np.ndarray) -> np.ndarray:
@@ -169,9 +169,12 @@ class PaletteFrames:
         places = range(len(self))[numbers] if isinstance(numbers, slice) else numbers
         return colours_of(self.past.pictures, np.asarray(places, np.int64) + self.past.counts[BACKDROPS], self.past.colours)
 
-    def picture(self, back: int) -> np.ndarray:
-        """Places of colours int16 [H, W] of the frame so many before the last, or the first."""
-        return inside(self.past.pictures[max(1, int(self.past.counts[FRAMES]) - back)])
+    def painted(self, back: int) -> np.ndarray:
+        """uint8 [H, W, 3] of the frame so many before the last, or the first; for -1 of the actors before their background."""
+        picture = inside(self.past.pictures[0 if back < 0 else max(1, int(self.past.counts[FRAMES]) - back)])
+        result = np.empty((*picture.shape, 3), np.uint8)
+        paint(picture, self.colours, result)
+        return result
 
     @property
     def background(self) -> np.ndarray:
@@ -200,7 +203,7 @@ class PaletteFrames:
             if code_actors(coder.parts, memory, past.stage, scene, past.room):
                 raise FormatError(FAULTS[NO_SUCH_ACTOR])
             draw(past)
-            moves = wanted.ways(inside(past.pictures[0])) or Moves((), np.zeros((rows, columns), np.uint8))
+            moves = wanted.ways() or Moves((), np.zeros((rows, columns), np.uint8))
             if code_ways(coder.parts, memory.slots, past, np.array(moves.directions, np.int64).reshape(-1, 3)):
                 raise FormatError(FAULTS[WRONG_WAY])
             assert moves.places.shape == (rows, columns) and moves.places.max(initial=0) < past.counts[WAYS], "compiled code checks no bounds"
@@ -302,6 +305,15 @@ def read_frames(coder, memory, past, count, nothing):
             code_pixels(coder, memory, past, any_picture, any_wish, 0, rows * SIDE)
         end_frame(past)
     return 0
+
+
+@bare
+def paint(picture, colours, result):
+    """Fills uint8 [H, W, 3] with the colours that stand at these places."""
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            colour = colours[picture[y, x]]
+            result[y, x, 0], result[y, x, 1], result[y, x, 2] = colour >> 16, colour >> 8, colour
 
 
 @compiled

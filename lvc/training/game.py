@@ -90,7 +90,7 @@ def main_sprites(model: Palette, source: Frames, *, rate: int, seed: int) -> tup
         start = int(rng.choice(starts))
         forget_colours(memory)
         coding = PaletteFrames(model, memory, most=CASTING_LENGTH)
-        chosen = choose(coding, whole_pictures(source.frames(range(start, start + CASTING_LENGTH))), int(rng.integers(CASTING_LEVELS)), search=True)
+        chosen = choose(coding, whole_pictures(source.frames(range(start, start + CASTING_LENGTH))), int(rng.integers(CASTING_LEVELS)), search=True, palette=np.unique(model.colours.cpu().numpy()))
         stage = coding.past.stage
         if stage.counts[SHOWN] > OWN_SPRITES:  # some have been overwritten
             continue

@@ -64,9 +64,12 @@ def coded_clip(model: Palette, memory: Memory, source: Frames, rng: np.random.Ge
         raise InputError(f"there is no recording of {CLIP_LENGTHS[0]} frames to train on")
     start = int(rng.choice(starts))
     pictures = whole_pictures(source.frames(range(start, start + length)))
-    if not model.config.colours:  # of a game that is known nothing is forgotten
+    palette = None
+    if model.config.colours:  # of a game that is known nothing is forgotten, and so nothing learned of colours that others lack
+        palette = np.unique(model.colours.cpu().numpy())
+    else:
         forget_colours(memory)
-    chosen = choose(PaletteFrames(model, memory, most=length), pictures, int(rng.integers(CRF_LEVELS)), search=rng.random() < SEARCHED)
+    chosen = choose(PaletteFrames(model, memory, most=length), pictures, int(rng.integers(CRF_LEVELS)), search=rng.random() < SEARCHED, palette=palette)
     return chosen.bits / length
 
 

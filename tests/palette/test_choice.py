@@ -205,10 +205,11 @@ def test_a_palette_has_more_colours_where_errors_are_worth_more_and_all_where_th
 def test_a_block_gains_what_its_error_is_above_the_least():
     generator = np.random.default_rng(2)
     source = generator.integers(0, 256, (12, 16, 3), np.uint8)
-    expected = generator.integers(0, 256, (12, 16, 3), np.uint8)
+    colours = generator.integers(0, 1 << 24, 9).astype(np.int32)
+    expected = generator.integers(0, 9, (12, 16)).astype(np.int16)
     least = generator.integers(0, 9000, (12, 16)).astype(np.int32)
-    error = np.square(source.astype(np.int64) - expected).sum(axis=2) - least
-    assert np.array_equal(gains(source, packed(expected), least), error.reshape(3, 4, 4, 4).sum(axis=(1, 3)))
+    error = np.square(source.astype(np.int64) - rgb(colours)[expected]).sum(axis=2) - least
+    assert np.array_equal(gains(source, expected, colours, least), error.reshape(3, 4, 4, 4).sum(axis=(1, 3)))
 
 
 def test_the_least_errors_are_about_those_of_the_nearest_colours():
