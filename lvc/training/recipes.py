@@ -51,7 +51,7 @@ RECIPES = {
         options={"colours": 32, "sprites": 256, "scenes": 2},
         quantiser={"name": "round"},
         entropy={"name": "mixing"},
-        training=PaletteOptions(steps=1200),
+        training=PaletteOptions(steps=1000),
         description="Ms. Pac-Man in its own 160x210 pixels",
     ),
     "arcade": Recipe(
