@@ -33,7 +33,7 @@ from lvc.frames import Geometry
 from lvc.models.config import build_empty
 from lvc.output import identity, written_whole
 
-DEFAULT = "pacman"
+DEFAULT = "arcade"
 FORMAT = "lvc weights"
 VERSION = 1
 SUFFIX = ".safetensors"

@@ -34,6 +34,9 @@ class Geometry:
         return f"{self.width}x{self.height}"
 
 
+DEFAULT_GEOMETRY = Geometry(width=200, height=160)
+
+
 @dataclass(frozen=True)
 class FrameBatch:
     """Frames in RGB with exact presentation timestamps.

@@ -9,13 +9,18 @@ try:
 except ImportError as error:
     raise ImportError("lvc.gym needs the package gymnasium: pip install lvc[gym]") from error
 
+import numpy as np
+
 from lvc import checkpoints
 from lvc.background import Background
 from lvc.errors import OptionError, OutputError
+from lvc.frames import Geometry
+from lvc.models.palette import Palette
 from lvc.timing import rate_of
 from lvc.writer import Writer
 
 DEFAULT_FPS = 30
+SMALL = 1 << 16  # pixels: an emulator's picture, not a window's
 
 
 def seldom(episode: int) -> bool:
@@ -31,7 +36,7 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
     episode_trigger, step_trigger: called with the number of the episode (of the step, counted over all episodes), from 0;
     where they say so a recording starts. Without either: as `seldom` says.
     video_length: frames of a recording, which may span episodes; 0 means to the episode's end. fps: frames a second, by default
-    as the environment says, else 30. writer_options: of `lvc.Writer`: model, crf, every, geometry, keyint, overwrite, …
+    as the environment says, else 30. Pictures of up to 65,536 pixels keep their size, others become 200x160, unless `geometry` says otherwise. writer_options: of `lvc.Writer`: model, crf, every, geometry, keyint, overwrite, …
     A recording is coded while the environment runs and while the next one is made. All are under their names after `close`; one
     that breaks off stays in its `.part` file. Raises OptionError, OutputError and ModelError; from `reset`, `step` and `close`
     also what the coding met.
@@ -114,8 +119,15 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         spec = self.env.spec
         source = {"name": name, "environment": None if spec is None else spec.id, "episode": self.episode_id, "step": self.step_id + 1}
         source |= {"every": self._options.get("every") or 1}
+        if "geometry" not in self._options:
+            self._options["geometry"] = self._own_size()
         self._writer = Writer(self.video_folder / f"{name}.lvc", fps=self.fps, source=source, **self._options)
         self._frames = 0
+
+    def _own_size(self) -> Geometry | None:
+        """That of the environment's pictures, where they are small and the model takes any; else what is the writer's default."""
+        height, width = np.asarray(self.env.render()).shape[:2]
+        return Geometry(width, height) if isinstance(self._options["model"].model, Palette) and width * height <= SMALL else None
 
     def stop_recording(self) -> None:
         """Ends the recording; its last frames are coded while the environment goes on."""

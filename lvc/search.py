@@ -17,6 +17,7 @@ from lvc.pixel_grid import PixelGrid
 from lvc.quality.metrics import mean_squared_error, psnr_of_mse, ssim
 
 GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
+SUITED_PSNR = 38.0  # dB, from which on a model of colours suits frames
 PEAK_PSNR = 100.0  # what an identical frame counts as
 
 
@@ -132,13 +133,15 @@ def ranked(
     """
     crf = DEFAULT_CRF if crf is None else crf
     worth, found = error_worth(crf), []
-    for name in checkpoints.shipped() if names is None else names:
-        checkpoint = checkpoints.load(name, device=device)
-        if isinstance(checkpoint.model, MANY_RATES):
-            of_colours = grid is not None and isinstance(checkpoint.model, Palette)
-            codec = Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device, grid=grid if of_colours else None)
-            trial = tried(codec, frames, native)
-            found.append(Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse))
+    loaded = [checkpoints.load(name, device=device) for name in (checkpoints.shipped() if names is None else names)]
+    # Models of colours first: they take a tenth of the time, and where one suits the frames no other comes near.
+    for checkpoint in sorted(loaded, key=lambda one: not isinstance(one.model, Palette)):
+        of_colours = isinstance(checkpoint.model, Palette)
+        if not isinstance(checkpoint.model, MANY_RATES) or (not of_colours and any(one.trial.psnr >= SUITED_PSNR for one in found)):
+            continue
+        codec = Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device, grid=grid if of_colours else None)
+        trial = tried(codec, frames, native)
+        found.append(Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse))
     if not found:
         raise OptionError("no shipped model serves many rates; name one with --model")
     return sorted(found, key=lambda candidate: candidate.cost)

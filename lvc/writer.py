@@ -20,7 +20,8 @@ from lvc.container.layout import MAX_SPAN_TICKS, Group, Header
 from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OptionError, OutputError
-from lvc.frames import FrameBatch, Geometry
+from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
+from lvc.models.palette import Palette
 from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_whole
 from lvc.pictures import checked_order, pictures_of
 from lvc.pixel_grid import PixelGrid
@@ -44,7 +45,7 @@ class Writer:
 
     fps: frames a second as they are written; may be left out where `time_base`, seconds of a tick, is given (by default
     1 / fps) and each frame comes with its `pts`. frame_duration: ticks from one kept frame to the next (by default as fps says).
-    geometry: size of the coded frames (by default the model's); others are area-averaged to it. every: keep one frame of so many.
+    geometry: size of the coded frames (by default 200x160 for models of colours, which take any, and else the model's); others are area-averaged to it. every: keep one frame of so many.
     grid: how the game's own pixels, that every batch brings along then, are shown as frames; for models of colours.
     model, quantiser, entropy, crf, effort, keyint, device: as for `encode`. dimension_order: "HWC" or "CHW", see `write`.
     queue_frames: how many may wait to be coded (one group may in any case); beyond that `write` blocks, so that memory is bounded.
@@ -95,7 +96,7 @@ class Writer:
         header = None if old is None else old.header
         try:
             checkpoint = self._checkpoint(header, model, device)
-            self.geometry = chosen(geometry, header, "geometry", checkpoint.metadata.geometry)
+            self.geometry = chosen(geometry, header, "geometry", DEFAULT_GEOMETRY if isinstance(checkpoint.model, Palette) else checkpoint.metadata.geometry)
             if not isinstance(self.geometry, Geometry):
                 raise OptionError(f"geometry must be a Geometry, as lvc.Geometry(200, 160), not {self.geometry!r:.60}")
             self.codec = Codec(

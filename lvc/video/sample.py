@@ -12,14 +12,13 @@ import numpy as np
 
 from lvc.background import Ahead
 from lvc.errors import InputError, OptionError
-from lvc.frames import FrameBatch, Geometry
+from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
 from lvc.video.demux import VideoInfo, opened_video, rotation_of
 from lvc.video.foresight import Foresight
 from lvc.video.grid_search import found_grid
 from lvc.video.planes import NativeSampler, PlaneReader
 from lvc.video.resize import AreaScaler
 
-DEFAULT_GEOMETRY = Geometry(width=200, height=160)
 MAX_BATCH = 32  # frames
 BATCHES_AHEAD, AHEAD_BYTES = 4, 32 << 20
 # Sampled frames of a recording's beginning that are looked through for the game's own pixels; fewer of large ones, which wait in memory.
