@@ -2,11 +2,13 @@
 
 import argparse
 import json
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 from lvc.cli.options import PARTLY_DONE, printable, say
-from lvc.errors import FormatError, LvcError
+from lvc.errors import FormatError, LvcError, OptionError
+from lvc.pixel_grid import PixelGrid
 
 SUMMARY = "show header, model, frames, keyframes and bytes by part"
 
@@ -60,6 +62,7 @@ def facts_of(path: Path) -> dict:
             **{name: header.extra[name] for name in ("crf",) if name in header.extra},
             "width": header.width,
             "height": header.height,
+            **({} if (native := native_size(header)) is None else {"native": native}),
             "frames": frames,
             "duration_seconds": float(ticks * header.time_base),
             "time_base": str(Fraction(header.time_base)),
@@ -78,6 +81,13 @@ def facts_of(path: Path) -> dict:
         }
 
 
+def native_size(header) -> str | None:
+    """How many pixels the game drew itself, where the file holds those; None for a grid that cannot be, which decoding names."""
+    with suppress(OptionError):
+        return str(PixelGrid.from_json(header.extra["grid"])) if "grid" in header.extra else None
+    return None
+
+
 def as_text(facts: dict) -> str:
     keyframes = facts["keyframes"]
     shown = ", ".join(str(number) for number in keyframes[:8]) + (", …" if len(keyframes) > 8 else "")
@@ -88,6 +98,7 @@ def as_text(facts: dict) -> str:
         f"  model      {model['name']} (weights {model['sha256'][:12]}…), quantiser {facts['quantiser']['name']}, entropy {facts['entropy']['name']}"
         + (f", crf {facts['crf']}" if "crf" in facts else ""),
         f"  frames     {facts['frames']} of {facts['width']}x{facts['height']}, {facts['duration_seconds']:.1f} s, time base {facts['time_base']} s",
+        *([] if "native" not in facts else [f"  native     {facts['native']} pixels that the game drew, shown enlarged in the recording"]),
         f"  keyframes  {len(keyframes)}, every {facts['keyint']}: {shown}",
         f"  bytes      {facts['file_bytes']:,}: header {parts['header']:,}, latents {parts['payload']:,}, groups {parts['group_overhead']:,}, index {parts['index']:,}",
         f"  ratio      {facts['ratio_to_raw']:.1f} to raw" + (f", {facts['bytes_per_frame']:.1f} bytes a frame" if facts["frames"] else ""),

@@ -13,11 +13,19 @@ from lvc.frames import Geometry
 
 # As in PNG: a byte that is no text, the name, CR LF and LF that betray a transfer as text, and the end-of-file of DOS.
 MAGIC = b"\x89LVC\r\n\x1a\n"
-VERSION = 1
-PREFIX = struct.Struct("<8sHI")  # magic, version, bytes of JSON
+VERSION, PACKED_VERSION = 1, 2  # the JSON as it is, and deflated
+VERSIONS = VERSION, PACKED_VERSION
+PREFIX = struct.Struct("<8sHI")  # magic, version, bytes of JSON as they are stored
 CRC = struct.Struct("<I")
 
 MAX_HEADER_BYTES = 1 << 20
+# What headers of game's own pixels are like: deflate refers to it, so that a short file does not pay for its keys.
+USUAL = (
+    b'{"crf":32,"encoder":"lvc 0.1.0","entropy":{"name":"mixing"},"frame_duration":5120,"grid":{"chroma":{"across":[-2,-2,4,4,86,86,48,48,-16],'
+    b'"down":[-6,-29,44,3,113,99,32,13,-13],"stride":[2,2]},"luma":{"across":[256],"down":[256],"stride":[1,1]},"native":[160,210],"source":[960,720]},'
+    b'"height":160,"keyint":64,"model":{"name":"arcade","sha256":"0123456789abcdef"},"quantiser":{"name":"round","step":1.0},'
+    b'"source":{"every":10,"height":720,"name":".mp4","width":960},"time_base":[1,15360],"width":200}'
+)
 MAX_DEPTH = 32
 MAX_GROUP_FRAMES = 4096
 MAX_RATIONAL = (1 << 31) - 1  # as FFmpeg's time bases
@@ -122,10 +130,18 @@ class Header:
         except (OptionError, ValueError) as error:  # ValueError: a number of thousands of digits
             raise FormatError(f"header: {error}", offset=offset) from error
 
+    @classmethod
+    def stored(cls, data: bytes, version: int) -> "Header":
+        """Reads what a file of that version has in place of the JSON."""
+        return cls.from_json(inflated(data) if version == PACKED_VERSION else data)
+
     def to_bytes(self) -> bytes:
-        """The start of a file: magic, version, length, JSON, CRC-32 of all that."""
-        data = self.to_json()
-        head = PREFIX.pack(MAGIC, VERSION, len(data)) + data
+        """The start of a file: magic, version, length, JSON, CRC-32 of all that. The JSON is deflated where it tells of a grid, which
+        readers of the first version do not know."""
+        data, version = self.to_json(), VERSION
+        if "grid" in self.extra:
+            data, version = deflated(data), PACKED_VERSION
+        head = PREFIX.pack(MAGIC, version, len(data)) + data
         return head + CRC.pack(zlib.crc32(head))
 
 
@@ -141,8 +157,8 @@ def read_header(source: ByteSource) -> tuple[Header, int]:
     if len(start) < PREFIX.size:
         raise FormatError(f"version and length of the header were expected, the file has {len(start)} bytes", offset=8)
     _, version, length = PREFIX.unpack(start)
-    if version != VERSION:
-        raise FormatError(f"format version {version}; this program reads version {VERSION}", offset=8)
+    if version not in VERSIONS:
+        raise FormatError(f"format version {version}; this program reads versions {', '.join(map(str, VERSIONS))}", offset=8)
     if length > MAX_HEADER_BYTES:
         raise FormatError(f"the header's length must be at most {MAX_HEADER_BYTES}, not {length}", offset=10)
     end = PREFIX.size + length
@@ -153,7 +169,25 @@ def read_header(source: ByteSource) -> tuple[Header, int]:
     found = zlib.crc32(whole[:end])
     if found != expected:
         raise FormatError(f"header: CRC-32 {expected:08x} was expected, its bytes give {found:08x}", offset=end)
-    return Header.from_json(whole[PREFIX.size : end]), len(whole)
+    return Header.stored(whole[PREFIX.size : end], version), len(whole)
+
+
+def deflated(data: bytes) -> bytes:
+    """Raw deflate (RFC 1951) after the preset dictionary USUAL."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=USUAL)
+    return packer.compress(data) + packer.flush()
+
+
+def inflated(data: bytes) -> bytes:
+    """What `deflated` was given; FormatError for anything else, or for more than 1 MiB."""
+    unpacker = zlib.decompressobj(-15, zdict=USUAL)
+    try:
+        text = unpacker.decompress(data, MAX_HEADER_BYTES + 1)
+    except zlib.error as error:
+        raise FormatError(f"header: deflated JSON was expected: {error}", offset=PREFIX.size) from error
+    if len(text) > MAX_HEADER_BYTES or not unpacker.eof or unpacker.unused_data:
+        raise FormatError(f"header: deflated JSON of at most {MAX_HEADER_BYTES} bytes, and nothing after it, was expected", offset=PREFIX.size)
+    return text
 
 
 def _check_whole(name: str, value, low: int, high: int) -> None:

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator
 
-from lvc.container.header import CRC, MAGIC, MAX_HEADER_BYTES, PREFIX, VERSION, Header
+from lvc.container.header import CRC, MAGIC, MAX_HEADER_BYTES, PREFIX, VERSIONS, Header
 from lvc.container.scan import first_record
 from lvc.container.source import ByteSource
 from lvc.errors import FormatError
@@ -28,14 +28,15 @@ def mend_header(source: ByteSource, reason: FormatError) -> tuple[Header, int]:
             continue
         stored = source.read_at(0, end)
         length = end - PREFIX.size - CRC.size
-        whole = PREFIX.pack(MAGIC, VERSION, length) + stored[PREFIX.size :]
-        if sum(one != other for one, other in zip(whole, stored, strict=True)) > 4:
-            continue
-        for candidate in _single_byte_corrections(whole):
-            try:
-                found[candidate] = Header.from_json(candidate[PREFIX.size : -CRC.size]), end
-            except FormatError:
+        for version in VERSIONS:
+            whole = PREFIX.pack(MAGIC, version, length) + stored[PREFIX.size :]
+            if sum(one != other for one, other in zip(whole, stored, strict=True)) > 4:
                 continue
+            for candidate in _single_byte_corrections(whole):
+                try:
+                    found[candidate] = Header.stored(candidate[PREFIX.size : -CRC.size], version), end
+                except FormatError:
+                    continue
     if len(found) != 1:
         raise reason
     return next(iter(found.values()))

@@ -16,7 +16,7 @@ from lvc.training.data import Frames, spread, whole_pictures
 LOOKED_AT = 600  # frames, for colours and scenes
 CELL = 8  # levels: colours are counted by cells
 LEAST_PIXELS = 0.02  # of a frame, on average: what a colour is worth a place for
-APART = 24  # levels between two colours, at least
+APART = 40  # levels between two colours, at least: nearer ones are noise of the recording
 LLOYD_ROUNDS = 6
 OTHER_SCENE = 0.2  # of the pixels that differ: another scene
 CASTING_CLIPS, CASTING_LENGTH = 120, 32  # clips that sprites are taken from, and their frames
