@@ -158,9 +158,7 @@ class Codec:
     @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
         """Quantised latents of frames uint8 [T, 3, H, W] of the size `analysed`, with prediction those of one group: a latent keeps near to the one before."""
-        if self.of_colours:
-            return self._coloured(frames)
-        if self._weighs_bits:
+        if self.of_colours or self._weighs_bits:
             return self.code(frames)[0]
         latents = self._transformed(frames)
         if self.predicts:
@@ -173,8 +171,8 @@ class Codec:
     def code(self, frames: np.ndarray) -> tuple[Latents, tuple[Packet, ...], int]:
         """Latents of one group of frames uint8 [T, 3, H, W], and packets and digest as `encode` makes them."""
         if self.of_colours:  # coded as they are chosen: once, and at the same size
-            writers = [(count, BitWriter()) for count in self.packet_runs(len(frames))]
-            latents = self._coloured(frames, [writer for count, writer in writers for _ in range(count)])
+            chosen, writers = min((self._coloured(frames, actors) for actors in self._ways_to_look), key=lambda made: made[0].cost)
+            latents = Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
             packets = tuple(Packet(frame_count=count, payload=writer.finish()) for count, writer in writers)
             return latents, packets, symbols_digest(latents.symbols)
         if not self._weighs_bits:
@@ -203,15 +201,23 @@ class Codec:
             parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
         return torch.cat(parts)
 
-    def _coloured(self, frames: np.ndarray, coders: Sequence[BitWriter] = ()) -> Latents:
-        """Few colours for one group's frames, continued to whole blocks by their last row and column; coders: see `choose`."""
+    @property
+    def _ways_to_look(self) -> tuple[bool, ...]:
+        """Whether actors are looked for: in a game that the weights know they are, in others both is tried, because where the background moves they cost more than they save."""
+        if not self.effort:
+            return (False,)
+        return (True,) if self.model.config.colours else (True, False)
+
+    def _coloured(self, frames: np.ndarray, actors: bool) -> tuple[palette_choice.Chosen, list[tuple[int, BitWriter]]]:
+        """Few colours for one group's frames, continued to whole blocks by their last row and column, and what has written them: counts of frames, and writers."""
         _, height, width = self.latent_shape
         padding = (0, 0), (0, height - self.analysed.height), (0, width - self.analysed.width), (0, 0)
         pictures = frames.transpose(0, 2, 3, 1)
         if (height, width) != (self.analysed.height, self.analysed.width):
             pictures = np.pad(pictures, padding, mode="edge")
-        chosen = palette_choice.choose(self._coding(len(frames)), pictures, self.crf, search=self.effort > 0, coders=coders)
-        return Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
+        writers = [(count, BitWriter()) for count in self.packet_runs(len(frames))]
+        coders = [writer for count, writer in writers for _ in range(count)]
+        return palette_choice.choose(self._coding(len(frames)), pictures, self.crf, search=self.effort > 0, actors=actors, coders=coders), writers
 
     def _input(self, frames: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)

@@ -33,7 +33,7 @@ KEY_BITS = 0.1  # of a pixel of a keyframe, about
 SCENE_LASTS = 2.0  # how much more than once an error counts that an actor takes away
 BLOCK_BITS = 18.0  # what a block is thought to cost before it is coded
 BESIDE_BITS = 5.0  # how much less with each block beside it that is coded
-CELL_BITS = 5  # of each channel, for finding colours about
+CELL_BITS = 6  # of each channel, for finding colours about
 STAYS = 48 * 6**2  # squared levels by which a block differs that stays as it is
 
 
@@ -42,11 +42,12 @@ class Choice:
 
     source: uint8 [H, W, 3]. palette: colours int32 [K] of the group. worth: bits that a squared level of error is worth.
     least: int32 [H, W], the least squared errors that the palette allows. lives: int64 [rows, columns], how many frames blocks stay as they are.
-    coding: what codes it. before: the frames before, the latest first, as far as they were looked at. search: whether to look for what has moved.
+    coding: what codes it. before: the frames before, the latest first, as far as they were looked at. search, looks_for_actors: whether to look for what has moved, and for actors.
     """
 
-    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, coding: PaletteFrames, before: list[Shown], *, search: bool):
-        self.source, self.palette, self.worth, self.least, self.lives, self.search = source, palette, worth, least, lives, search
+    def __init__(self, source: np.ndarray, palette: np.ndarray, worth: float, least: np.ndarray, lives: np.ndarray, coding: PaletteFrames, before: list[Shown], *, search: bool, looks_for_actors: bool):
+        self.source, self.palette, self.worth, self.least, self.lives = source, palette, worth, least, lives
+        self.search, self.looks_for_actors = search, looks_for_actors
         self.coding, self.before, self.motion = coding, before, Motion()
 
     def backdrop(self, scenes: np.ndarray, colours: np.ndarray) -> int:
@@ -56,7 +57,7 @@ class Choice:
         return self.motion.backdrop
 
     def actors(self) -> Scene | None:
-        if self.search:
+        if self.looks_for_actors:
             coding = self.coding
             scene = found_scene(self.source, coding.background, channels(coding.colours), self.least, coding.past.stage, SCENE_LASTS * self.worth)
             self.motion = self.motion._replace(scene=scene)
@@ -113,17 +114,6 @@ def least_errors(source: np.ndarray, palette: np.ndarray, nearest: np.ndarray) -
     """int32 [H, W]: about the least squared error of the pixels [H, W, 3] with colours of the palette; nearest: see `nearest_of_cells`."""
     result = np.empty(source.shape[:2], np.int32)
     find_least(source, palette, nearest, result)
-    return result
-
-
-@compiled
-def places_near(source, nearest):
-    """int16 [H, W]: places of about the nearest colours to pixels [H, W, 3]; nearest: see `nearest_of_cells`."""
-    height, width = source.shape[:2]
-    result = np.empty((height, width), np.int16)
-    for y in range(height):
-        for x in range(width):
-            result[y, x] = nearest[cell_of(source[y, x])]
     return result
 
 
@@ -200,32 +190,47 @@ def count_lives(pictures, result):
 
 
 class Chosen(NamedTuple):
-    """Colours int32 [T, 1, H, W] of a group, what has moved in each frame, and what choosing them would have cost to code."""
+    """Colours int32 [T, 1, H, W] of a group, what has moved in each frame, what they cost to code, and what they cost with the errors that they leave."""
 
     symbols: np.ndarray
     motions: tuple[Motion, ...]
     bits: float
+    cost: float
 
 
 def choose(
-    coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool, coders: Sequence[BitCoder] = (), palette: np.ndarray | None = None
+    coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool, actors: bool = True, coders: Sequence[BitCoder] = (), palette: np.ndarray | None = None
 ) -> Chosen:
     """What stands for a group's pictures uint8 [T, H, W, 3], whose sides are multiples of SIDE; `coding` is at the group's beginning.
 
-    search: whether to look for what has moved. coders: that take each frame as it is chosen, by default one that only counts.
+    search: whether to look for what has moved; actors: for actors too. coders: that take each frame as it is chosen, by default one that only counts.
     palette: colours int32 [K] to choose from, by default those that are worth their bits.
     """
     worth = error_worth(crf)
     palette = palette_of(pictures, worth, coding.known_colours) if palette is None else palette
     pictures, nearest = np.ascontiguousarray(pictures), nearest_of_cells(channels(palette))
-    symbols, motions, before = [], [], []
+    symbols, motions, before, error = [], [], [], 0
     coders = coders or [BitCounter()] * len(pictures)
     for source, lives, coder in zip(pictures, lifetimes(pictures), coders):
         least = least_errors(source, channels(palette), nearest)
-        choice = Choice(source, palette, worth, least, lives, coding, before, search=search)
+        choice = Choice(source, palette, worth, least, lives, coding, before, search=search, looks_for_actors=search and actors)
         symbols.append(coding.code_frames([choice], 1, coder, (1, *source.shape[:2]))[0])
         motions.append(choice.motion)
-    return Chosen(np.stack(symbols), tuple(motions), sum(coder.bits for coder in set(coders)))
+        error += error_left(source, symbols[-1][0])
+    bits = sum(coder.bits for coder in set(coders))
+    return Chosen(np.stack(symbols), tuple(motions), bits, bits + PIXEL_LEAST * worth * error)
+
+
+@compiled
+def error_left(source, colours):
+    """Squared levels of error of colours int32 [H, W] in place of pixels uint8 [H, W, 3]."""
+    total = 0
+    for y in range(colours.shape[0]):
+        for x in range(colours.shape[1]):
+            colour = np.int64(colours[y, x])
+            red, green, blue = np.int64(source[y, x, 0]) - (colour >> 16), np.int64(source[y, x, 1]) - (colour >> 8 & 255), np.int64(source[y, x, 2]) - (colour & 255)
+            total += red * red + green * green + blue * blue
+    return total
 
 
 @compiled

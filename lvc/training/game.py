@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from lvc.models.palette import NO_COLOUR, Palette
-from lvc.palette.choice import choose, nearest_of_cells, places_near
+from lvc.palette.choice import choose
 from lvc.palette.colours import packed, rgb
 from lvc.palette.memory import forget_colours, memory_of
 from lvc.palette.stage import CAST, OWN_SPRITES, SHOWN
@@ -18,7 +18,9 @@ CELL = 8  # levels: colours are counted by cells
 LEAST_PIXELS = 0.02  # of a frame, on average: what a colour is worth a place for
 APART = 40  # levels between two colours, at least: nearer ones are noise of the recording
 LLOYD_ROUNDS = 6
-OTHER_SCENE = 0.2  # of the pixels that differ: another scene
+LEAST_GAINED = 0.12  # squared levels of each sample, that one colour more takes away
+OTHER_SCENE, OTHER_LEVELS = 0.2, 40  # of the pixels that differ by so many levels: another scene
+SCENE_FRAMES = 100  # that a scene's medians are of
 CASTING_CLIPS, CASTING_LENGTH = 120, 32  # clips that sprites are taken from, and their frames
 CASTING_LEVELS = 40  # of quality, from the best
 LEAST_USES = 3
@@ -29,9 +31,8 @@ def acquaint(model: Palette, source: Frames, *, rate: int, seed: int) -> None:
     frames = whole_pictures(source.frames(spread(len(source), LOOKED_AT)))
     colours = main_colours(frames, model.config.colours)
     model.colours.copy_(torch.from_numpy(np.resize(colours, model.config.colours)))
-    nearest = nearest_of_cells(rgb(colours).astype(np.int64))
     if model.config.scenes:
-        scenes = main_scenes([places_near(frame, nearest) for frame in frames], model.config.scenes, len(colours))
+        scenes = main_scenes(frames, colours, model.config.scenes)
         model.scenes.copy_(torch.from_numpy(np.resize(scenes, model.scenes.shape)))
     if model.config.sprites:
         bitmaps, sizes = main_sprites(model, source, rate=rate, seed=seed)
@@ -39,7 +40,7 @@ def acquaint(model: Palette, source: Frames, *, rate: int, seed: int) -> None:
 
 
 def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
-    """Up to `most` colours int32 [K] that frames uint8 [T, H, W, 3] are made of, by how many pixels have them."""
+    """Up to `most` colours int32 [K] that frames uint8 [T, H, W, 3] are made of: first what is unlike all others, then what leaves the largest errors in two."""
     distinct, counts = np.unique(packed(frames), return_counts=True)
     colours = rgb(distinct).astype(np.float64)
     cells, inverse = np.unique(packed((colours // CELL).astype(np.uint8)), return_inverse=True)
@@ -51,33 +52,49 @@ def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
             break
         if all(np.square(means[cell] - other).sum() > APART**2 for other in chosen):
             chosen.append(means[cell])
-    centres = np.array(chosen)
-    for _ in range(LLOYD_ROUNDS):
-        apart = np.square(colours[:, None] - centres).sum(axis=2)
-        nearest, close = apart.argmin(axis=1), apart.min(axis=1) < APART**2
-        for number in range(len(centres)):
-            if (those := close & (nearest == number)).any():
-                centres[number] = np.average(colours[those], axis=0, weights=counts[those])
+    centres, nearest = settled(np.array(chosen), colours, counts)
+    while len(centres) < most:
+        errors = np.bincount(nearest, counts * np.square(colours - centres[nearest]).sum(axis=1), len(centres))
+        worst = int(errors.argmax())
+        away = colours[nearest == worst] - centres[worst]
+        axis = np.linalg.eigh(np.cov(away.T, aweights=counts[nearest == worst]))[1][:, -1]
+        spread = axis * np.sqrt(errors[worst] / counts[nearest == worst].sum())
+        tried, near = settled(np.concatenate((np.delete(centres, worst, axis=0), [centres[worst] - spread, centres[worst] + spread])), colours, counts)
+        gained = errors.sum() - (counts * np.square(colours - tried[near]).sum(axis=1)).sum()
+        if gained < LEAST_GAINED * frames.size:
+            break
+        centres, nearest = tried, near
     return np.unique(packed(np.rint(centres).astype(np.uint8))).astype(np.int32)
 
 
-def main_scenes(pictures: list[np.ndarray], most: int, colours: int) -> np.ndarray:
-    """Up to `most` scenes int16 [S, H, W]: what most of the pictures that are about alike show at each place."""
+def settled(centres: np.ndarray, colours: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centres [K, 3] as means of the colours [N, 3] that are nearest to them (S. P. Lloyd, 1982), and which is nearest to each."""
+    for _ in range(LLOYD_ROUNDS):
+        nearest = nearest_of(colours, centres)
+        weights = np.bincount(nearest, counts, len(centres))
+        sums = np.stack([np.bincount(nearest, counts * colours[:, channel], len(centres)) for channel in range(3)], axis=1)
+        centres = np.where(weights[:, None] > 0, sums / np.maximum(weights, 1)[:, None], centres)
+    return centres, nearest_of(colours, centres)
+
+
+def nearest_of(colours: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """int64 [...]: which of the centres [K, 3] is nearest to each colour [..., 3]."""
+    return (np.square(centres).sum(axis=1) - 2 * colours @ centres.T).argmin(axis=-1)
+
+
+def main_scenes(frames: np.ndarray, colours: np.ndarray, most: int) -> np.ndarray:
+    """Up to `most` scenes int16 [S, H, W] of places of colours: the medians of those frames uint8 [T, H, W, 3] that are about alike."""
     kinds: list[list[np.ndarray]] = []
-    for picture in pictures:
-        unlike = [(kind[0] != picture).mean() for kind in kinds]
+    for frame in frames:
+        unlike = [(np.abs(kind[0].astype(np.int16) - frame).max(axis=2) > OTHER_LEVELS).mean() for kind in kinds]
         if kinds and min(unlike) < OTHER_SCENE:
-            kinds[int(np.argmin(unlike))].append(picture)
+            kinds[int(np.argmin(unlike))].append(frame)
         else:
-            kinds.append([picture])
+            kinds.append([frame])
     kinds.sort(key=len, reverse=True)
-    return np.stack([commonest(np.stack(kind), colours) for kind in kinds[:most]])
-
-
-def commonest(pictures: np.ndarray, colours: int) -> np.ndarray:
-    """int16 [H, W]: the number that is commonest at each place of [T, H, W]."""
-    counts = np.stack([(pictures == number).sum(axis=0) for number in range(colours)])
-    return counts.argmax(axis=0).astype(np.int16)
+    centres = rgb(colours).astype(np.float64)
+    medians = [np.median(np.stack(kind[:: max(1, len(kind) // SCENE_FRAMES)]), axis=0) for kind in kinds[:most]]
+    return np.stack([nearest_of(median, centres) for median in medians]).astype(np.int16)
 
 
 def main_sprites(model: Palette, source: Frames, *, rate: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
