@@ -37,8 +37,8 @@ NUMBERS = 0
 RUNS = NUMBERS + NUMBER_SLOTS
 QUIET = RUNS + RUN_SLOTS - 8  # of blocks around which nothing goes on
 # Among the numbers, whose first slots alone are used for numbers:
-MOVED_LINES = NUMBERS + 1024  # whether anything moved in a row of blocks
-CODED_LINES = MOVED_LINES + 256  # whether any block of a row is coded around which nothing goes on
+MOVED_LINES = NUMBERS + 1024  # whether anything moved in a row of blocks around which nothing goes on
+CODED_LINES = MOVED_LINES + 8  # whether any block of a row is coded around which nothing goes on
 SURE = NUMBERS + 2048  # whether the colour follows that has followed before, again and again
 SURE_SLOTS = 32
 MOVED = RUNS + RUN_SLOTS

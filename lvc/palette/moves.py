@@ -232,10 +232,10 @@ def code_places(coder, memory, past, wanted):
     moved_above = np.int64(0)
     for row in range(rows):
         y = row + EDGE
-        late = any_of(took[y]) | any_of(took[y - 1]) << 1 | any_of(took[y + 1]) << 2 | any_of(once[y]) << 3 | any_of(once[y - 1]) << 4 | any_of(once[y + 1]) << 5
-        moved_above = code_alone(coder, slots, MOVED_LINES + (moved_above | late << 1 | np.int64(count > 2) << 7), moved_in_line(pictures, words, sources, wanted, row), PATTERN_COUNT)
-        if not moved_above:
-            continue
+        late = any_of(took[y - 1]) | any_of(took[y]) | any_of(took[y + 1]) | any_of(once[y - 1]) | any_of(once[y]) | any_of(once[y + 1])
+        if moved_above | late == 0:  # where something goes on, what blocks show says more than a question about all of them
+            if not code_alone(coder, slots, MOVED_LINES + min(count - 2, 7), moved_in_line(pictures, words, sources, wanted, row), PATTERN_COUNT):
+                continue
         show_row(pictures, words, sources, count, row, lines, apart)
         for column in range(columns):
             if not apart[column]:
@@ -309,6 +309,7 @@ def code_places(coder, memory, past, wanted):
                     chosen = way
                     break
             taken[y, x] = chosen
+        moved_above = any_of(taken[y])
 
 
 @bare
