@@ -158,8 +158,6 @@ def block_contexts(traits, coded, expected, row, column, contexts):
 @inlined
 def content_of(one, two, three, four):
     """A number, uint64, of a block's four words."""
-    factor = np.uint64(0x9E3779B97F4A7C15)
-    mixed = one * factor + two
-    mixed = (mixed ^ (mixed >> np.uint64(31))) * factor + three
-    mixed = (mixed ^ (mixed >> np.uint64(31))) * factor + four
+    # Products side by side: a chain of them would be waited for.
+    mixed = one * np.uint64(0x9E3779B97F4A7C15) + two * np.uint64(0xD6E8FEB86659FD93) + three * np.uint64(0xA0761D6478BD642F) + four * np.uint64(0xE7037ED1A0B428DB)
     return mixed ^ (mixed >> np.uint64(31))

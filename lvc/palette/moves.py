@@ -181,11 +181,9 @@ def show_row(pictures, words, sources, count, row, shown, apart):
 
 
 @inlined
-def find_contents(shown, count, column, contents, flat):
-    """Fills what each way shows of a block: a number of its content, and whether it is of one colour."""
-    for number in range(count):
-        one, two, three, four = shown[number, 0, column], shown[number, 1, column], shown[number, 2, column], shown[number, 3, column]
-        contents[number], flat[number] = content_of(one, two, three, four), is_flat(one, two, three, four)
+def flat_shown(shown, number, column):
+    """Whether what a way shows of a block is of one colour."""
+    return is_flat(shown[number, 0, column], shown[number, 1, column], shown[number, 2, column], shown[number, 3, column])
 
 
 @inlined
@@ -225,14 +223,14 @@ def code_places(coder, memory, past, wanted):
     count = past.counts[WAYS]
     room = past.room
     contexts, odds, sources, lines, apart = room.contexts, room.odds, room.sources, room.shown, room.apart
-    shown, flat, tried, before = room.contents, room.flat, room.tried, room.before
+    shown, tried, before = room.contents, room.tried, room.before
     find_sources(past, sources)
     ways_before(past, before)
     clear_map(taken, 0)
     moved_above = np.int64(0)
     for row in range(rows):
         y = row + EDGE
-        late = any_of(took[y - 1]) | any_of(took[y]) | any_of(took[y + 1]) | any_of(once[y - 1]) | any_of(once[y]) | any_of(once[y + 1])
+        late = any_of(took[y]) | any_of(once[y])
         if moved_above | late == 0:  # where something goes on, what blocks show says more than a question about all of them
             if not code_alone(coder, slots, MOVED_LINES + min(count - 2, 7), moved_in_line(pictures, words, sources, wanted, row), PATTERN_COUNT):
                 continue
@@ -243,7 +241,9 @@ def code_places(coder, memory, past, wanted):
             x = column + EDGE
             last = before[took[y, x]]
             wish = np.int64(wanted[row, column])
-            find_contents(lines, count, column, shown, flat)
+            for number in range(count):
+                shown[number] = content_of(lines[number, 0, column], lines[number, 1, column], lines[number, 2, column], lines[number, 3, column])
+            flat = flat_shown(lines, 0, column)
             west, north, north_west, north_east = np.int64(taken[y, x - 1]), np.int64(taken[y - 1, x]), np.int64(taken[y - 1, x - 1]), np.int64(taken[y - 1, x + 1])
             far_west, far_north = np.int64(taken[y, x - 2]), np.int64(taken[y - 2, x])
             # The likeliest first: ways of the blocks around, then none, then the frame's in their order.
@@ -280,7 +280,7 @@ def code_places(coder, memory, past, wanted):
                 on_west, on_north = same(shown[west], content), same(shown[north], content)
                 corners = same(shown[north_west], content) | same(shown[north_east], content) << 1
                 still = same(way, 0)
-                turn, many, plain = min(rank, 3), min(count - 2, 3), flat[way]
+                turn, many, plain = min(rank, 3), min(count - 2, 3), flat_shown(lines, way, column)
                 beside = on_west | on_north << 1 | corners << 2 | still << 4
                 as_before = 0 if last < 0 else 1 + same(shown[last], content)
                 base = MOVED
@@ -288,12 +288,12 @@ def code_places(coder, memory, past, wanted):
                 base += BLOCK_SLOTS
                 contexts[1] = base + (
                     on_west | on_north << 1 | still << 2 | max(0, min(length - 2, 3)) << 3 | turn << 5 | same(shown[west], shown[north]) << 7
-                    | same(shown[west], shown[0]) << 8 | same(shown[north], shown[0]) << 9 | plain << 10 | flat[0] << 11
+                    | same(shown[west], shown[0]) << 8 | same(shown[north], shown[0]) << 9 | plain << 10 | flat << 11
                 )  # fmt: skip
                 base += BLOCK_SLOTS
-                contexts[2] = base + (min(way, 15) | (on_west + on_north) << 4 | as_before << 6 | plain << 8 | flat[0] << 9 | now << 10)
+                contexts[2] = base + (min(way, 15) | (on_west + on_north) << 4 | as_before << 6 | plain << 8 | flat << 9 | now << 10)
                 base += BLOCK_SLOTS
-                contexts[3] = base + (beside | same(shown[far_west], content) << 5 | same(shown[far_north], content) << 6 | now << 7 | min(around, 3) << 8 | plain << 10 | flat[0] << 11)
+                contexts[3] = base + (beside | same(shown[far_west], content) << 5 | same(shown[far_north], content) << 6 | now << 7 | min(around, 3) << 8 | plain << 10 | flat << 11)
                 base = MOVED_OWN
                 own = np.uint64(ways[way, 0] | (ways[way, 1] + REACH) << 3 | (ways[way, 2] + REACH) << 12)
                 sides = np.uint64(on_west | on_north << 1)

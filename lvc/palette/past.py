@@ -37,7 +37,6 @@ class Room(NamedTuple):
     shown: np.ndarray  # uint64 [MOST_WAYS, SIDE, columns]
     apart: np.ndarray  # uint64 [columns]
     contents: np.ndarray  # uint64 [MOST_WAYS]
-    flat: np.ndarray  # int64 [MOST_WAYS]
     tried: np.ndarray  # int64 [MOST_WAYS]
     before: np.ndarray  # int64 [MOST_WAYS]
     stir: np.ndarray  # uint8 [columns]
@@ -58,7 +57,6 @@ def room_of(columns: int) -> Room:
         numbers(MOST_WAYS, SIDE, columns, kind=np.uint64),
         numbers(columns, kind=np.uint64),
         numbers(MOST_WAYS, kind=np.uint64),
-        numbers(MOST_WAYS),
         numbers(MOST_WAYS),
         numbers(MOST_WAYS),
         numbers(columns, kind=np.uint8),

@@ -18,21 +18,19 @@ from lvc.entropy.mixing import (
     EMPTY,
     LIMIT,
     WEIGHT_LIMIT,
-    followed,
-    hashed,
     learn_slot,
     learn_weights,
     mixed,
     probability,
     said_by,
+    scattered,
     slot_probability,
 )
 
 LEAST = 24  # of CERTAIN: nothing is thought less likely
 ONE = 1 << 16  # a weight of one
 # Of version 1 of the format; see the last test.
-GOLDEN_HASHES = [1926404424, 776093866, 1690104222, 1192447933]
-GOLDEN_FOLLOWED = [1, 979113015, 1522065087]
+GOLDEN_SCATTERED = [0, 3232, 6924, 16083, 42624, 1052297184]
 GOLDEN_SAID = [32768, 17929, 8923, 9415, 12778, 12303]
 GOLDEN_SLOTS = [509242398, 2794163230, 1423484958, 1394146334, 1410332702, 1307701278, 1249467422]
 GOLDEN_WEIGHTS = [[34139, 19168, 20558], [34145, 17986, 17792]]
@@ -187,14 +185,15 @@ def test_rows_of_weights_learn_apart():
     assert weights[0, 0] > 2 * abs(weights[0, 1]) and weights[1, 1] > 2 * abs(weights[1, 0])
 
 
-def test_hashes_are_in_range_and_differ():
-    found = {hashed(one, other) for one in range(-1, 60) for other in range(-1, 60)}
-    assert min(found) >= 0 and max(found) < 1 << 31
-    assert len(found) > 61 * 61 - 10  # of 3,721 among 2**31 about none meet by chance
-    number = 0
-    for colour in range(-1, 1000):
-        number = followed(number, colour)
-        assert 0 <= number < 1 << 31
+def scatter(number: int, bits: int) -> int:
+    return scattered(np.uint64(number), bits)
+
+
+def test_scattered_numbers_are_in_range_and_differ():
+    for bits in (1, 12, 16):
+        found = {scatter(number << shift, bits) for number in range(1000) for shift in (0, 13, 40)}
+        assert min(found) >= 0 and max(found) < 1 << bits
+    assert len({scatter(number, 31) for number in range(4000)}) > 3990  # among 2**31 about none meet by chance
 
 
 def test_tables_are_the_same_whatever_the_machine_thinks_of_logarithms():
@@ -208,8 +207,7 @@ def test_the_numbers_are_those_that_files_were_coded_with():
     """Golden numbers: where one of them changes, files that there are no longer decode."""
     tables = [zlib.crc32(table.astype("<i8").tobytes()) for table in (mixing._ODDS, mixing._PROBABILITY, mixing._SHARE)]
     assert tables == [0xED470FF7, 0xD9A35A38, 0x75C581D0]
-    assert [hashed(*pair) for pair in ((0, 0), (1, 2), (-1, 7), (2**31 - 1, 2**40))] == GOLDEN_HASHES
-    assert [followed(0, 0), followed(5, 3), followed(2**31 - 1, -1)] == GOLDEN_FOLLOWED
+    assert [scatter(*pair) for pair in ((0, 12), (1, 12), (2, 14), (2147483647, 16), (18446744073709551615, 16), (12345678901234567, 31))] == GOLDEN_SCATTERED
     generator = np.random.default_rng(5)
     bits = (generator.random(500) < 0.3).astype(np.int64)
     places = np.stack((bits ^ (generator.random(500) < 0.2), 2 + generator.integers(0, 4, 500), np.full(500, 6)), axis=1)
