@@ -4,6 +4,7 @@ An emulator draws 160x210 pixels, its window shows each as several, the recorder
 these is a weighted sum along rows and columns; together they are the `Axis` from the game's own pixels to a frame's.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -100,34 +101,51 @@ class Axis:
 @lru_cache(maxsize=32)
 def axis_of(native: int, source: int, shown: int, stride: int = 1, kernel: tuple[int, ...] = PLAIN) -> Axis:
     """Of one side: `native` pixels shown as `source`, seen every `stride`-th by a kernel, averaged to `shown`."""
-    total = exact_weights(native, source, shown, stride, kernel)
-    samples = -(-source // stride)
-    whole = (2 * total * WEIGHT_UNIT + samples * KERNEL_UNIT) // (2 * samples * KERNEL_UNIT)
-    # What rounding leaves over goes where it matters least.
-    whole[np.arange(shown), np.abs(whole).argmax(axis=1)] += WEIGHT_UNIT - whole.sum(axis=1)
-    used = whole != 0
-    first = used.argmax(axis=1)
-    width = int((native - used[:, ::-1].argmax(axis=1) - first).max())
-    first = np.minimum(first, max(0, native - width))
-    return Axis(first, np.ascontiguousarray(np.take_along_axis(whole, first[:, None] + np.arange(width), axis=1), np.int32))
+    unit = -(-source // stride) * KERNEL_UNIT
+    parts = []
+    for first, total in _parts(native, source, shown, stride, kernel):
+        whole = (2 * total * WEIGHT_UNIT + unit) // (2 * unit)
+        # What rounding leaves over goes where it matters least.
+        whole[np.arange(len(whole)), np.abs(whole).argmax(axis=1)] += WEIGHT_UNIT - whole.sum(axis=1)
+        used = whole != 0
+        start, stop = used.argmax(axis=1), whole.shape[1] - used[:, ::-1].argmax(axis=1)
+        taps = start[:, None] + np.arange((stop - start).max())
+        parts.append((first + start, np.where(taps < stop[:, None], np.take_along_axis(whole, np.minimum(taps, whole.shape[1] - 1), axis=1), 0)))
+    width = max(weights.shape[1] for _, weights in parts)
+    starts = np.concatenate([start for start, _ in parts])
+    first = np.minimum(starts, native - width)
+    weights = np.concatenate([np.pad(weights, ((0, 0), (0, width - weights.shape[1]))) for _, weights in parts])
+    # Those that end with the last native pixel begin sooner, with nothing.
+    taps = np.arange(width) - (starts - first)[:, None]
+    return Axis(first, np.ascontiguousarray(np.where(taps >= 0, np.take_along_axis(weights, np.maximum(taps, 0), axis=1), 0), np.int32))
 
 
 def exact_weights(native: int, source: int, shown: int, stride: int = 1, kernel: tuple[int, ...] = PLAIN) -> np.ndarray:
     """Whole numbers int64 [shown, native]; each row adds up to KERNEL_UNIT times the number of samples."""
-    samples = -(-source // stride)
-    places = np.arange(samples)
-    total = np.zeros((native, shown), np.int64)
+    result, row = np.zeros((shown, native), np.int64), 0
+    for first, total in _parts(native, source, shown, stride, kernel):
+        result[row : row + len(total), first : first + total.shape[1]] = total
+        row += len(total)
+    return result
+
+
+def _parts(native: int, source: int, shown: int, stride: int, kernel: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
+    """The rows of `exact_weights`, some at a time, with the native pixel from which on they are not 0: all of them at once may take gigabytes."""
+    samples, reach = -(-source // stride), len(kernel) // 2
     for start in range(0, shown, ROWS_AT_ONCE):
         rows = np.arange(start, min(start + ROWS_AT_ONCE, shown))
         # How much of each sample each shown pixel covers, in units of 1/shown of a sample.
         low, high = rows * samples, (rows + 1) * samples
+        places = np.arange(low[0] // shown, -(-high[-1] // shown))
         covered = np.maximum(0, np.minimum(high, (places[:, None] + 1) * shown) - np.maximum(low, places[:, None] * shown))
-        for offset, weight in zip(range(-(len(kernel) // 2), len(kernel) // 2 + 1), kernel):
+        seen = [np.clip(places * stride + offset, 0, source - 1) * native // source for offset in range(-reach, reach + 1)]
+        first = seen[0][0]
+        total = np.zeros((seen[-1][-1] + 1 - first, len(rows)), np.int64)
+        for shows, weight in zip(seen, kernel):
             if weight:
-                shows = np.clip(places * stride + offset, 0, source - 1) * native // source
                 starts = np.flatnonzero(np.diff(shows, prepend=-1))
-                total[shows[starts], start : start + len(rows)] += weight * np.add.reduceat(covered, starts, axis=0)
-    return total.T
+                total[shows[starts] - first] += weight * np.add.reduceat(covered, starts, axis=0)
+        yield int(first), total.T
 
 
 def _geometry(value) -> Geometry:

@@ -54,7 +54,7 @@ def test_a_position_that_did_not_move_is_the_same_and_one_that_comes_back_is_bac
 
 def test_what_is_coded_while_it_is_chosen_is_what_is_coded_once_it_is_known(clip):
     """Also where positions get other modes once all their symbols are known, as in pictures unlike those of the training."""
-    checkpoint, geometry = checkpoints.load("pacman"), Geometry(200, 160)
+    checkpoint, geometry = checkpoints.load("pacman-latents"), Geometry(200, 160)
     frames = next(sampled_frames(clip, Sampling(every=24, geometry=geometry), batch=6)).data
     codec = Codec(checkpoint, geometry=geometry, effort=1)
     for pictures, alike in ((frames, True), (255 - frames, False)):
@@ -67,7 +67,7 @@ def test_what_is_coded_while_it_is_chosen_is_what_is_coded_once_it_is_known(clip
 
 
 def test_effort_makes_files_smaller_and_any_other_number_is_refused(clip):
-    checkpoint, geometry = checkpoints.load("pacman"), Geometry(200, 160)
+    checkpoint, geometry = checkpoints.load("pacman-latents"), Geometry(200, 160)
     frames = next(iter(sampled_frames(clip, Sampling(every=8, geometry=geometry)))).data
     sizes = []
     for effort in (0, 1):

@@ -90,7 +90,8 @@ class Palette(nn.Module):
             raise ModelError(f"the weights {self.name} hold places of colours that there are not")
         if self.config.sprites and not 0 <= int(self.sizes.min()) <= int(self.sizes.max()) <= SPRITE_SIDE:
             raise ModelError(f"the weights {self.name} hold sprites of more than {SPRITE_SIDE} pixels a side")
-        if not (0 <= int(self.guesses.min()) and int((self.guesses & (TRUST_STEP - 1)).max()) <= self.config.colours and int(self.guesses.max()) < MOST_TRUST * TRUST_STEP + TRUST_STEP):
+        places = self.guesses & (TRUST_STEP - 1)
+        if int(self.guesses.min()) < 0 or int(places.max()) > self.config.colours or int(self.guesses.max()) >= (MOST_TRUST + 1) * TRUST_STEP or bool(((places == 0) & (self.guesses > 0)).any()):
             raise ModelError(f"the weights {self.name} hold guesses of colours that there are not")
         if not 0 <= int(self.colours.min()) <= int(self.colours.max()) < 1 << 24:
             raise ModelError(f"the weights {self.name} hold colours beyond 24 bits")

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import torch
 
+from lvc.errors import InputError
 from lvc.models.palette import NO_COLOUR, Palette
 from lvc.palette.choice import choose
 from lvc.palette.colours import packed, rgb
@@ -100,6 +101,8 @@ def main_scenes(frames: np.ndarray, colours: np.ndarray, most: int) -> np.ndarra
 def main_sprites(model: Palette, source: Frames, *, rate: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Sprites int16 [S, SIDE, SIDE] that clips show most often, and their sizes int16 [S, 2]."""
     starts = np.asarray(source.clips(CASTING_LENGTH), np.int64)
+    if not len(starts):
+        raise InputError(f"there is no recording of {CASTING_LENGTH} frames to find sprites in")
     uses: Counter = Counter()
     memory = memory_of(model, rate)
     for number in range(CASTING_CLIPS):

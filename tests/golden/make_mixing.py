@@ -19,6 +19,7 @@ from lvc.frames import Geometry
 from lvc.models.config import build
 from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, PATTERN_SLOTS
 from lvc.palette.moves import Direction, Moves
+from lvc.palette.walk import Motion
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_prediction import write_golden
@@ -66,18 +67,18 @@ def random_pictures(count: int, geometry: Geometry, *, seed: int) -> np.ndarray:
     return np.stack(found).astype(np.int32)
 
 
-def golden_moves(shape: tuple[int, ...]) -> list[Moves | None]:
+def golden_moves(shape: tuple[int, ...]) -> list[Motion]:
     """Moves of the frames of a group whose symbols have this shape [T, 1, h, w]: none in the keyframe, then some that help and some that do not."""
     size = shape[2] // 4, shape[3] // 4
     generator = np.random.default_rng(7)
     told = [(), (Direction(0, 5, -3),), (Direction(1, 0, 0), Direction(0, -7, 2)), (Direction(0, 5, -3), Direction(2, 64, -64), Direction(0, -7, 2)), (Direction(3, 1, 0),)]
-    found: list[Moves | None] = [None]
+    found = [Motion()]
     for number in range(1, shape[0]):
         directions = told[number % len(told)]
         # What is further back than the group's beginning cannot be told.
         directions = tuple(direction for direction in directions if direction.back < number)
         places = np.where(generator.random(size) < 0.3, generator.integers(0, 2 + len(directions), size), 0)
-        found.append(Moves(directions, places.astype(np.uint8)))
+        found.append(Motion(moves=Moves(directions, places.astype(np.uint8))))
     return found[: shape[0]]
 
 

@@ -29,13 +29,14 @@ from lvc.palette.colours import COUNTS, packed, palette_of, rgb
 from lvc.palette.move_search import Shown, found_moves
 from lvc.palette.moves import Direction, Moves
 from lvc.palette.past import BACKS, DIRECTIONS_LIMIT
-from lvc.palette.walk import PaletteFrames
+from lvc.palette.walk import Motion, PaletteFrames
 from lvc.video.sample import Sampling, sampled_frames
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
 from make_mixing import blank_palette
 
 WORTH = error_worth(20)
+NONE = np.empty(0, np.int32)  # no colours are known before
 
 
 def scene(count: int, *, noise: float = 0.7) -> np.ndarray:
@@ -99,10 +100,10 @@ def test_an_error_is_worth_less_at_each_crf_than_at_the_one_before():
 def test_what_choosing_is_said_to_cost_is_what_the_bytes_are(model):
     chosen = choose(PaletteFrames(model), pictures_of(scene(4)), 30, search=True)
     coder = BitCounter()
-    again = PaletteFrames(model).code_frames(chosen.symbols, 4, coder, chosen.symbols.shape[1:], chosen.moves)
+    again = PaletteFrames(model).code_frames(chosen.symbols, 4, coder, chosen.symbols.shape[1:], chosen.motions)
     assert np.array_equal(again, chosen.symbols)
     # While colours are chosen, all of the palette is told; afterwards those that were taken: at most 24 bits each.
-    spared = len(palette_of(pictures_of(scene(4)), error_worth(30))) - len(np.unique(chosen.symbols))
+    spared = len(palette_of(pictures_of(scene(4)), error_worth(30), NONE)) - len(np.unique(chosen.symbols))
     assert chosen.bits - 40 * spared - 100 <= coder.bits <= chosen.bits
 
 
@@ -110,9 +111,10 @@ def test_the_choice_of_one_clip_is_the_same_each_time(model):
     pictures = pictures_of(scene(4))
     one, other = (choose(PaletteFrames(model), pictures, 30, search=True) for _ in range(2))
     assert np.array_equal(one.symbols, other.symbols) and one.bits == other.bits
-    for mine, others in zip(one.moves[1:], other.moves[1:]):
-        assert mine.directions == others.directions and np.array_equal(mine.places, others.places)
-    assert one.moves[0] is other.moves[0] is None, "a keyframe moves from nowhere"
+    for mine, others in zip(one.motions[1:], other.motions[1:]):
+        assert mine.moves.directions == others.moves.directions and np.array_equal(mine.moves.places, others.moves.places)
+        assert all(map(np.array_equal, mine.scene, others.scene))
+    assert one.motions[0] == other.motions[0] == Motion(), "a keyframe moves from nowhere"
 
 
 # What has moved
@@ -193,10 +195,10 @@ def test_colours_are_packed_and_taken_apart():
 
 def test_a_palette_has_more_colours_where_errors_are_worth_more_and_all_where_they_are_few(recorded):
     pictures = recorded.transpose(0, 2, 3, 1)
-    sizes = [len(palette_of(pictures, error_worth(crf))) for crf in (0, 30, 63)]
+    sizes = [len(palette_of(pictures, error_worth(crf), NONE)) for crf in (0, 30, 63)]
     assert COUNTS[-1] >= sizes[0] > sizes[1] > sizes[2] >= COUNTS[0]
     few = scene(3, noise=0).transpose(0, 2, 3, 1)
-    assert set(palette_of(few, 1.0).tolist()) == set(packed(few).ravel().tolist())
+    assert set(palette_of(few, 1.0, NONE).tolist()) == set(packed(few).ravel().tolist())
 
 
 # Blocks
@@ -263,18 +265,22 @@ def test_a_block_lives_on_up_to_so_much_difference():
     assert STAYS == 48 * 36 and lifetimes(pictures)[0].tolist() == [[2, 1]]
 
 
+def chooser(*facts) -> Choice:
+    return Choice(*facts, None, [], search=False)
+
+
 def test_what_lasts_is_worth_more():
     source = np.full((4, 8, 3), 100, np.uint8)
     # Expected are 16 pixels of 3 channels, 4 levels off.
     lives = np.array([[1, 16]])
     palette, least = packed(source)[0, :1], np.zeros((4, 8), np.int32)
     per_level = BLOCK_BITS / (48 * 16)
-    chosen = [Choice(source, palette, worth * per_level, least, lives).blocks(np.zeros((4, 8), np.int16), np.array([0x606060], np.int32)).tolist() for worth in (0.1, 0.5, 3)]
+    chosen = [chooser(source, palette, worth * per_level, least, lives).blocks(np.zeros((4, 8), np.int16), np.array([0x606060], np.int32)).tolist() for worth in (0.1, 0.5, 3)]
     assert chosen == [[[0, 0]], [[0, 1]], [[1, 1]]]
 
 
 def test_pixels_of_what_lasts_are_worth_more(model):
-    choice = Choice(np.zeros((4, 8, 3), np.uint8), np.array([0]), 0.01, np.zeros((4, 8), np.int32), np.array([[1, 30]]))
+    choice = chooser(np.zeros((4, 8, 3), np.uint8), np.array([0]), 0.01, np.zeros((4, 8), np.int32), np.array([[1, 30]]))
     _, wish = choice.picture(type("Table", (), {"colours": np.array([0, 0x010203], np.int32)}))
     assert wish.palette.tolist() == channels(np.array([0, 0x010203])).tolist() == [[0, 0, 0], [1, 2, 3]]
     assert wish.worth[0, 0] < wish.worth[0, 1] == pytest.approx(0.01 * 60)

@@ -63,7 +63,7 @@ from lvc.palette.pixels import (
     run_slot,
     sure_slot,
 )
-from lvc.palette.walk import PaletteFrames
+from lvc.palette.walk import Motion, PaletteFrames
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
 from make_mixing import golden_moves, random_palette, random_pictures
@@ -106,11 +106,11 @@ def test_any_pictures_come_back(model, symbols):
 @settings(max_examples=40, deadline=None)
 @given(PICTURES, st.data())
 def test_any_moves_come_back_with_their_pictures(model, symbols, data):
-    moves: list[Moves | None] = [None]
+    moves = [Motion()]
     for number in range(1, len(symbols)):
         directions = tuple(data.draw(st.lists(DIRECTION.filter(lambda direction, number=number: direction.back < number), max_size=DIRECTIONS_LIMIT, unique=True)))
         places = data.draw(arrays.arrays(np.uint8, (symbols.shape[2] // 4, symbols.shape[3] // 4), elements=st.integers(0, 1 + len(directions))))
-        moves.append(Moves(directions, places))
+        moves.append(Motion(moves=Moves(directions, places)))
     assert np.array_equal(there_and_back(model, symbols, moves), symbols)
 
 
@@ -143,7 +143,7 @@ def moved_square():
     symbols[1, 0, 10:30, 15:35] = symbols[0, 0, 4:24, 4:24]
     places = np.zeros((10, 12), np.uint8)
     places[2:8, 3:9] = 2
-    return symbols, (None, Moves((Direction(0, -11, -6),), places))
+    return symbols, (Motion(), Motion(moves=Moves((Direction(0, -11, -6),), places)))
 
 
 @pytest.mark.parametrize("which", ["model", "blank"])
@@ -160,11 +160,10 @@ def test_what_last_stood_still_is_cheap_to_uncover(blank):
         symbols[number, 0, 8:32, 8:32] = generator.choice([0x10, 0x20, 0x30], (24, 24)) + number
     places = np.zeros((10, 12), np.uint8)
     places[2:8, 2:8] = 1
-    none = Moves((), np.zeros_like(places))
     bits = []
-    for last in (Moves((), places), none):
+    for last in (Motion(moves=Moves((), places)), Motion()):
         coding, writer = PaletteFrames(blank), BitWriter()
-        coding.code_frames(symbols[:5], 5, writer, symbols.shape[1:], (None, *[none] * 4))
+        coding.code_frames(symbols[:5], 5, writer, symbols.shape[1:])
         before = writer.bits
         coding.code_frames(symbols[5:], 1, writer, symbols.shape[1:], (last,))
         bits.append(writer.bits - before)
@@ -252,7 +251,7 @@ def test_a_file_that_moves_from_outside_is_refused(blank):
     symbols = random_pictures(2, Geometry(48, 40), seed=4)
     places = np.zeros((10, 12), np.uint8)
     with pytest.raises(FormatError, match="from outside"):
-        written(blank, symbols, (None, Moves((Direction(1, 0, 0),), places)))
+        written(blank, symbols, (Motion(), Motion(moves=Moves((Direction(1, 0, 0),), places))))
 
 
 def test_directions_of_late_are_told_by_their_place():
