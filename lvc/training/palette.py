@@ -43,7 +43,7 @@ VALIDATION_LENGTH = 24
 class PaletteOptions:
     """steps: clips that are coded."""
 
-    steps: int = 900
+    steps: int = 1500
     seed: int = 0
     limit_seconds: float | None = None
     validation_clips: int = 6
