@@ -30,6 +30,15 @@ _SHARE = np.array([int((1 << 16) / (count + 1.6)) for count in range(1 << COUNT_
 
 
 @inlined
+def hashed(one, other):
+    """A number 0 … 2**31 - 1 from two of them (negative ones count as their lower bits)."""
+    mixed = ((one & 0x7FFFFFFF) * 0x2545F491 + (other & 0x7FFFFFFF) * 0x1E3779B1 + 0x7F4A7C15) & 0x7FFFFFFFFFFFFFFF
+    mixed ^= mixed >> 29
+    mixed = (mixed & 0x7FFFFFFF) * 0x45EBCA6B
+    return ((mixed >> 15) ^ mixed) & 0x7FFFFFFF
+
+
+@inlined
 def scattered(number, bits):
     """A number of so many bits from one of 64, uint64, modulo 2**64: the highest of its product."""
     mixed = number * np.uint64(0x9E3779B97F4A7C15)
