@@ -8,6 +8,7 @@
 Writes one JSON file a codec in CompressAI's form, the picture rd.png and the table table.md with BD-rates. Rates are packet
 bytes, without a container (for lvc the whole file, container and all). PSNR is the mean of per-frame dB in RGB. All video codecs
 are given the same 8-bit full-range BT.601 planes, converted here and not timed, at 4:4:4 unless the codec has only 4:2:0.
+native-libaom and native-x265 are given the pixels that the game drew itself instead, as lvc codes them where a recording shows them.
 All frames are held in memory, about 7 bytes a pixel.
 """
 
@@ -29,6 +30,7 @@ import numpy as np
 
 from lvc.errors import InputError, LvcError, OptionError
 from lvc.frames import Geometry
+from lvc.pixel_grid import PixelGrid
 from lvc.quality.bdrate import bd_rate
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error, psnr_of_mean_mse, ssim
 from lvc.video.demux import probe
@@ -37,13 +39,15 @@ from lvc.video.sample import Sampling, sampled_frames
 
 @dataclass(frozen=True)
 class Sampled:
-    """The frames that every codec is given: uint8 [T, 3, H, W]; `video` is the recording they come from, if any."""
+    """The frames that every codec is given: uint8 [T, 3, H, W]; `video` is the recording they come from, if any, and `native` what the game drew itself, shown by `grid`."""
 
     frames: np.ndarray
     rate: Fraction
     name: str
     video: Path | None = None
     sampling: Sampling | None = None
+    native: np.ndarray | None = None
+    grid: PixelGrid | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def sampled(source: Path, options: argparse.Namespace) -> Sampled:
             )
         return Sampled(frames=frames, rate=options.rate or Fraction(3), name=source.stem)
     sampling = Sampling(every=options.every, geometry=Geometry.parse(options.size))
-    batches = list(sampled_frames(source, sampling))
+    batches = list(sampled_frames(source, sampling, native=True))
     average_rate = probe(source).average_rate or Fraction(30)
     return Sampled(
         frames=np.concatenate([batch.data for batch in batches]),
@@ -82,6 +86,8 @@ def sampled(source: Path, options: argparse.Namespace) -> Sampled:
         name=source.stem,
         video=source,
         sampling=sampling,
+        native=None if batches[0].native is None else np.concatenate([batch.native for batch in batches]),
+        grid=batches[0].grid,
     )
 
 
@@ -252,6 +258,35 @@ class PictureCodec:
 
 
 @dataclass(frozen=True)
+class NativeCodec:
+    """Another codec on the pixels that the game drew itself, which lvc shows as frames: what these pixels alone are worth."""
+
+    inner: PyavCodec | LibaomCodec
+
+    @property
+    def name(self) -> str:
+        return f"native-{self.inner.name}"
+
+    @property
+    def description(self) -> str:
+        return f"{self.inner.description}, on the game's own pixels, shown as lvc shows them"
+
+    @property
+    def crfs(self) -> tuple[int, ...]:
+        return self.inner.crfs
+
+    def points(self, source: Sampled, crfs: tuple[float, ...], keyint: int | None):
+        from lvc.palette.colours import packed
+        from lvc.palette.shown import Screen
+
+        if source.native is None:
+            raise OptionError(f"{source.name} does not show a game's own pixels")
+        screen = Screen(source.grid, Geometry(source.frames.shape[3], source.frames.shape[2]))
+        points = self.inner.points(replace(source, frames=source.native), crfs, keyint)
+        return [replace(point, frames=screen.show(packed(point.frames.transpose(0, 2, 3, 1))[:, None]).transpose(0, 3, 1, 2)) for point in points]
+
+
+@dataclass(frozen=True)
 class LvcCodec:
     """lvc through its public API, on the recording itself; the rate is that of the whole file."""
 
@@ -339,6 +374,9 @@ CODECS = {
         PictureCodec("webp-lossless", ".webp", "WebP lossless, a picture a frame", cv2.IMWRITE_WEBP_QUALITY, (101,)),
     )
 }
+
+
+CODECS |= {codec.name: codec for codec in (NativeCodec(CODECS["x265"]), NativeCodec(CODECS["libaom"]))}
 
 
 def curve(name: str, description: str, source: Sampled, points: list[Coded]) -> dict:
