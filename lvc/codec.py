@@ -171,7 +171,7 @@ class Codec:
     def code(self, frames: np.ndarray) -> tuple[Latents, tuple[Packet, ...], int]:
         """Latents of one group of frames uint8 [T, 3, H, W], and packets and digest as `encode` makes them."""
         if self.of_colours:  # coded as they are chosen: once, and at the same size
-            chosen, writers = min((self._coloured(frames, actors) for actors in self._ways_to_look), key=lambda made: made[0].cost)
+            chosen, writers = self._cheapest(frames)
             latents = Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
             packets = tuple(Packet(frame_count=count, payload=writer.finish()) for count, writer in writers)
             return latents, packets, symbols_digest(latents.symbols)
@@ -201,14 +201,21 @@ class Codec:
             parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
         return torch.cat(parts)
 
-    @property
-    def _ways_to_look(self) -> tuple[bool, ...]:
-        """Whether actors are looked for: in a game that the weights know they are, in others both is tried, because where the background moves they cost more than they save."""
+    def _cheapest(self, frames: np.ndarray) -> tuple[palette_choice.Chosen, list[tuple[int, BitWriter]]]:
+        """`_coloured` in the way that costs least, errors counted. Actors are looked for in a game that the weights know; in others both ways are
+        tried, because where the background moves they cost more than they save. Where errors are worth little it is tried whether a coarser choice pays."""
+        wanted = palette_choice.error_worth(self.crf)
+        worth = max(wanted, palette_choice.EXACT_WORTH)
         if not self.effort:
-            return (False,)
-        return (True,) if self.model.config.colours else (True, False)
+            return self._coloured(frames, actors=False, worth=worth)
+        ways = (True,) if self.model.config.colours else (True, False)
+        tried = {actors: self._coloured(frames, actors=actors, worth=worth) for actors in ways}
+        best = min(tried, key=lambda actors: tried[actors][0].cost)
+        if worth == wanted:
+            return tried[best]
+        return min(tried[best], self._coloured(frames, actors=best, worth=wanted), key=lambda made: made[0].cost)
 
-    def _coloured(self, frames: np.ndarray, actors: bool) -> tuple[palette_choice.Chosen, list[tuple[int, BitWriter]]]:
+    def _coloured(self, frames: np.ndarray, *, actors: bool, worth: float) -> tuple[palette_choice.Chosen, list[tuple[int, BitWriter]]]:
         """Few colours for one group's frames, continued to whole blocks by their last row and column, and what has written them: counts of frames, and writers."""
         _, height, width = self.latent_shape
         padding = (0, 0), (0, height - self.analysed.height), (0, width - self.analysed.width), (0, 0)
@@ -217,7 +224,7 @@ class Codec:
             pictures = np.pad(pictures, padding, mode="edge")
         writers = [(count, BitWriter()) for count in self.packet_runs(len(frames))]
         coders = [writer for count, writer in writers for _ in range(count)]
-        return palette_choice.choose(self._coding(len(frames)), pictures, self.crf, search=self.effort > 0, actors=actors, coders=coders), writers
+        return palette_choice.choose(self._coding(len(frames)), pictures, self.crf, search=self.effort > 0, actors=actors, worth=worth, coders=coders), writers
 
     def _input(self, frames: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
