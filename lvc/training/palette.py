@@ -18,7 +18,6 @@ from lvc.checkpoints import Checkpoint, Metadata
 from lvc.entropy.bits import BitWriter
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.models.palette import Palette
-from lvc.models.temporal import CRF_LEVELS
 from lvc.output import check_output
 from lvc.palette.choice import choose
 from lvc.palette.colours import rgb
@@ -33,6 +32,7 @@ from lvc.training.validation import Validation
 CLIP_LENGTHS = 9, 24, 64  # frames: the first a keyframe
 FIRST_RATE, LAST_RATE = 12, 4  # of learning the weights
 KEPT_COUNT = 30  # answers that a slot remembers when a file begins, so that it goes on learning
+LEVELS = 32  # of quality, from the best: what coarser ones ask for is mostly coded like these, see `lvc.palette.choice`
 SEARCHED = 0.9  # of the clips are coded with moves
 EPOCH_STEPS = 100
 VALIDATION_CRF = 32
@@ -69,7 +69,7 @@ def coded_clip(model: Palette, memory: Memory, source: Frames, rng: np.random.Ge
         palette = np.unique(model.colours.cpu().numpy())
     else:
         forget_colours(memory)
-    chosen = choose(PaletteFrames(model, memory, most=length), pictures, int(rng.integers(CRF_LEVELS)), search=rng.random() < SEARCHED, palette=palette)
+    chosen = choose(PaletteFrames(model, memory, most=length), pictures, int(rng.integers(LEVELS)), search=rng.random() < SEARCHED, palette=palette)
     return chosen.bits / length
 
 
