@@ -17,7 +17,7 @@ from lvc.checkpoints import Checkpoint, Metadata
 from lvc.codec import Codec
 from lvc.frames import Geometry
 from lvc.models.config import build
-from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, PATTERN_SLOTS
+from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, NO_COLOUR, OWN_SLOTS, PATTERN_SLOTS, SPRITE_SIDE, TRUST_STEP
 from lvc.palette.moves import Direction, Moves
 from lvc.palette.walk import Motion
 
@@ -30,23 +30,51 @@ FRAMES = (9, 1, 4)  # of each group
 TAUGHT = 0.02  # of the slots know something: all of them would make a golden file of megabytes
 
 
-def blank_palette(geometry: Geometry) -> Checkpoint:
-    """A model that was taught nothing."""
-    model = build("temporal-palette", geometry=geometry)
+def blank_palette(geometry: Geometry, **game: int) -> Checkpoint:
+    """A model that was taught nothing; game: how much it is to know of one."""
+    model = build("temporal-palette", geometry=geometry, **game)
     metadata = Metadata(name="golden", model="temporal-palette", config=asdict(model.config), geometry=geometry, quantiser={"name": "round"}, entropy={"name": "mixing"})
     return Checkpoint(metadata, model.eval())
 
 
-def random_palette(geometry: Geometry) -> Checkpoint:
+def random_palette(geometry: Geometry, **game: int) -> Checkpoint:
     """A model that was taught chance answers, more and less often, and trusts some contexts, no others and some less than not."""
-    generator, checkpoint = np.random.default_rng(5), blank_palette(geometry)
+    generator, checkpoint = np.random.default_rng(5), blank_palette(geometry, **game)
     model = checkpoint.model
-    taught = np.flatnonzero(generator.random(PATTERN_SLOTS) < TAUGHT)
-    model.chances[taught] = torch.from_numpy(generator.integers(-(2**15), 2**15, len(taught)).astype(np.int16))
-    model.counts[taught] = torch.from_numpy(generator.integers(1, 256, len(taught)).astype(np.uint8))
+    teach(model.chances, model.counts, generator, PATTERN_SLOTS)
     weights = generator.normal(0.22, 0.3, (MIXER_ROWS, MIXER_INPUTS)) * (1 << 16)
     model.weights.copy_(torch.from_numpy(weights.clip(1 - 2**18, 2**18 - 1).astype(np.int32)))
+    if game:
+        make_game(model, generator)
     return checkpoint
+
+
+def teach(chances: torch.Tensor, counts: torch.Tensor, generator: np.random.Generator, slots: int) -> None:
+    taught = np.flatnonzero(generator.random(slots) < TAUGHT)
+    chances[taught] = torch.from_numpy(generator.integers(-(2**15), 2**15, len(taught)).astype(np.int16))
+    counts[taught] = torch.from_numpy(generator.integers(1, 256, len(taught)).astype(np.uint8))
+
+
+def make_game(model: torch.nn.Module, generator: np.random.Generator) -> None:
+    """Colours, sprites with holes, scenes of boxes, and guesses of what follows."""
+    colours, sprites, scenes = len(model.colours), len(model.sprites), model.scenes.numpy()
+    model.colours.copy_(torch.from_numpy(generator.permutation(1 << 12)[:colours].astype(np.int32) * 4093))
+    for bitmap, size in zip(model.sprites.numpy(), generator.integers(1, SPRITE_SIDE + 1, (sprites, 2))):
+        bitmap[: size[0], : size[1]] = generator.integers(NO_COLOUR, colours, size)
+    model.sizes.copy_(torch.from_numpy(sizes_of(model.sprites.numpy())))
+    for scene in scenes:
+        for _ in range(12):
+            top, left = generator.integers(scene.shape)
+            scene[top : top + generator.integers(1, 16), left : left + generator.integers(1, 16)] = generator.integers(colours)
+    teach(model.own_chances, model.own_counts, generator, OWN_SLOTS)
+    guesses = np.where(generator.random(len(model.guesses)) < TAUGHT, generator.integers(colours + 1, size=len(model.guesses)), 0)
+    model.guesses.copy_(torch.from_numpy((guesses + np.where(guesses > 0, generator.integers(8, size=len(guesses)), 0) * TRUST_STEP).astype(np.int32)))
+
+
+def sizes_of(bitmaps: np.ndarray) -> np.ndarray:
+    """Height and width int16 [S, 2] of what is no hole in bitmaps [S, SIDE, SIDE]; 1 of those that are holes alone."""
+    seen = bitmaps != NO_COLOUR
+    return np.stack([np.maximum(1, SPRITE_SIDE - seen.any(axis=axis)[:, ::-1].argmax(axis=1)) for axis in (2, 1)], axis=1).astype(np.int16)
 
 
 def random_pictures(count: int, geometry: Geometry, *, seed: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.models.config import build
 from lvc.palette.memory import memory_of
-from lvc.training import palette
+from lvc.training import game, palette
 from lvc.training.palette import KEPT_COUNT, PaletteOptions, coded_clip, train_palette, validate_palette, whole_pictures
 from lvc.training.team import Team
 
@@ -125,10 +125,70 @@ def test_what_validation_says_a_frame_costs_is_what_a_file_takes():
     assert figures.bits == 8 * len(packets[1].payload) / (len(latents) - 1)
 
 
-def test_frames_are_cut_to_whole_blocks():
+def test_frames_are_continued_to_whole_blocks():
     frames = np.random.default_rng(0).integers(0, 256, (2, 3, 11, 18), np.uint8)
-    found = whole_pictures(frames)
-    assert found.flags.c_contiguous and np.array_equal(found, frames[:, :, :8, :16].transpose(0, 2, 3, 1))
+    found, pictures = whole_pictures(frames), frames.transpose(0, 2, 3, 1)
+    assert found.shape == (2, 12, 20, 3) and np.array_equal(found[:, :11, :18], pictures)
+    assert np.array_equal(found[:, 11, :18], pictures[:, 10]) and (found[:, :, 18:] == found[:, :, 17:18]).all()
+    assert np.array_equal(whole_pictures(frames[..., :8, :16]), pictures[:, :8, :16])
+
+
+# One game
+
+GAME = {"colours": 32, "sprites": 4, "scenes": 2}
+
+
+@pytest.fixture
+def casting(monkeypatch):
+    """A few clips are enough for tests."""
+    monkeypatch.setattr(game, "CASTING_CLIPS", 4)
+
+
+def game_model():
+    return build("temporal-palette", geometry=GEOMETRY, **GAME)
+
+
+def test_a_model_of_one_game_knows_its_colours_scenes_and_sprites(tmp_path, casting):
+    play = Play(80)
+    trained(tmp_path, steps=3, frames=play, model=game_model())
+    model = checkpoints.load(tmp_path / "small.safetensors").model.for_coding()
+    seen = {int(colour) for colour in play.data.transpose(0, 2, 3, 1).reshape(-1, 3).astype(np.int64) @ [1 << 16, 1 << 8, 1]}
+    assert set(model.colours.tolist()) <= seen, "colours that stand far apart are kept as they are"
+    tiles = model.colours[model.scenes[0].long()].numpy()
+    shown = play.data.transpose(0, 2, 3, 1).astype(np.int64) @ [1 << 16, 1 << 8, 1]
+    assert (tiles == shown).mean() > 0.8, "a scene is what most frames show"
+    assert model.own_counts.any() and model.guesses.any()
+
+
+def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path, casting):
+    sizes = []
+    for model in (game_model(), build("temporal-palette", geometry=GEOMETRY)):
+        trained(tmp_path, steps=12, frames=Play(80), model=model)
+        codec = Codec(checkpoints.load(tmp_path / "small.safetensors"), geometry=GEOMETRY)
+        latents, packets, _ = codec.code(Play(80).data[:20])
+        assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
+        sizes.append(sum(len(packet.payload) for packet in packets))
+    assert sizes[0] < 0.7 * sizes[1], sizes
+
+
+def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, casting):
+    whole = trained(tmp_path, name="whole", steps=6, frames=Play(80), model=game_model())
+    first = trained(tmp_path, stop_after=2, name="parts", steps=6, frames=Play(80), model=game_model())
+    rest = trained(tmp_path, resume=True, name="parts", steps=6, frames=Play(80), model=game_model())
+    assert len(first) == 2 and first + rest == whole
+    one, other = (checkpoints.load(tmp_path / f"{name}.safetensors").model.state_dict() for name in ("whole", "parts"))
+    assert one.keys() == other.keys() and all(torch.equal(one[part], other[part]) for part in one)
+
+
+def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path, casting):
+    trained(tmp_path, stop_after=1, steps=3, frames=Play(80), model=game_model())
+    with pytest.raises(OptionError, match="is of another model"):
+        trained(tmp_path, resume=True, steps=3, frames=Play(80), model=build("temporal-palette", geometry=GEOMETRY, **{**GAME, "colours": 31}))
+
+
+def test_recordings_that_are_too_short_to_find_sprites_in_are_refused(tmp_path, casting):
+    with pytest.raises(InputError, match="no recording of 32 frames to find sprites in"):
+        trained(tmp_path, frames=Play(40), model=game_model())
 
 
 def test_what_cannot_be_trained_is_refused(tmp_path):
