@@ -1,6 +1,6 @@
 """Draws PSNR against bits a pixel of lvc's single-picture models beside JPEG, WebP, AVIF and HEVC, and shows the pictures themselves.
 
-    python tools/compare_pictures.py frames/ --split test --limit 64 --lvc bits2.safetensors --lvc bits10.safetensors -o curves/
+    python tools/compare_pictures.py frames/ --split test --limit 64 --lvc bits2.safetensors --lvc bits10.safetensors --lvc bits10.safetensors@bits:6 -o curves/
     python tools/compare_pictures.py astronaut coffee chelsea rocket motorcycle_left --lvc gdn.safetensors -o curves/
     python tools/compare_pictures.py photo.png --lvc gdn.safetensors -o curves/
 
@@ -28,9 +28,11 @@ from PIL import Image
 
 import lvc
 from lvc import checkpoints
+from lvc.cli.options import spec_of
 from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
 from lvc.quality.metrics import psnr, ssim
+from lvc.training.data import spread
 
 # Pillow's format, its qualities from low to high, and what else it is told
 CLASSICAL = {
@@ -67,7 +69,7 @@ def read_source(name: str, options: argparse.Namespace) -> Iterator[np.ndarray]:
         source = FrameStore(path).split(options.split)
         if not len(source):
             raise InputError(f"{path}: has no frames of the split {options.split}")
-        yield source.frames(range(min(len(source), options.limit)))
+        yield source.frames(spread(len(source), options.limit))
         return
     if not path.exists():
         import skimage.data
@@ -123,21 +125,23 @@ def coded_by_pillow(picture: np.ndarray, kind: str, quality: int, more: dict) ->
     return memory.getvalue()
 
 
-def learned(weights: Path, batches: list[np.ndarray], folder: Path) -> tuple[Point, list[np.ndarray]]:
-    """lvc's files, made and read again."""
+def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, list[np.ndarray]]:
+    """lvc's files, made and read again. text: WEIGHTS, or WEIGHTS@QUANTISER for another quantiser than that of training."""
+    weights, _, other = text.partition("@")
     checkpoint = checkpoints.load(weights)
+    spec = spec_of(other, "--lvc") if other else checkpoint.quantiser
+    entropy = {"name": "adaptive"} if other else checkpoint.entropy
     output, total, packets, decoded = folder / "coded.lvc", 0, 0, []
     for batch in batches:
         geometry = lvc.Geometry(batch.shape[3], batch.shape[2])
-        with lvc.Writer(output, geometry=geometry, time_base=Fraction(1, 3), model=checkpoint, overwrite=True) as writer:
+        with lvc.Writer(output, geometry=geometry, time_base=Fraction(1, 3), model=checkpoint, quantiser=spec, entropy=entropy, overwrite=True) as writer:
             writer.write(lvc.FrameBatch(batch, tuple(range(len(batch))), Fraction(1, 3)))
         total += output.stat().st_size
         with lvc.open(output, model=weights) as reader:
             frames = reader.frames(0, len(reader)).data
             packets += sum(len(packet.payload) for group in reader.container.groups() for packet in group.packets)
         decoded.append(np.asarray(frames))
-    spec = checkpoint.quantiser
-    setting = f"{spec['name']} {spec['bits']}" if spec["name"] == "bits" else f"{spec['name']}, {checkpoint.entropy['name']}"
+    setting = f"{spec['name']} {spec['bits']}" if spec["name"] == "bits" else f"{spec['name']}, {entropy['name']}"
     return point_of(f"lvc {checkpoint.name}", setting, batches, decoded, total, packets), decoded
 
 
@@ -196,10 +200,10 @@ def contact_sheet(batches: list[np.ndarray], rows: list[list[np.ndarray]]) -> Im
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="pictures, names of scikit-image's, data sets")
-    parser.add_argument("--lvc", action="append", default=[], type=Path, metavar="WEIGHTS", help="a weights file; repeatable")
+    parser.add_argument("--lvc", action="append", default=[], metavar="WEIGHTS[@QUANTISER]", help="a weights file, and a quantiser as in @bits:6; repeatable")
     parser.add_argument("--codecs", default=",".join((*CLASSICAL, HEVC)), help="some of %(default)s")
     parser.add_argument("--split", default="test", help="split of a data set (%(default)s)")
-    parser.add_argument("--limit", type=int, default=64, help="frames of a data set (%(default)s)")
+    parser.add_argument("--limit", type=int, default=64, help="frames of a data set, evenly spread (%(default)s)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     options = parser.parse_args()
     try:
