@@ -50,7 +50,7 @@ def test_a_row_is_trained_then_measured_and_neither_twice(dataset, tmp_path):
     measured = run(*common, "--measure", "--page", page)
     assert measured.returncode == 0, measured.stderr
     rows = json.loads((tmp_path / "results" / "results.json").read_text())
-    assert [(row["quantiser"], row["entropy"]) for row in rows] == [("none", "raw"), ("naive", "factorised"), ("scale", "adaptive"), ("kmeans", "adaptive")]
+    assert [(row["quantiser"], row["entropy"]) for row in rows] == [("none", "raw"), ("naive", "factorised"), ("scale", "adaptive"), ("kmeans", "adaptive"), ("bits:3", "adaptive")]
     assert rows[0]["coded_bytes_per_frame"] is None and all(row["coded_bytes_per_frame"] > 0 for row in rows[1:])
     # A float and a byte for each of 128 x 2 x 3 latents, and the file's own.
     assert 3072 <= rows[0]["raw_bytes_per_frame"] < 3300 and 768 <= rows[1]["raw_bytes_per_frame"] < 1000
