@@ -204,6 +204,12 @@ def as_markdown(results: list[dict], training_frames: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def when(stamps: list[str]) -> str:
+    """"2026-11-28 at commits 1234567, 89abcde" of what `train` and `measure` noted."""
+    days, commits = (sorted(set(parts)) for parts in zip(*(stamp.split(", ") for stamp in stamps)))
+    return f"{', '.join(days)} at commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}"
+
+
 def amount(value: float | None, unit: float, name: str) -> str:
     """In that unit, or a dash for what was not measured because `lvc train` was run by hand."""
     return "-" if value is None else f"{value / unit:.1f} {name}"
@@ -240,13 +246,15 @@ def run(options: argparse.Namespace) -> int:
             results.append(json.loads(kept.read_text()) | json.loads(facts.read_text()))
     if options.train:
         return 0
+    if not results:
+        raise InputError(f"{options.output}: none of these rows is trained yet")
     tables = as_markdown(results, training_frames)
     kept = options.output / "memorised.json"
     if not kept.exists():
         kept.write_text(json.dumps(memorised(store.split("train"), source)))
     known = json.loads(kept.read_text())
-    told = ", ".join(sorted({one["measured"] for one in results}))
-    head = f"Measured {told} (commit), {platform.processor() or platform.machine()}, {source.videos[0][1]} frames of {source.videos[0][0]}; trained {', '.join(sorted({one['trained'] for one in results}))}.\n\n"
+    measured, trained = (when([one[what] for one in results]) for what in ("measured", "trained"))
+    head = f"Measured {measured} on {platform.machine()}, {source.videos[0][1]} frames of {source.videos[0][0]}; trained {trained}.\n\n"
     head += f"For comparison: the mean of {known['chosen']:,} training frames alone is {known['mean_psnr']:.2f} dB from the test frames, the nearest of them {known['nearest_psnr']:.2f} dB.\n\n"
     (options.output / "results.md").write_text(head + tables)
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
