@@ -1,12 +1,14 @@
-"""Draws PSNR against bits a pixel of lvc's single-picture models beside JPEG, WebP and AVIF, and shows the pictures themselves.
+"""Draws PSNR against bits a pixel of lvc's single-picture models beside JPEG, WebP, AVIF and HEVC, and shows the pictures themselves.
 
-    python tools/compare_pictures.py frames/ --split test --limit 64 --lvc bits2.safetensors --lvc bits10.safetensors -o curves/
+    python tools/compare_pictures.py frames/ --split test --limit 64 --lvc bits2.safetensors --lvc bits10.safetensors --lvc bits10.safetensors@bits:6 -o curves/
     python tools/compare_pictures.py astronaut coffee chelsea rocket motorcycle_left --lvc gdn.safetensors -o curves/
     python tools/compare_pictures.py photo.png --lvc gdn.safetensors -o curves/
 
 A source is a picture, one of scikit-image's own by name, or a data set of `lvc build-dataset`. Writes points.json, table.md, rd.png (low
 and high rates have a panel each) and pictures.png. Bits are of whole files, headers and all; for a data set lvc makes one file of
 all frames, and the others make one a frame. "packets" is lvc's without header and index. PSNR is the mean of per-picture dB in RGB.
+"HEVC intra" is what a BPG file holds, a single picture by x265: BPG's own encoder is in no package registry. It counts the
+slices' bytes alone, without the parameter sets that BPG writes in a dozen bytes.
 """
 
 import argparse
@@ -19,22 +21,28 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
+from av.codec.context import Flags
 from PIL import Image
 
 import lvc
 from lvc import checkpoints
+from lvc.cli.options import spec_of
 from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
 from lvc.quality.metrics import psnr, ssim
+from lvc.training.data import spread
 
 # Pillow's format, its qualities from low to high, and what else it is told
 CLASSICAL = {
-    "JPEG": ("JPEG", (1, 5, 10, 20, 35, 50, 70, 85, 95), {"optimize": True, "subsampling": "4:4:4"}),
-    "JPEG 4:2:0": ("JPEG", (1, 5, 10, 20, 35, 50, 70, 85, 95), {"optimize": True, "subsampling": "4:2:0"}),
+    "JPEG": ("JPEG", (1, 5, 10, 20, 35, 50, 70, 85, 95, 98, 100), {"optimize": True, "subsampling": "4:4:4"}),
+    "JPEG 4:2:0": ("JPEG", (1, 5, 10, 20, 35, 50, 70, 85, 95, 98, 100), {"optimize": True, "subsampling": "4:2:0"}),
     "WebP": ("WEBP", (0, 10, 25, 50, 75, 90), {"method": 4}),
     "AVIF": ("AVIF", (5, 15, 30, 45, 60, 75, 90), {"speed": 6, "subsampling": "4:4:4"}),
 }
+HEVC, HEVC_QUANTISERS = "HEVC intra", (51, 46, 41, 36, 31, 26, 21, 16, 11)
+HEVC_OPTIONS = "keyint=1:info=0:log-level=none:pools=1:frame-threads=1"
 SHOWN = 3  # pictures of each codec in pictures.png
 
 
@@ -61,7 +69,7 @@ def read_source(name: str, options: argparse.Namespace) -> Iterator[np.ndarray]:
         source = FrameStore(path).split(options.split)
         if not len(source):
             raise InputError(f"{path}: has no frames of the split {options.split}")
-        yield source.frames(range(min(len(source), options.limit)))
+        yield source.frames(spread(len(source), options.limit))
         return
     if not path.exists():
         import skimage.data
@@ -85,27 +93,55 @@ def classical(name: str, batches: list[np.ndarray]) -> Iterator[tuple[Point, lis
         yield point_of(name, f"quality {quality}", batches, decoded, total, None), decoded
 
 
+def hevc(batches: list[np.ndarray]) -> Iterator[tuple[Point, list[np.ndarray]]]:
+    for quantiser in HEVC_QUANTISERS:
+        made = [[coded_by_x265(picture, quantiser) for picture in batch] for batch in batches]
+        total = sum(size for one in made for size, _ in one)
+        decoded = [np.stack([picture for _, picture in one]) for one in made]
+        yield point_of(HEVC, f"QP {quantiser}", batches, decoded, total, None), decoded
+
+
+def coded_by_x265(picture: np.ndarray, quantiser: int) -> tuple[int, np.ndarray]:
+    """Bytes of the slices of a picture uint8 [3, H, W], and the picture decoded; in JPEG's YCbCr at full resolution, as BPG has it."""
+    encoder = av.CodecContext.create("libx265", "w")
+    encoder.height, encoder.width = picture.shape[1:]
+    encoder.pix_fmt, encoder.time_base = "yuv444p", Fraction(1, 25)
+    encoder.options = {"preset": "veryslow", "tune": "psnr", "x265-params": f"qp={quantiser}:{HEVC_OPTIONS}"}
+    encoder.flags |= Flags.global_header  # parameter sets apart from the slices
+    planes = np.asarray(Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("YCbCr")).transpose(2, 0, 1)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(planes), format="yuv444p")
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    decoder = av.CodecContext.create("hevc", "r")
+    decoder.extradata = encoder.extradata
+    [decoded] = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
+    pixels = Image.fromarray(np.ascontiguousarray(decoded.to_ndarray().transpose(1, 2, 0)), "YCbCr").convert("RGB")
+    # The packet repeats them.
+    return sum(len(bytes(packet).removeprefix(encoder.extradata)) for packet in packets), np.asarray(pixels).transpose(2, 0, 1)
+
+
 def coded_by_pillow(picture: np.ndarray, kind: str, quality: int, more: dict) -> bytes:
     memory = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).save(memory, kind, quality=quality, **more)
     return memory.getvalue()
 
 
-def learned(weights: Path, batches: list[np.ndarray], folder: Path) -> tuple[Point, list[np.ndarray]]:
-    """lvc's files, made and read again."""
+def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, list[np.ndarray]]:
+    """lvc's files, made and read again. text: WEIGHTS, or WEIGHTS@QUANTISER for another quantiser than that of training."""
+    weights, _, other = text.partition("@")
     checkpoint = checkpoints.load(weights)
+    spec = spec_of(other, "--lvc") if other else checkpoint.quantiser
+    entropy = {"name": "adaptive"} if other else checkpoint.entropy
     output, total, packets, decoded = folder / "coded.lvc", 0, 0, []
     for batch in batches:
         geometry = lvc.Geometry(batch.shape[3], batch.shape[2])
-        with lvc.Writer(output, geometry=geometry, time_base=Fraction(1, 3), model=checkpoint, overwrite=True) as writer:
+        with lvc.Writer(output, geometry=geometry, time_base=Fraction(1, 3), model=checkpoint, quantiser=spec, entropy=entropy, overwrite=True) as writer:
             writer.write(lvc.FrameBatch(batch, tuple(range(len(batch))), Fraction(1, 3)))
         total += output.stat().st_size
         with lvc.open(output, model=weights) as reader:
             frames = reader.frames(0, len(reader)).data
             packets += sum(len(packet.payload) for group in reader.container.groups() for packet in group.packets)
         decoded.append(np.asarray(frames))
-    spec = checkpoint.quantiser
-    setting = f"{spec['name']} {spec['bits']}" if spec["name"] == "bits" else f"{spec['name']}, {checkpoint.entropy['name']}"
+    setting = f"{spec['name']} {spec['bits']}" if spec["name"] == "bits" else f"{spec['name']}, {entropy['name']}"
     return point_of(f"lvc {checkpoint.name}", setting, batches, decoded, total, packets), decoded
 
 
@@ -164,10 +200,10 @@ def contact_sheet(batches: list[np.ndarray], rows: list[list[np.ndarray]]) -> Im
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="pictures, names of scikit-image's, data sets")
-    parser.add_argument("--lvc", action="append", default=[], type=Path, metavar="WEIGHTS", help="a weights file; repeatable")
-    parser.add_argument("--codecs", default=",".join(CLASSICAL), help="some of %(default)s")
+    parser.add_argument("--lvc", action="append", default=[], metavar="WEIGHTS[@QUANTISER]", help="a weights file, and a quantiser as in @bits:6; repeatable")
+    parser.add_argument("--codecs", default=",".join((*CLASSICAL, HEVC)), help="some of %(default)s")
     parser.add_argument("--split", default="test", help="split of a data set (%(default)s)")
-    parser.add_argument("--limit", type=int, default=64, help="frames of a data set (%(default)s)")
+    parser.add_argument("--limit", type=int, default=64, help="frames of a data set, evenly spread (%(default)s)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     options = parser.parse_args()
     try:
@@ -182,7 +218,7 @@ def compare(options: argparse.Namespace) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     points, rows = [], []
     for name in filter(None, options.codecs.split(",")):
-        made = list(classical(name, batches))
+        made = list(hevc(batches) if name == HEVC else classical(name, batches))
         points += [point for point, _ in made]
         rows.append(made[0][1])
     with tempfile.TemporaryDirectory() as folder:

@@ -103,14 +103,15 @@ class ResNet(Strided):
             Block(c, c),
             Block(c, c, up=True),
         )
-        self.to_frame = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(c, 3, 3, padding=1), nn.Sigmoid())
+        # Sub-pixels: a doubled picture's convolution would give the four pixels of a position the same few weights.
+        self.to_frame = nn.Sequential(nn.Conv2d(c, 4 * 3, 3, padding=1), nn.PixelShuffle(2), nn.Sigmoid())
         for part in self.modules():
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
         # So that latents start in the middle of 0..1, where the sigmoid has a slope.
         nn.init.normal_(self.bottleneck[0].weight, std=(8 * c) ** -0.5)
         nn.init.zeros_(self.bottleneck[0].bias)
-        nn.init.normal_(self.to_frame[1].weight, std=0.1 * (9 * c) ** -0.5)
+        nn.init.normal_(self.to_frame[0].weight, std=0.1 * (9 * c) ** -0.5)
         self.to(memory_format=torch.channels_last)
 
     @property
@@ -127,7 +128,7 @@ class ResNet(Strided):
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
         """Starts the output at the mean colour."""
-        self.to_frame[1].bias.copy_(logit(frames.mean(dim=(0, 2, 3))))
+        self.to_frame[0].bias.copy_(logit(frames.mean(dim=(0, 2, 3))).repeat_interleave(4))
 
     def for_coding(self) -> "ResNet":
         """Each normalisation folded into the convolution before it."""

@@ -1,0 +1,80 @@
+"""Single pictures beside other codecs: tables, curves and pictures of real files; and crops of photographs to train on."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lvc.cli.main import main
+from lvc.dataset.read import FrameStore
+from lvc.quality.metrics import psnr
+
+ROOT = Path(__file__).parent.parent.parent
+pytest.importorskip("matplotlib")
+pytest.importorskip("skimage")
+
+
+def module(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    tool = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = tool  # dataclasses look there
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def run(name, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, ROOT / "tools" / f"{name}.py", *map(str, arguments)], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def picture(gameplay, tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(gameplay(1, 72, 48)[0]).save(path)
+    return path
+
+
+def test_other_codecs_are_measured_on_pictures(picture, tmp_path):
+    ran = run("compare_pictures", picture, "--codecs", "JPEG,HEVC intra", "-o", tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    points = json.loads((tmp_path / "out" / "points.json").read_text())
+    for codec in ("JPEG", "HEVC intra"):
+        mine = [point for point in points if point["codec"] == codec]
+        assert len(mine) > 8 and mine[0]["psnr"] < 30 < 40 < mine[-1]["psnr"] and mine[0]["bits_per_pixel"] < mine[-1]["bits_per_pixel"]
+    assert (tmp_path / "out" / "table.md").read_text() == ran.stdout and all((tmp_path / "out" / name).exists() for name in ("rd.png", "pictures.png"))
+
+
+def test_an_hevc_picture_comes_back_as_it_was_coded(gameplay):
+    tool, picture = module("compare_pictures"), gameplay(1, 66, 50)[0].transpose(2, 0, 1)
+    sizes, decoded = zip(*(tool.coded_by_x265(picture, quantiser) for quantiser in (40, 4)))
+    assert sizes[0] < sizes[1] < picture.size and all(one.shape == picture.shape and one.dtype == np.uint8 for one in decoded)
+    assert psnr(picture, decoded[0]) < psnr(picture, decoded[1]) > 40
+
+
+def test_a_source_that_is_nothing_is_told_in_one_line(tmp_path):
+    ran = run("compare_pictures", "no_such_picture", "-o", tmp_path / "out")
+    assert ran.returncode == 1 and ran.stderr.startswith("compare_pictures: no_such_picture: is no file")
+
+
+@pytest.mark.slow
+def test_crops_of_photographs_become_a_data_set(tmp_path):
+    assert run("crop_photographs", "-o", tmp_path / "crops", "--crops", 2, "--side", 32).returncode == 0
+    command = ["build-dataset", str(tmp_path / "crops"), "--every", "1", "--size", "32x32", "--validation", "moon.mkv"]
+    assert main([*command, "-o", str(tmp_path / "set"), "-w", "1", "-q"]) == 0
+    store = FrameStore(tmp_path / "set")
+    assert len(store.split("validation")) == 2 and len(store.split("train")) >= 2 * 8
+    assert store.split("train").frames([0]).std() > 0
+
+
+def test_crops_are_parts_of_the_picture(gameplay):
+    tool, picture = module("crop_photographs"), gameplay(1, 200, 160)[0]
+    found = list(tool.crops(picture, 20, 64, np.random.default_rng(0)))
+    assert all(crop.shape == (64, 64, 3) and crop.dtype == np.uint8 for crop in found)
+    whole = next(tool.crops(picture[:64, :64], 1, 64, np.random.default_rng(0)))
+    assert np.array_equal(whole, picture[:64, :64]) or np.array_equal(whole[:, ::-1], picture[:64, :64])
