@@ -3,7 +3,8 @@
     python tools/summarise_curves.py curves/frogger curves/qbert -o summary --codec lvc-arcade --anchors x265,libaom
 
 Writes summary/table.md and summary/rd.png. A recording's name is its folder's. BD-rates are of PSNR (PCHIP) over the qualities that
-both curves reach, with --between over those of them in a range.
+both curves reach, with --between over those of them in a range. Where even the smallest file of --codec is better than that, it counts for
+the qualities below it too: who asks for less is served by the same bytes.
 """
 
 import argparse
@@ -20,10 +21,18 @@ from lvc.quality.bdrate import bd_rate
 
 
 def curve(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes a frame and PSNR of one codec, the smallest first."""
+    """Bytes a frame and PSNR of one codec, the smallest first, without points that a smaller one beats."""
     results = json.loads((folder / f"{name}.json").read_text())["results"]
-    points = sorted((rate, quality) for rate, quality in zip(results["bytes_per_frame"], results["psnr-rgb"]) if quality is not None)
+    points = []
+    for rate, quality in sorted((rate, -quality) for rate, quality in zip(results["bytes_per_frame"], results["psnr-rgb"]) if quality is not None):
+        if not points or -quality > points[-1][1]:
+            points.append((rate, -quality))
     return np.array([rate for rate, _ in points]), np.array([quality for _, quality in points])
+
+
+def continued(rates: np.ndarray, qualities: np.ndarray, low: float) -> tuple[np.ndarray, np.ndarray]:
+    """A curve down to `low` dB at the bytes of its smallest point."""
+    return (rates, qualities) if qualities[0] <= low else (np.insert(rates, 0, rates[0] * (1 - 1e-6)), np.insert(qualities, 0, low))
 
 
 def between(rates: np.ndarray, qualities: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
@@ -38,8 +47,10 @@ def between(rates: np.ndarray, qualities: np.ndarray, low: float, high: float) -
 
 def saving(folder: Path, codec: str, anchor: str, limits: tuple[float, float]) -> float:
     """BD-rate in per cent; not a number where the curves share no quality."""
+    other = curve(folder, anchor)
+    ours = continued(*curve(folder, codec), max(limits[0], other[1][0]))
     try:
-        return bd_rate(*between(*curve(folder, anchor), *limits), *between(*curve(folder, codec), *limits))
+        return bd_rate(*between(*other, *limits), *between(*ours, *limits))
     except OptionError:
         return math.nan
 
