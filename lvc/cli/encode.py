@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
         for task in tasks:
             task.output.parent.mkdir(parents=True, exist_ok=True)
     if tasks:
-        say_compiling(None if options.model in ("auto", "arcade") else "", quiet=options.quiet)
+        say_compiling(None if options.model in ("auto", "arcade", "pacman") else "", quiet=options.quiet)
     failures = code_all(tasks, options, workers, alone=len(inputs) == 1)
     if options.report and tasks:
         write_report(tasks[0].source, tasks[0].output, options)
