@@ -402,9 +402,12 @@ def frames_in(path: Path) -> int:
 
 
 def agreed_grid(header: Header, grid: PixelGrid | None) -> PixelGrid | None:
-    """The grid that was asked for, or the header's; what differs is told later, with the rest."""
+    """The grid that was asked for, or the header's; what differs is told later, with the rest. Raises FormatError for a header's that cannot be."""
     stated = header.extra.get("grid")
-    return grid if grid is not None or stated is None else PixelGrid.from_json(stated)
+    try:
+        return grid if grid is not None or stated is None else PixelGrid.from_json(stated)
+    except OptionError as error:
+        raise FormatError(f"the header asks for what cannot be: {error}") from error
 
 
 def chosen(given, header: Header | None, name: str, default):
