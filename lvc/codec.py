@@ -210,10 +210,13 @@ class Codec:
             return self._coloured(frames, actors=False, worth=worth)
         ways = (True,) if self.model.config.colours else (True, False)
         tried = {actors: self._coloured(frames, actors=actors, worth=worth) for actors in ways}
-        best = min(tried, key=lambda actors: tried[actors][0].cost)
-        if worth == wanted:
-            return tried[best]
-        return min(tried[best], self._coloured(frames, actors=best, worth=wanted), key=lambda made: made[0].cost)
+        actors = min(tried, key=lambda actors: tried[actors][0].cost)
+        best = tried[actors]
+        for coarser in palette_choice.COARSER:
+            if coarser >= 0.999 * wanted:  # the last level's is the last of these, but for rounding
+                other = self._coloured(frames, actors=actors, worth=coarser)
+                best = min(best, other, key=lambda made: made[0].cost)
+        return best
 
     def _coloured(self, frames: np.ndarray, *, actors: bool, worth: float) -> tuple[palette_choice.Chosen, list[tuple[int, BitWriter]]]:
         """Few colours for one group's frames, continued to whole blocks by their last row and column, and what has written them: counts of frames, and writers."""
