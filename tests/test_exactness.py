@@ -21,20 +21,23 @@ from lvc.frames import Geometry
 from lvc.models.coding import CodingPrior
 from lvc.models.integer_layers import ACTIVATION_LIMIT
 from lvc.models.temporal import HISTORY, LATENT_LIMIT, MODE_PHASES, MODE_UNIT, MODES, PREDICTED, References
+from lvc.pixel_grid import Blur, PixelGrid
 from lvc.prediction import Chain, prediction_tables
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
 from make_mixing import NAME as MIXING_NAME
-from make_mixing import golden_moves, random_palette, random_pictures
+from make_mixing import golden_moves, golden_scenes, random_palette, random_pictures
 from make_prediction import NAME, random_model, random_symbols
 
 MODELS = {
     # name: geometry, frames, sizes of the networks
     "small": (Geometry(72, 40), 7, {"channels": 6, "groups": (2, 1, 3), "phases": (1, 4, 2), "features": 4, "detail": 2, "trunk": 24, "context": 12, "placed": 2}),
     "palette": (Geometry(200, 160), 5, {}),
+    "game": (Geometry(200, 160), 5, {"colours": 30, "sprites": 60, "scenes": 2}),  # in its own pixels, shown by GRID
     "real": (Geometry(200, 160), 3, {"channels": 24, "groups": (8, 8, 8), "phases": (1, 4, 2), "features": 16, "detail": 8, "placed": 8}),
 }
+GRID = PixelGrid(Geometry(160, 210), Geometry(960, 720), chroma=Blur(2, 2, (-20, 60, 176, 60, -20), (0, 128, 128)))
 MACHINES = [
     {"THREADS": "1"},
     {"THREADS": "2"},
@@ -54,9 +57,10 @@ def folder(tmp_path_factory):
     """Weights and symbols of each model, for this process and others."""
     folder = tmp_path_factory.mktemp("exactness")
     for name, (geometry, count, sizes) in MODELS.items():
-        if name == "palette":
-            checkpoints.save(folder / f"{name}.safetensors", random_palette(geometry))
-            np.save(folder / f"{name}.npy", random_pictures(count, geometry, seed=2))
+        if name in ("palette", "game"):
+            size = GRID.native if name == "game" else geometry
+            checkpoints.save(folder / f"{name}.safetensors", random_palette(size, **sizes))
+            np.save(folder / f"{name}.npy", random_pictures(count, size, seed=2))
             continue
         model = random_model(seed=1, geometry=geometry, **sizes)
         config = checkpoints.dataclasses.asdict(model.config)
@@ -68,20 +72,26 @@ def folder(tmp_path_factory):
 
 
 def coded(folder: Path, name: str, device: str = "cpu") -> list[str]:
-    """Digests of the payloads that one model's symbols give, and of the symbols that these give."""
+    """Digests of the payloads that one model's symbols give, of the symbols that these give, and of the frames that whole numbers make of them."""
     checkpoint = checkpoints.load(folder / f"{name}.safetensors", device=device)
-    codec = Codec(checkpoint, geometry=MODELS[name][0], crf=20, device=device)
-    symbols = np.load(folder / f"{name}.npy")
-    moves = tuple(golden_moves(symbols.shape)) if name == "palette" else ()
+    codec = Codec(checkpoint, geometry=MODELS[name][0], crf=20, device=device, grid=GRID if name == "game" else None)
+    symbols, moves = np.load(folder / f"{name}.npy"), ()
+    if name == "palette":
+        moves = tuple(golden_moves(symbols.shape))
+    elif name == "game":
+        moves = tuple(golden_scenes(symbols.shape, MODELS[name][2]["sprites"]))
     packets, _ = codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves))
-    decoded = codec.decode(packets).symbols
-    return [hashlib.sha256(b"".join(packet.payload for packet in packets)).hexdigest(), hashlib.sha256(decoded.tobytes()).hexdigest()]
+    decoded = codec.decode(packets)
+    parts = [b"".join(packet.payload for packet in packets), decoded.symbols.tobytes()]
+    if codec.of_colours:
+        parts.append(codec.synthesise(decoded).tobytes())
+    return [hashlib.sha256(part).hexdigest() for part in parts]
 
 
 @pytest.fixture(scope="module")
 def expected(folder):
     found = {name: coded(folder, name) for name in MODELS}
-    for name, (_, symbols) in found.items():
+    for name, (_, symbols, *_) in found.items():
         assert symbols == hashlib.sha256(np.load(folder / f"{name}.npy").tobytes()).hexdigest()
     return found
 

@@ -176,7 +176,7 @@ def check_folder(output: Path, sampling: Sampling, *, overwrite: bool) -> None:
 
 def described(sampling: Sampling) -> str:
     rate = f"every {sampling.every}" if sampling.every is not None else f"{sampling.fps} fps"
-    return f"{rate}, {sampling.geometry}"
+    return f"{rate}, {sampling.geometry}{' of the game' if sampling.native else ''}"
 
 
 def entry_of(job: Job, split: str, output: Path) -> VideoEntry:

@@ -1,11 +1,18 @@
 """The command lvc build-dataset: exit codes, what goes to which stream, and its options."""
 
 import json
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lvc.cli.main import main
 from lvc.dataset.read import FrameStore
+from lvc.frames import Geometry
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "video"))
+from pixel_art import game
 
 
 @pytest.fixture
@@ -102,3 +109,44 @@ def test_another_sampling_needs_y_and_n_leaves_it(recordings, tmp_path, capsys):
     assert str(FrameStore(tmp_path / "out").geometry) == "48x32"
     assert run(recordings, "-o", tmp_path / "out", "--size", "24x16", "-w", 1, "-y", "-q") == 0
     assert str(FrameStore(tmp_path / "out").geometry) == "24x16"
+
+
+# The game's own pixels
+
+
+@pytest.fixture
+def arcade(recordings, make_recording):
+    """Four recordings of no game's own pixels, and two of 60x40 of them."""
+    for number in range(2):
+        shown = game(9, Geometry(480, 320), native=Geometry(60, 40), seed=number, colours=6).shown
+        make_recording(recordings / f"arcade_{number}.mp4", shown, options={"crf": "8", "preset": "veryfast"})
+    return recordings
+
+
+def test_native_takes_the_games_own_pixels_and_names_the_recordings_without(arcade, tmp_path, capsys):
+    options = "-o", tmp_path / "out", "--native", "--size", "60x40", "--every", 2, "--split", "1:1:0", "-w", 1, "-q"
+    assert run(arcade, *options) == 3
+    told = capsys.readouterr().err
+    for number in range(4):
+        assert f"game_{number}.mp4: shows no game's own pixels enlarged; one of 60x40 was expected" in told
+    store = FrameStore(tmp_path / "out")
+    assert splits(tmp_path / "out").keys() == {"arcade_0.mp4", "arcade_1.mp4"} and str(store.geometry) == "60x40"
+    found = store.everything()
+    wanted = game(9, Geometry(480, 320), native=Geometry(60, 40), seed=0, colours=6).native[::2].transpose(0, 3, 1, 2)
+    # A recording at this quality is some levels off where chroma changes from pixel to pixel, and exact enough elsewhere.
+    assert len(found) == 10 and np.median(np.abs(found.frames(range(5)).astype(int) - wanted)) <= 2
+    assert len(store.manifest.failed) == 4 and store.manifest.sampling.native
+
+
+def test_native_pixels_of_another_number_are_named_too(arcade, tmp_path, capsys):
+    assert run(arcade / "arcade_0.mp4", "-o", tmp_path / "out", "--native", "--size", "64x40", "-w", 1, "-q") == 1
+    assert "shows a game of 60x40 pixels enlarged; one of 64x40 was expected" in capsys.readouterr().err
+
+
+def test_a_data_set_of_frames_is_not_continued_with_native_pixels(arcade, tmp_path, capsys):
+    recording, out = arcade / "arcade_0.mp4", tmp_path / "out"
+    size = "--size", "60x40", "-w", 1, "-q"
+    assert run(recording, "-o", out, *size) == 0 and not FrameStore(out).manifest.sampling.native
+    assert run(recording, "-o", out, *size, "--native") == 1
+    assert "holds a data set of another sampling (every 10, 60x40, not every 10, 60x40 of the game)" in capsys.readouterr().err
+    assert run(recording, "-o", out, *size, "--native", "-y") == 0 and FrameStore(out).manifest.sampling.native

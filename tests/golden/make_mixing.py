@@ -19,6 +19,7 @@ from lvc.frames import Geometry
 from lvc.models.config import build
 from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, NO_COLOUR, OWN_SLOTS, PATTERN_SLOTS, SPRITE_SIDE, TRUST_STEP
 from lvc.palette.moves import Direction, Moves
+from lvc.palette.stage import Scene
 from lvc.palette.walk import Motion
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -108,6 +109,19 @@ def golden_moves(shape: tuple[int, ...]) -> list[Motion]:
         places = np.where(generator.random(size) < 0.3, generator.integers(0, 2 + len(directions), size), 0)
         found.append(Motion(moves=Moves(directions, places.astype(np.uint8))))
     return found[: shape[0]]
+
+
+def golden_scenes(shape: tuple[int, ...], sprites: int) -> list[Motion]:
+    """The same moves, from a scene that weights know, with actors of so many sprites that they know, who enter, go, change and leave."""
+    generator, found = np.random.default_rng(8), []
+    for motion in golden_moves(shape):
+        again, count = Scene.nothing().again, generator.integers(4)
+        # Further than it can be told, an actor goes as far as it can be, and so stays in the picture.
+        again[:, 0], again[:, 1] = generator.random(len(again)) < 0.7, generator.integers(sprites, size=len(again))
+        again[:, 2], again[:, 3] = generator.integers(shape[2], size=len(again)), generator.integers(shape[3], size=len(again))
+        new = np.stack([generator.integers(most, size=count) for most in (sprites, *shape[2:])], axis=1)
+        found.append(motion._replace(scene=Scene(again, new.astype(np.int64))))
+    return [found[0]._replace(backdrop=2), *found[1:]]
 
 
 def main(folder: Path) -> None:
