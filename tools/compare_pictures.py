@@ -130,7 +130,7 @@ def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, 
     weights, _, other = text.partition("@")
     checkpoint = checkpoints.load(weights)
     spec = spec_of(other, "--lvc") if other else checkpoint.quantiser
-    entropy = {"name": "adaptive"} if other else checkpoint.entropy
+    entropy = {"name": "raw" if spec["name"] == "none" else "adaptive"} if other else checkpoint.entropy
     output, total, packets, decoded = folder / "coded.lvc", 0, 0, []
     for batch in batches:
         geometry = lvc.Geometry(batch.shape[3], batch.shape[2])
