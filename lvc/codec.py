@@ -171,9 +171,13 @@ class Codec:
     def code(self, frames: np.ndarray) -> tuple[Latents, tuple[Packet, ...], int]:
         """Latents of one group of frames uint8 [T, 3, H, W], and packets and digest as `encode` makes them."""
         if self.of_colours:  # coded as they are chosen: once, and at the same size
-            chosen, writers = self._cheapest(frames)
+            chosen, writers = self._coloured(frames)
             latents = Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
-            packets = tuple(Packet(frame_count=count, payload=writer.finish()) for count, writer in writers)
+            packets, start = [], 0
+            for count in self.packet_runs(len(frames)):
+                packets.append(Packet(frame_count=count, payload=writers[start].finish()))
+                start += count
+            packets = tuple(packets)
             return latents, packets, symbols_digest(latents.symbols)
         if not self._weighs_bits:
             latents = self.analyse(frames)
@@ -201,33 +205,18 @@ class Codec:
             parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
         return torch.cat(parts)
 
-    def _cheapest(self, frames: np.ndarray) -> tuple[palette_choice.Chosen, list[tuple[int, BitWriter]]]:
-        """`_coloured` in the way that costs least, errors counted. Actors are looked for in a game that the weights know; in others both ways are
-        tried, because where the background moves they cost more than they save. Where errors are worth little it is tried whether a coarser choice pays."""
-        wanted = palette_choice.error_worth(self.crf)
-        worth = max(wanted, palette_choice.EXACT_WORTH)
-        if not self.effort:
-            return self._coloured(frames, actors=False, worth=worth)
-        ways = (True,) if self.model.config.colours else (True, False)
-        tried = {actors: self._coloured(frames, actors=actors, worth=worth) for actors in ways}
-        actors = min(tried, key=lambda actors: tried[actors][0].cost)
-        best = tried[actors]
-        for coarser in palette_choice.COARSER:
-            if coarser >= 0.999 * wanted:  # the last level's is the last of these, but for rounding
-                other = self._coloured(frames, actors=actors, worth=coarser)
-                best = min(best, other, key=lambda made: made[0].cost)
-        return best
-
-    def _coloured(self, frames: np.ndarray, *, actors: bool, worth: float) -> tuple[palette_choice.Chosen, list[tuple[int, BitWriter]]]:
-        """Few colours for one group's frames, continued to whole blocks by their last row and column, and what has written them: counts of frames, and writers."""
+    def _coloured(self, frames: np.ndarray) -> tuple[palette_choice.Chosen, list[BitWriter]]:
+        """Few colours for one group's frames, continued to whole blocks by their last row and column, and what has written each frame."""
         _, height, width = self.latent_shape
         padding = (0, 0), (0, height - self.analysed.height), (0, width - self.analysed.width), (0, 0)
         pictures = frames.transpose(0, 2, 3, 1)
         if (height, width) != (self.analysed.height, self.analysed.width):
             pictures = np.pad(pictures, padding, mode="edge")
-        writers = [(count, BitWriter()) for count in self.packet_runs(len(frames))]
-        coders = [writer for count, writer in writers for _ in range(count)]
-        return palette_choice.choose(self._coding(len(frames)), pictures, self.crf, search=self.effort > 0, actors=actors, worth=worth, coders=coders), writers
+
+        def begun() -> tuple[PaletteFrames, list[BitWriter]]:
+            return self._coding(len(frames)), [writer for count in self.packet_runs(len(frames)) for writer in [BitWriter()] * count]
+
+        return palette_choice.choose_cheapest(begun, pictures, self.crf, search=self.effort > 0)
 
     def _input(self, frames: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)

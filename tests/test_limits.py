@@ -122,9 +122,9 @@ def test_how_many_pixels_may_be_changed(monkeypatch, tmp_path):
 
 
 def test_a_writer_does_not_make_what_no_reader_takes(tmp_path):
-    with pytest.raises(OptionError, match="groups of 4096 frames of 1920x1080: 172 with this model at most"):
+    with pytest.raises(OptionError, match="groups of 4096 frames of 1920x1080: 64 with this model at most"):
         lvc.Writer(tmp_path / "new.lvc", fps=30, geometry=Geometry(1920, 1080), keyint=4096)
-    with lvc.Writer(tmp_path / "new.lvc", fps=30, geometry=Geometry(1920, 1080), keyint=172):
+    with lvc.Writer(tmp_path / "new.lvc", fps=30, geometry=Geometry(1920, 1080), keyint=64):
         pass
 
 

@@ -13,6 +13,7 @@ import torch
 import lvc
 from lvc import checkpoints
 from lvc.codec import Codec
+from lvc.container.header import inflated
 from lvc.encoding import encode
 from lvc.errors import FormatError, LvcError, OptionError
 from lvc.frames import FrameBatch, Geometry
@@ -76,7 +77,7 @@ def reader(path, weights):
 def changed(path, target, **keys):
     """The file with other keys in its header, under checksums that hold."""
     text, records = parts_of(path.read_bytes())
-    target.write_bytes(assembled(json.dumps({**json.loads(text), **keys}).encode(), records))
+    target.write_bytes(assembled(json.dumps({**json.loads(text if text.startswith(b"{") else inflated(text)), **keys}).encode(), records))
     return target
 
 

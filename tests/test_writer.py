@@ -133,7 +133,7 @@ def test_the_file_is_the_one_that_encode_makes(tmp_path, make_recording, gamepla
     batches = list(sampled_frames(recording, sampling))
     pictures = np.concatenate([batch.data for batch in batches])
     pts = [pts for batch in batches for pts in batch.pts]
-    options = {"model": weights, "keyint": 5, "frame_duration": header.frame_duration, "source": header.source}
+    options = {"model": weights, "keyint": 5, "frame_duration": header.frame_duration, "source": header.source, "geometry": SMALL}
     with lvc.Writer(tmp_path / "written.lvc", time_base=header.time_base, **options) as writer:
         for frame, time in zip(pictures, pts):
             writer.write(frame, pts=time)

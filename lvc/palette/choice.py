@@ -3,7 +3,7 @@
 Only an encoder chooses, so floats are welcome here: the colours that come out are what the file holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -224,6 +224,29 @@ def choose(
         error += error_left(source, symbols[-1][0])
     bits = sum(coder.bits for coder in set(coders))
     return Chosen(np.stack(symbols), tuple(motions), bits, bits + error_worth(crf) / PASSED_ON * error)
+
+
+def choose_cheapest(begun: Callable[[], tuple[PaletteFrames, Sequence[BitCoder]]], pictures: np.ndarray, crf: int, *, search: bool) -> tuple[Chosen, Sequence[BitCoder]]:
+    """`choose` in the way that costs least, errors counted, and the coders that took it; begun: gives what codes a group, at its beginning, and coders.
+
+    Actors are looked for in a game that the weights know; in others both ways are tried, because where the background moves they cost more than
+    they save. Where errors are worth little it is tried whether a coarser choice pays.
+    """
+    wanted = error_worth(crf)
+
+    def made(actors: bool, worth: float) -> tuple[Chosen, Sequence[BitCoder]]:
+        coding, coders = begun()
+        return choose(coding, pictures, crf, search=search, actors=actors, worth=worth, coders=coders), coders
+
+    exact = max(wanted, EXACT_WORTH)
+    if not search:
+        return made(False, exact)
+    ways = (True,) if len(begun()[0].known_colours) else (True, False)
+    tried = {actors: made(actors, exact) for actors in ways}
+    actors = min(tried, key=lambda actors: tried[actors][0].cost)
+    found = [tried[actors]]
+    found += [made(actors, coarser) for coarser in COARSER if coarser >= 0.999 * wanted]  # the last level's is the last of these, but for rounding
+    return min(found, key=lambda each: each[0].cost)
 
 
 @compiled

@@ -57,6 +57,8 @@ def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
     while len(centres) < most:
         errors = np.bincount(nearest, counts * np.square(colours - centres[nearest]).sum(axis=1), len(centres))
         worst = int(errors.argmax())
+        if np.count_nonzero(nearest == worst) < 2:
+            break
         away = colours[nearest == worst] - centres[worst]
         axis = np.linalg.eigh(np.cov(away.T, aweights=counts[nearest == worst]))[1][:, -1]
         spread = axis * np.sqrt(errors[worst] / counts[nearest == worst].sum())

@@ -111,7 +111,7 @@ def bad_files(coded):
         "empty": "the file is empty; a .lvc file was expected",
         "text": "no .lvc file: it starts with",
         "cut": "(at byte",
-        "version": "format version 9; this program reads version 1",
+        "version": "format version 9; this program reads versions 1, 2",
         "header": "CRC-32",
         "folder": "a regular file was expected",
         "no_frame": "(at byte",
@@ -451,7 +451,8 @@ def test_an_encoder_that_ends_early_loses_nothing(lvc, refused, tmp_path, monkey
     assert lvc("verify", "out.lvc.part").code == 1
     assert lvc("verify", "--repair", "out.lvc.part", "-q").code in (0, 3)
     with ContainerReader("out.repaired.lvc") as container:
-        assert container.complete and 4 <= container.frame_count < 2400 and container.frame_count % 4 == 0
+        assert container.complete and 4 <= container.frame_count < 2400
+        assert {container.frames_in_group(group) for group in range(len(container.index) - 1)} <= {4}, "an interrupt may end the last one early"
     assert lvc("decode", "out.repaired.lvc", "-o", "out.npy", "--model", tiny_model, "-q").code == 0
     assert lvc(*command, "-y", "--fps", "1").code == 1, "two ways to choose frames: still nothing is touched"
     assert os.path.exists("out.lvc.part")

@@ -351,7 +351,7 @@ def test_header_of_more_than_a_mebibyte_is_refused(header_of):
         (lambda data: data.replace(b"\r\n", b"\r\r\n", 1), "as if it were text", 0),
         (lambda data: bytes([data[0] & 0x7F]) + data[1:], "as if it were text", 0),
         (lambda data: data[:9], "version and length", 8),
-        (lambda data: data[:8] + b"\x02" + data[9:], "format version 2; this program reads version 1", 8),
+        (lambda data: data[:8] + b"\x03" + data[9:], "format version 3; this program reads versions 1, 2", 8),
         (lambda data: data[:10] + b"\xff\xff\xff\x00" + data[14:], "at most 1048576", 10),
         (lambda data: data[:10] + b"\x00\x00\x10\x00" + data[14:], "header of 1048576 bytes", 10),
         (lambda data: data[:40], "header of .* the file has 40 bytes", 10),

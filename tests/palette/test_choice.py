@@ -93,8 +93,8 @@ def test_weights_that_know_other_games_need_fewer_bytes_for_this_one(recorded):
 
 def test_an_error_is_worth_less_at_each_crf_than_at_the_one_before():
     worth = [error_worth(crf) for crf in range(64)]
-    assert (worth[0], worth[-1]) == pytest.approx((0.015, 0.0001))
-    assert np.diff(np.log(worth)) == pytest.approx(np.log(0.0001 / 0.015) / 63)
+    assert (worth[0], worth[-1]) == pytest.approx((0.008, 0.00003))
+    assert np.diff(np.log(worth)) == pytest.approx(np.log(0.00003 / 0.008) / 63)
 
 
 def test_what_choosing_is_said_to_cost_is_what_the_bytes_are(model):
@@ -266,7 +266,7 @@ def test_a_block_lives_on_up_to_so_much_difference():
 
 
 def chooser(*facts) -> Choice:
-    return Choice(*facts, None, [], search=False)
+    return Choice(*facts, None, [], search=False, looks_for_actors=False)
 
 
 def test_what_lasts_is_worth_more():
