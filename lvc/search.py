@@ -13,6 +13,8 @@ from lvc.frames import Geometry
 from lvc.models.config import MANY_RATES
 from lvc.models.palette import Palette
 from lvc.models.temporal import CRF_LEVELS, error_worth
+from lvc.palette.choice import PASSED_ON
+from lvc.palette.choice import error_worth as palette_worth
 from lvc.pixel_grid import PixelGrid
 from lvc.quality.metrics import mean_squared_error, psnr_of_mse, ssim
 
@@ -132,16 +134,19 @@ def ranked(
     native: the game's own pixels of these frames, and the `grid` that they are shown by, for models of colours.
     """
     crf = DEFAULT_CRF if crf is None else crf
-    worth, found = error_worth(crf), []
+    trials: list[tuple[Checkpoint, Trial]] = []
     loaded = [checkpoints.load(name, device=device) for name in (checkpoints.shipped() if names is None else names)]
     # Models of colours first: they take a tenth of the time, and where one suits the frames no other comes near.
     for checkpoint in sorted(loaded, key=lambda one: not isinstance(one.model, Palette)):
         of_colours = isinstance(checkpoint.model, Palette)
-        if not isinstance(checkpoint.model, MANY_RATES) or (not of_colours and any(one.trial.psnr >= SUITED_PSNR for one in found)):
+        if not isinstance(checkpoint.model, MANY_RATES) or (not of_colours and any(trial.psnr >= SUITED_PSNR for _, trial in trials)):
             continue
         codec = Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device, grid=grid if of_colours else None)
-        trial = tried(codec, frames, native)
-        found.append(Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse))
+        trials.append((checkpoint, tried(codec, frames, native)))
+    worth = error_worth(crf)
+    if all(isinstance(checkpoint.model, Palette) for checkpoint, _ in trials):  # which choose by another worth
+        worth = palette_worth(crf) / PASSED_ON * 3 * geometry.width * geometry.height
+    found = [Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse) for checkpoint, trial in trials]
     if not found:
         raise OptionError("no shipped model serves many rates; name one with --model")
     return sorted(found, key=lambda candidate: candidate.cost)

@@ -45,7 +45,7 @@ ALLOWED = {
     "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
     "frame_dataset": GROUND | {"reader", "recency", "kept_frames"},
     "writer": GROUND | {"models", "video", "container", "codec", "checkpoints", "background", "pictures", "scene", "timing"},
-    "search": GROUND | {"models", "codec", "checkpoints", "quality"},
+    "search": GROUND | {"models", "palette", "codec", "checkpoints", "quality"},
     "encoding": GROUND | {"background", "models", "video", "writer", "codec", "checkpoints", "search"},
     "decoding": GROUND | {"video", "reader"},
     "gym": GROUND | {"models", "writer", "checkpoints", "background", "timing"},
