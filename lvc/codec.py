@@ -7,7 +7,7 @@ only synthesis works in floats, so machines may differ by a level in a pixel, ne
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +36,7 @@ from lvc.palette.colours import painted
 from lvc.palette.memory import memory_of
 from lvc.palette.past import frame_bytes
 from lvc.palette.shown import Screen
-from lvc.palette.walk import CODING_RATE, Motion, PaletteFrames
+from lvc.palette.walk import CODING_RATE, Motion, PaletteFrames, game_of
 from lvc.pixel_grid import PixelGrid
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
@@ -173,11 +173,7 @@ class Codec:
         if self.of_colours:  # coded as they are chosen: once, and at the same size
             chosen, writers = self._coloured(frames)
             latents = Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
-            packets, start = [], 0
-            for count in self.packet_runs(len(frames)):
-                packets.append(Packet(frame_count=count, payload=writers[start].finish()))
-                start += count
-            packets = tuple(packets)
+            packets = tuple(Packet(frame_count=count, payload=writer.finish()) for count, writer in zip(self.packet_runs(len(frames)), dict.fromkeys(writers)))
             return latents, packets, symbols_digest(latents.symbols)
         if not self._weighs_bits:
             latents = self.analyse(frames)
@@ -207,16 +203,11 @@ class Codec:
 
     def _coloured(self, frames: np.ndarray) -> tuple[palette_choice.Chosen, list[BitWriter]]:
         """Few colours for one group's frames, continued to whole blocks by their last row and column, and what has written each frame."""
-        _, height, width = self.latent_shape
-        padding = (0, 0), (0, height - self.analysed.height), (0, width - self.analysed.width), (0, 0)
-        pictures = frames.transpose(0, 2, 3, 1)
-        if (height, width) != (self.analysed.height, self.analysed.width):
-            pictures = np.pad(pictures, padding, mode="edge")
 
         def begun() -> tuple[PaletteFrames, list[BitWriter]]:
             return self._coding(len(frames)), [writer for count in self.packet_runs(len(frames)) for writer in [BitWriter()] * count]
 
-        return palette_choice.choose_cheapest(begun, pictures, self.crf, search=self.effort > 0)
+        return palette_choice.choose_cheapest(begun, palette_choice.whole_pictures(frames), self.crf, known=game_of(self.model).colours, search=self.effort > 0)
 
     def _input(self, frames: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)

@@ -194,6 +194,14 @@ def count_lives(pictures, result):
                     result[number, row, column] = 1 + result[number + 1, row, column]
 
 
+def whole_pictures(frames: np.ndarray) -> np.ndarray:
+    """uint8 [T, H, W, 3] of frames [T, 3, H, W], continued to whole blocks by their last row and column."""
+    pictures, missing = frames.transpose(0, 2, 3, 1), (-frames.shape[2] % SIDE, -frames.shape[3] % SIDE)
+    if not any(missing):
+        return pictures
+    return np.pad(pictures, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+
+
 class Chosen(NamedTuple):
     """Colours int32 [T, 1, H, W] of a group, what has moved in each frame, what they cost to code, and what they cost with the errors that they leave."""
 
@@ -226,26 +234,32 @@ def choose(
     return Chosen(np.stack(symbols), tuple(motions), bits, bits + error_worth(crf) / PASSED_ON * error)
 
 
-def choose_cheapest(begun: Callable[[], tuple[PaletteFrames, Sequence[BitCoder]]], pictures: np.ndarray, crf: int, *, search: bool) -> tuple[Chosen, Sequence[BitCoder]]:
+def choose_cheapest(
+    begun: Callable[[], tuple[PaletteFrames, Sequence[BitCoder]]], pictures: np.ndarray, crf: int, *, known: np.ndarray, search: bool
+) -> tuple[Chosen, Sequence[BitCoder]]:
     """`choose` in the way that costs least, errors counted, and the coders that took it; begun: gives what codes a group, at its beginning, and coders.
+    known: colours int32 [K] of the game that the weights know, if any.
 
     Actors are looked for in a game that the weights know; in others both ways are tried, because where the background moves they cost more than
     they save. Where errors are worth little it is tried whether a coarser choice pays.
     """
     wanted = error_worth(crf)
 
-    def made(actors: bool, worth: float) -> tuple[Chosen, Sequence[BitCoder]]:
+    def made(actors: bool, worth: float, palette: np.ndarray) -> tuple[Chosen, Sequence[BitCoder]]:
         coding, coders = begun()
-        return choose(coding, pictures, crf, search=search, actors=actors, worth=worth, coders=coders), coders
+        return choose(coding, pictures, crf, search=search, actors=actors, worth=worth, coders=coders, palette=palette), coders
 
     exact = max(wanted, EXACT_WORTH)
+    palette = palette_of(pictures, exact, known)
     if not search:
-        return made(False, exact)
-    ways = (True,) if len(begun()[0].known_colours) else (True, False)
-    tried = {actors: made(actors, exact) for actors in ways}
+        return made(False, exact, palette)
+    ways = (True,) if len(known) else (True, False)
+    tried = {actors: made(actors, exact, palette) for actors in ways}
     actors = min(tried, key=lambda actors: tried[actors][0].cost)
     found = [tried[actors]]
-    found += [made(actors, coarser) for coarser in COARSER if coarser >= 0.999 * wanted]  # the last level's is the last of these, but for rounding
+    for coarser in COARSER:
+        if coarser >= 0.999 * wanted:  # the last level's is the last of these, but for rounding
+            found.append(made(actors, coarser, palette_of(pictures, coarser, known)))
     return min(found, key=lambda each: each[0].cost)
 
 

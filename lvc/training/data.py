@@ -9,7 +9,6 @@ import numpy as np
 
 from lvc.errors import InputError, OptionError
 from lvc.frames import Geometry
-from lvc.models.palette import SIDE
 
 AHEAD = 2  # batches that each thread may hold ready
 
@@ -83,12 +82,6 @@ class ClipSampler:
             finally:
                 for future in waiting:
                     future.cancel()
-
-
-def whole_pictures(frames: np.ndarray) -> np.ndarray:
-    """uint8 [T, H, W, 3] of frames [T, 3, H, W], continued to whole blocks by their last row and column."""
-    padding = (0, 0), (0, -frames.shape[2] % SIDE), (0, -frames.shape[3] % SIDE), (0, 0)
-    return np.pad(frames.transpose(0, 2, 3, 1), padding, mode="edge")
 
 
 def moving_windows(frames: np.ndarray, length: int, side: int, block: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

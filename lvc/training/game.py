@@ -7,12 +7,12 @@ import torch
 
 from lvc.errors import InputError
 from lvc.models.palette import NO_COLOUR, Palette
-from lvc.palette.choice import choose
+from lvc.palette.choice import choose, whole_pictures
 from lvc.palette.colours import packed, rgb
 from lvc.palette.memory import forget_colours, memory_of
 from lvc.palette.stage import CAST, OWN_SPRITES, SHOWN
 from lvc.palette.walk import PaletteFrames
-from lvc.training.data import Frames, spread, whole_pictures
+from lvc.training.data import Frames, spread
 
 LOOKED_AT = 600  # frames, for colours and scenes
 CELL = 8  # levels: colours are counted by cells

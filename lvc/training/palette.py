@@ -19,11 +19,11 @@ from lvc.entropy.bits import BitWriter
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.models.palette import Palette
 from lvc.output import check_output
-from lvc.palette.choice import choose, choose_cheapest
+from lvc.palette.choice import choose, choose_cheapest, whole_pictures
 from lvc.palette.colours import rgb
 from lvc.palette.memory import Memory, forget_colours, keep, memory_of
-from lvc.palette.walk import PaletteFrames
-from lvc.training.data import Frames, spread, whole_pictures
+from lvc.palette.walk import PaletteFrames, game_of
+from lvc.training.data import Frames, spread
 from lvc.training.game import acquaint
 from lvc.training.loop import Clock, Position, Progress, as_json, last_path
 from lvc.training.team import ALONE, Team
@@ -83,7 +83,7 @@ def validate_palette(model: Palette, source: Frames, *, clips: int) -> Validatio
     bits, decibels, errors = 0, [], []
     for start in starts:
         pictures = whole_pictures(source.frames(range(start, start + length)))
-        chosen, _ = choose_cheapest(lambda: (PaletteFrames(model, most=length), ()), pictures, VALIDATION_CRF, search=True)
+        chosen, _ = choose_cheapest(lambda: (PaletteFrames(model, most=length), ()), pictures, VALIDATION_CRF, known=game_of(model).colours, search=True)
         coding = PaletteFrames(model)
         for part in (slice(0, 1), slice(1, None)):
             writer = BitWriter()
