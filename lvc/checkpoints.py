@@ -16,22 +16,27 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
 
 from lvc.entropy.tables import MAX_ENTRIES, Tables
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.models.config import build_empty
+from lvc.models.config import build_empty, family_of
 from lvc.output import identity, written_whole
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from lvc.models.model import Model
+    from lvc.models.palette import Palette
 
 DEFAULT = "arcade"
 FORMAT = "lvc weights"
@@ -41,18 +46,7 @@ FOLDERS_VARIABLE = "LVC_MODELS"
 MAX_HEADER_BYTES = 4 << 20  # a model of 10,000 tensors needs a quarter of it
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-DTYPES = {
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-WIDENED = (torch.float16, torch.bfloat16)
+TYPES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes of a number, by the file's name for it
 
 
 @dataclass(frozen=True)
@@ -121,7 +115,7 @@ class Checkpoint:
     """
 
     metadata: Metadata
-    model: nn.Module
+    model: "Model | Palette"
     tables: Mapping[str, Tables] = field(default_factory=dict)
     sha256: str | None = None
 
@@ -147,9 +141,9 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """One tensor as a file's header lists it: dtype, shape, bytes from begin to end behind the header."""
+    """One tensor as a file's header lists it: one of TYPES, shape, bytes from begin to end behind the header."""
 
-    dtype: torch.dtype
+    dtype: str
     shape: tuple[int, ...]
     begin: int
     end: int
@@ -178,33 +172,29 @@ def save(
     *,
     overwrite: bool = False,
     half: bool = False,
-    state: Mapping[str, Tensor] | None = None,
+    state: Mapping[str, "Tensor | np.ndarray"] | None = None,
 ) -> None:
     """Writes a weights file, whole or not at all.
 
     half: floats are kept as float16, half the size at about 0.05 % of a weight. state: tensors for `--resume`.
     Raises OutputError; ModelError where a tensor is not finite.
     """
-    tensors = {}
-    for name, tensor in checkpoint.model.state_dict().items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ModelError(f"{path}: {name} is not finite, training has failed; nothing was written")
-        if half and tensor.dtype == torch.float32:
-            # Beyond float16 is infinity, which nobody could read again.
-            tensor = tensor.clamp(-65504, 65504).half()
-        tensors[f"model.{name}"] = tensor.detach().contiguous()
+    weights = family_of(checkpoint.metadata.model).weights()
+    try:
+        parts = {f"model.{name}": part for name, part in weights.storable(checkpoint.model, half=half).items()}
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     for set_name, tables in checkpoint.tables.items():
         for array_name, array in tables.to_arrays().items():
-            tensors[f"entropy.{set_name}.{array_name}"] = torch.from_numpy(np.ascontiguousarray(array))
-    for name, tensor in (state or {}).items():
-        tensors[f"training.{name}"] = tensor.detach().contiguous()
+            parts[f"entropy.{set_name}.{array_name}"] = np.ascontiguousarray(array)
+    parts |= {f"training.{name}": part for name, part in (state or {}).items()}
     with written_whole(Path(path), overwrite=overwrite) as part:
         part.touch()
         mode = stat.S_IMODE(part.stat().st_mode)
         part.touch()
         permissions = part.stat().st_mode  # of any new file; the library would let only its user read it
         try:
-            save_file(tensors, part, metadata={"lvc": checkpoint.metadata.to_json()})
+            weights.save(parts, part, {"lvc": checkpoint.metadata.to_json()})
             part.chmod(permissions)
         except SafetensorError as error:  # how the library reports a full disk or a folder without permission
             raise OSError(str(error)) from error
@@ -249,13 +239,14 @@ def checked_entries(content: dict, data_bytes: int) -> dict[str, TensorEntry]:
     entries = {}
     for name, value in content.items():
         try:
-            dtype, shape = DTYPES[value["dtype"]], tuple(value["shape"])
+            dtype, shape = value["dtype"], tuple(value["shape"])
+            size = TYPES[dtype]
             begin, end = value["data_offsets"]
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"tensor {name!r} has no dtype, shape and offsets that lvc knows") from error
         if len(shape) > 8 or not all(type(number) is int and 0 <= number < 2**63 for number in (*shape, begin, end)):
             raise ModelError(f"tensor {name!r} has a shape or offsets that are no sizes")
-        if end - begin != math.prod(shape) * dtype.itemsize:
+        if end - begin != math.prod(shape) * size:
             raise ModelError(f"tensor {name!r} of shape {list(shape)} has {end - begin:,} bytes of data")
         entries[name] = TensorEntry(dtype, shape, begin, end)
     position = 0
@@ -268,7 +259,7 @@ def checked_entries(content: dict, data_bytes: int) -> dict[str, TensorEntry]:
     return entries
 
 
-def load(model: str | os.PathLike, *, device: str | torch.device = "cpu") -> Checkpoint:
+def load(model: str | os.PathLike, *, device: "str | torch.device" = "cpu") -> Checkpoint:
     """The weights of a shipped model's name, or of a file.
 
     A name is looked for among the shipped models, then in the folders of $LVC_MODELS. Raises ModelError for what is
@@ -277,44 +268,44 @@ def load(model: str | os.PathLike, *, device: str | torch.device = "cpu") -> Che
     return load_file(path_of(model), device=device)
 
 
-def load_file(path: Path, *, device: str | torch.device = "cpu", sha256: str | None = None) -> Checkpoint:
+def load_file(path: Path, *, device: "str | torch.device" = "cpu", sha256: str | None = None) -> Checkpoint:
     """The weights of a file whose digest is known, or computed here."""
     device = device_of(device)
     header = read_header(path)
     metadata = header.metadata
     try:
         model = empty_model(metadata)
-        expected = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-        check_tensors(expected, header)
+        weights = family_of(metadata.model).weights()
+        expected = weights.parts(model)
+        check_tensors({f"model.{name}": part for name, part in expected.items()}, header, weights.takes)
         table_names = check_tables(header)
         sha256 = sha256 or file_digest(path)
-        with safe_open(path, framework="pt") as file:
-            weights = {}
-            for name, wanted in expected.items():
-                tensor = file.get_tensor(name)
-                if tensor.dtype != wanted.dtype:
-                    tensor = tensor.to(wanted.dtype)
-                weights[name.removeprefix("model.")] = tensor
-            model.load_state_dict(weights, assign=True)
-            tables = {name: Tables.from_arrays({part: file.get_tensor(f"entropy.{name}.{part}").numpy() for part in parts}) for name, parts in table_names.items()}
+        with safe_open(path, framework=weights.FRAMEWORK) as file:
+            model = weights.filled(model, {name: file.get_tensor(f"model.{name}") for name in expected})
+            tables = {name: Tables.from_arrays({part: np.asarray(file.get_tensor(f"entropy.{name}.{part}")) for part in parts}) for name, parts in table_names.items()}
     except LvcError as error:
         raise ModelError(f"{path}: {error}") from error
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
-    return Checkpoint(metadata, model.to(device).eval(), tables, sha256)
+    return Checkpoint(metadata, model if device == "cpu" else model.to(device), tables, sha256)
 
 
-def load_state(path: str | os.PathLike) -> dict[str, Tensor]:
-    """The tensors for `--resume` of a file that `save` was given a state for; {} where there are none."""
+def is_of_arrays(model: str | os.PathLike) -> bool:
+    """Whether the weights of a name, or of a file, are numpy arrays, for which no torch is needed; raises ModelError."""
+    return family_of(read_header(path_of(model)).metadata.model).arrays
+
+
+def load_state(path: str | os.PathLike) -> dict[str, "Tensor | np.ndarray"]:
+    """The tensors for `--resume` of a file that `save` was given a state for, of the model's kind; {} where there are none."""
     header = read_header(path)
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=family_of(header.metadata.model).weights().FRAMEWORK) as file:
             return {name.removeprefix("training."): file.get_tensor(name) for name in header.tensors if name.startswith("training.")}
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
 
 
-def empty_model(metadata: Metadata) -> nn.Module:
+def empty_model(metadata: Metadata) -> "Model | Palette":
     """The model that the metadata names, without memory for its tensors."""
     try:
         return build_empty(metadata.model, geometry=metadata.geometry, **metadata.config)
@@ -322,7 +313,7 @@ def empty_model(metadata: Metadata) -> nn.Module:
         raise ModelError(f"there is no {metadata.model} with the options {json.dumps(metadata.config)[:200]}") from error
 
 
-def check_tensors(expected: Mapping[str, Tensor], header: Header) -> None:
+def check_tensors(expected: Mapping[str, tuple[str, tuple[int, ...]]], header: Header, takes: Callable[[str, str], bool]) -> None:
     """Raises ModelError where the file's tensors are not those of the model, each with the model's shape and type."""
     missing = [name for name in expected if name not in header.tensors]
     if missing:
@@ -330,12 +321,12 @@ def check_tensors(expected: Mapping[str, Tensor], header: Header) -> None:
     unknown = [name for name in header.tensors if name not in expected and not name.startswith(("entropy.", "training."))]
     if unknown:
         raise ModelError(f"it has {listed(unknown)}, which {header.metadata.model} has not")
-    for name, wanted in expected.items():
+    for name, (dtype, shape) in expected.items():
         entry = header.tensors[name]
-        if entry.shape != tuple(wanted.shape):
-            raise ModelError(f"{name} has the shape {list(entry.shape)}, {list(wanted.shape)} expected")
-        if entry.dtype != wanted.dtype and not (wanted.dtype == torch.float32 and entry.dtype in WIDENED):
-            raise ModelError(f"{name} is {entry.dtype}, {wanted.dtype} expected")
+        if entry.shape != shape:
+            raise ModelError(f"{name} has the shape {list(entry.shape)}, {list(shape)} expected")
+        if not takes(entry.dtype, dtype):
+            raise ModelError(f"{name} is {entry.dtype}, {dtype} expected")
 
 
 def check_tables(header: Header) -> dict[str, list[str]]:
@@ -345,7 +336,7 @@ def check_tables(header: Header) -> dict[str, list[str]]:
         if not name.startswith("entropy."):
             continue
         parts = name.split(".")
-        if len(parts) != 3 or entry.dtype != torch.int32 or len(entry.shape) != 1 or entry.shape[0] > MAX_ENTRIES:
+        if len(parts) != 3 or entry.dtype != "I32" or len(entry.shape) != 1 or entry.shape[0] > MAX_ENTRIES:
             raise ModelError(f"{name} is no array of frequency tables: int32 in one row of up to {MAX_ENTRIES:,} expected")
         sets.setdefault(parts[1], []).append(parts[2])
     return sets
@@ -370,14 +361,13 @@ def known_digest(path: str | os.PathLike, state: tuple[int, ...] | None) -> str:
     return file_digest(path)
 
 
-def device_of(device: str | torch.device) -> torch.device:
-    """The device of that name; OptionError where there is none, here or at all."""
-    try:
-        device = torch.device(device)
-        torch.empty(0, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        raise OptionError(f"there is no device {str(device)!r} here; cpu always works") from error
-    return device
+def device_of(device: "str | torch.device") -> str:
+    """The name of a device; OptionError where there is none, here or at all."""
+    if str(device) == "cpu":  # which asks for no torch
+        return "cpu"
+    from lvc.models.in_torch import device_of
+
+    return str(device_of(device))
 
 
 # Finding
@@ -417,7 +407,7 @@ def find(
     *,
     file: str | os.PathLike | None = None,
     extra_folders: Sequence[str | os.PathLike] = (),
-    device: str | torch.device = "cpu",
+    device: "str | torch.device" = "cpu",
 ) -> Checkpoint:
     """The very weights that a file was coded with: those of `locate`. Raises ModelError."""
     return load_file(locate(name, sha256, file=file, extra_folders=extra_folders), device=device, sha256=sha256)

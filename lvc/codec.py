@@ -6,76 +6,45 @@ only synthesis works in floats, so machines may differ by a level in a pixel, ne
 
 import json
 import os
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint
 from lvc.container.layout import Group, Header, Packet
-from lvc.entropy import priors
-from lvc.entropy.bits import BitReader, BitWriter
-from lvc.entropy.coder import SymbolReader, SymbolWriter
-from lvc.entropy.priors import HYPERPRIOR, check_spec
-from lvc.entropy.tables import Tables
-from lvc.errors import FormatError, ModelError, OptionError
+from lvc.crf import CRF_LEVELS, DEFAULT_CRF
+from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
-from lvc.hyperprior import HyperLatents
 from lvc.latent_history import LatentHistory, grown
-from lvc.models.config import MANY_RATES
+from lvc.latents import Latents, symbols_digest
 from lvc.models.palette import Palette
-from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
 from lvc.output import identity
-from lvc.palette import choice as palette_choice
-from lvc.palette.colours import painted
-from lvc.palette.memory import memory_of
-from lvc.palette.past import frame_bytes
-from lvc.palette.shown import Screen
-from lvc.palette.walk import CODING_RATE, Motion, PaletteFrames, game_of
+from lvc.palette.transform import ENTROPY as MIXING
+from lvc.palette.transform import ColourTransform
+from lvc.palette.walk import Motion
 from lvc.pixel_grid import PixelGrid
-from lvc.prediction import PredictedLatents
-from lvc.quantize import build as build_quantiser
-from lvc.quantize import check_combination
-from lvc.rate_distortion import choose
 
-Writer = BitWriter | SymbolWriter
-PREDICTION, MIXING = "prediction", "mixing"  # the entropy models that the temporal families bring along
-PREDICTING = {PREDICTION: Temporal, MIXING: Palette}
-DEFAULT_CRF = 32
+if TYPE_CHECKING:
+    import torch
+
+    from lvc.entropy.bits import BitReader, BitWriter
+    from lvc.entropy.coder import SymbolReader, SymbolWriter
+
+PREDICTING = "prediction", MIXING  # the entropy models that the temporal families bring along
 EFFORTS = range(2)
 DEFAULT_EFFORT = 1
-BATCH = 16  # frames that pass through the networks at once: bounds the memory
-BATCH_PIXELS = 1 << 20  # the same for large frames, of which one passes in any case
 # A file of 400 bytes may ask for frames of any size. These cost less than 1 GB in all with the shipped weights: 4K fits.
 MAX_PIXELS = 1 << 23
 MAX_PIXELS_VARIABLE = "LVC_MAX_PIXELS"
 MAX_GROUP_BYTES = 1 << 29  # of a group's symbols as int32
-CACHED_BATCH = 4  # of synthesis on a processor, whose cache holds so many at 200x160: 5.4 ms a frame, 6.7 with 16, 6.4 with one
 COLOURED_AT_ONCE = 64  # frames of colours, for which there is only to be room
 DECODED_AT_ONCE = 16  # frames whose latents are in memory in full on their way to where they are kept
 STATE_BYTES = 16  # about what an entropy model keeps of the frames before, for each latent
 CODECS_KEPT, CHECKPOINTS_KEPT = 16, 4  # in a process, for files that are opened next
-SYMBOL_LIMIT = 2**23  # whole numbers below are exact wherever the prior may hold them
-
-
-@dataclass(frozen=True)
-class Latents:
-    """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser.
-
-    moves: what an encoder found to have moved in each frame, or nothing; it makes the same symbols cheaper to code.
-    """
-
-    symbols: np.ndarray
-    parameters: np.ndarray
-    moves: tuple[Motion, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.symbols)
 
 
 class Codec:
@@ -96,43 +65,34 @@ class Codec:
         entropy: dict | None = None,
         crf: int | None = None,
         effort: int | None = None,
-        device: str | torch.device = "cpu",
+        device: "str | torch.device" = "cpu",
         grid: PixelGrid | None = None,
     ):
         check_pixels(geometry)
-        self.checkpoint, self.geometry, self.device = checkpoint, geometry, torch.device(device)
-        self.batch = max(1, min(BATCH, BATCH_PIXELS // (geometry.width * geometry.height)))
-        self.model = checkpoint.model.to(self.device).eval().for_coding()
-        self.many_rates = isinstance(self.model, MANY_RATES)
+        self.checkpoint, self.geometry, self.grid = checkpoint, geometry, grid
+        self.device = checkpoints.device_of(device)
+        self.many_rates = checkpoint.model.many_rates
         self.crf = self._checked_crf(crf)
         self.effort = self._checked_effort(effort)
-        self.quantiser = build_quantiser(**(quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
-        self.quantiser_spec = self.quantiser.spec()
-        self.entropy_spec = entropy or default_entropy(checkpoint, self.quantiser_spec)
-        self.predicts = self.entropy_spec["name"] in PREDICTING
-        self.of_colours = isinstance(self.model, Palette)
-        self.grid = grid
-        self._check()
-        self.analysed = geometry if grid is None else grid.native  # the size of frames that are analysed
-        check_pixels(self.analysed)
-        self._screen = None if grid is None else Screen(grid, geometry)
-        self.latent_shape = tuple(self.model.latent_shape(self.analysed))
-        self._beginning = memory_of(self.model, CODING_RATE) if self.of_colours else None  # each group begins with a copy
-        if not self.of_colours:
-            self._coding()  # an entropy model that there is not is told now, not when the first group is full
+        self.of_colours = isinstance(checkpoint.model, Palette)
+        if self.of_colours:
+            check_pixels(geometry if grid is None else grid.native)
+            self.entropy_spec = entropy or checkpoint.entropy
+            self._transform = ColourTransform(
+                checkpoint.model, geometry, quantiser=quantiser or checkpoint.quantiser, entropy=self.entropy_spec, crf=self.crf, effort=self.effort, grid=grid
+            )
+        else:
+            if grid is not None:
+                raise OptionError(f"a game's own pixels are for models of colours, and {checkpoint.name} is none")
+            from lvc.network_transform import NetworkTransform  # not above: torch takes a second, and colours need none of it
 
-    def _check(self) -> None:
-        entropy = self.entropy_spec["name"]
-        if self.grid is not None and not self.of_colours:
-            raise OptionError(f"a game's own pixels are for models of colours, and {self.checkpoint.name} is none")
-        if self.of_colours and entropy != MIXING:
-            raise OptionError(f"{self.checkpoint.name} has colours for latents, which entropy {MIXING} codes; {entropy} cannot")
-        if not self.predicts:
-            check_combination(self.checkpoint, self.quantiser_spec, self.entropy_spec)
-        elif not isinstance(self.model, PREDICTING[entropy]) or not self.model.config.exact:
-            raise OptionError(f"entropy {entropy} comes with a model of its own, and {self.checkpoint.name} is none; choose adaptive")
-        elif self.quantiser.name != "round" or (self.of_colours and self.quantiser.step != 1):
-            raise OptionError(f"entropy {entropy} codes rounded latents; quantiser {self.quantiser.name} gives others")
+            self._transform = NetworkTransform(checkpoint, geometry, quantiser=quantiser, entropy=entropy, crf=self.crf, effort=self.effort, device=self.device)
+            self.entropy_spec = self._transform.entropy
+        self.model, self.quantiser = self._transform.model, self._transform.quantiser
+        self.quantiser_spec = self.quantiser.spec()
+        self.predicts = self.entropy_spec["name"] in PREDICTING
+        self.analysed = self._transform.analysed  # the size of frames that are analysed
+        self.latent_shape = self._transform.latent_shape
 
     def _checked_crf(self, crf: int | None) -> int | None:
         if not self.many_rates:
@@ -155,115 +115,53 @@ class Codec:
 
     # Frames and latents
 
-    @torch.inference_mode()
     def analyse(self, frames: np.ndarray) -> Latents:
         """Quantised latents of frames uint8 [T, 3, H, W] of the size `analysed`, with prediction those of one group: a latent keeps near to the one before."""
-        if self.of_colours or self._weighs_bits:
-            return self.code(frames)[0]
-        latents = self._transformed(frames)
-        if self.predicts:
-            symbols = held_clips(latents[None])[0][0].clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
-            return Latents(symbols.cpu().numpy().astype(np.int32), np.zeros((len(symbols), 0), np.float32))
-        quantised = self.quantiser.quantise(latents)
-        return Latents(quantised.symbols.cpu().numpy(), quantised.parameters.cpu().numpy())
+        return self.code(frames)[0] if self.of_colours or self._transform.weighs_bits else self._transform.analyse(frames)
 
-    @torch.inference_mode()
     def code(self, frames: np.ndarray) -> tuple[Latents, tuple[Packet, ...], int]:
         """Latents of one group of frames uint8 [T, 3, H, W], and packets and digest as `encode` makes them."""
         if self.of_colours:  # coded as they are chosen: once, and at the same size
-            chosen, writers = self._coloured(frames)
-            latents = Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
-            packets = tuple(Packet(frame_count=count, payload=writer.finish()) for count, writer in zip(self.packet_runs(len(frames)), dict.fromkeys(writers)))
-            return latents, packets, symbols_digest(latents.symbols)
-        if not self._weighs_bits:
+            counts = list(self.packet_runs(len(frames)))
+            latents, payloads = self._transform.code(frames, counts)
+            packets = tuple(Packet(frame_count=count, payload=payload) for count, payload in zip(counts, payloads))
+        elif self._transform.weighs_bits:
+            parameters = np.zeros((len(frames), 0), np.float32)
+            packets, symbols = self._packets(parameters, self._transform.chooser(frames))
+            latents = Latents(np.concatenate(symbols), parameters)
+        else:
             latents = self.analyse(frames)
             return latents, *self.encode(latents)
-        # Symbols are coded as they are chosen, so that the prior is asked once.
-        values = self._transformed(frames).clamp(1 - SYMBOL_LIMIT, SYMBOL_LIMIT - 1).cpu().numpy()
-        coding, weights = self._coding(), self.model.symbol_weights(self.crf).cpu().numpy()
-        empty = np.zeros((len(values), 0), np.float32)
-        packets, symbols = self._packets(empty, lambda run, writer: choose(coding, values[run], weights, writer))
-        latents = Latents(np.concatenate(symbols), empty)
         return latents, packets, symbols_digest(latents.symbols)
-
-    @property
-    def _weighs_bits(self) -> bool:
-        """Whether symbols are weighed against their bits one by one; else they are held near those before."""
-        return self.predicts and self.effort > 0 and not self.of_colours
-
-    def _transformed(self, frames: np.ndarray) -> torch.Tensor:
-        """What the model makes of frames, not yet quantised."""
-        scenery = self._scenery(frames)
-        parts = []
-        for start in range(0, len(frames), self.batch):
-            batch = self._input(frames[start : start + self.batch])
-            more = {} if scenery is None else {"scenery": scenery[start : start + self.batch]}
-            parts.append(self.model.analyse(batch, **self._rate(len(batch)), **more))
-        return torch.cat(parts)
-
-    def _coloured(self, frames: np.ndarray) -> tuple[palette_choice.Chosen, list[BitWriter]]:
-        """Few colours for one group's frames, continued to whole blocks by their last row and column, and what has written each frame."""
-
-        def begun() -> tuple[PaletteFrames, list[BitWriter]]:
-            return self._coding(len(frames)), [writer for count in self.packet_runs(len(frames)) for writer in [BitWriter()] * count]
-
-        return palette_choice.choose_cheapest(begun, palette_choice.whole_pictures(frames), self.crf, known=game_of(self.model).colours, search=self.effort > 0)
-
-    def _input(self, frames: np.ndarray) -> torch.Tensor:
-        batch = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
-        return (batch.float() / 255).contiguous(memory_format=torch.channels_last)
-
-    def _scenery(self, frames: np.ndarray) -> torch.Tensor | None:
-        if not (isinstance(self.model, Temporal) and self.model.config.placed):
-            return None
-        parts = [self.model.scenery(self._input(frames[start : start + self.batch])) for start in range(0, len(frames), self.batch)]
-        return steadied(torch.cat(parts))
 
     def synthesise(self, latents: Latents) -> np.ndarray:
         """Frames uint8 [T, 3, H, W], in [T, H, W, 3] memory."""
-        return self.pictures(latents).cpu().numpy().transpose(0, 3, 1, 2)
+        pictures = self.pictures(latents)
+        return (pictures if isinstance(pictures, np.ndarray) else pictures.cpu().numpy()).transpose(0, 3, 1, 2)
 
-    def pictures(self, latents: Latents) -> torch.Tensor:
-        """Frames uint8 [T, H, W, 3], on the codec's device."""
-        if self.of_colours:
-            colours = np.ascontiguousarray(latents.symbols)
-            shown = painted(colours, self.geometry.height, self.geometry.width) if self._screen is None else self._screen.show(colours)
-            return torch.from_numpy(shown).to(self.device)
-        # Made outside of inference mode, whose tensors could not be written to by those who get them.
-        frames = torch.empty((len(latents), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self.device)
-        at_once = min(CACHED_BATCH, self.batch) if self.device.type == "cpu" else self.batch
-        with torch.inference_mode():
-            for start in range(0, len(latents), at_once):
-                symbols = torch.from_numpy(latents.symbols[start : start + at_once]).to(self.device)
-                parameters = torch.from_numpy(latents.parameters[start : start + at_once]).to(self.device)
-                values = self.quantiser.dequantise(symbols, parameters)
-                pixels = self.model.synthesise(values, geometry=self.geometry, **self._rate(len(values)))
-                pixels = (pixels * 255).round_().clamp_(0, 255).to(torch.uint8)
-                frames[start : start + at_once] = pixels.permute(0, 2, 3, 1)
-        return frames
-
-    def _rate(self, count: int) -> dict:
-        return {"crf": torch.full((count,), float(self.crf), device=self.device)} if self.many_rates else {}
+    def pictures(self, latents: Latents) -> "np.ndarray | torch.Tensor":
+        """Frames uint8 [T, H, W, 3], of networks on the codec's device, of colours as numpy."""
+        return self._transform.pictures(latents)
 
     # Latents and packets
 
     def check_group_frames(self, frames: int) -> None:
         """Raises OptionError for a group of so many frames that its symbols would fill the memory."""
-        most = MAX_GROUP_BYTES // max(4 * int(np.prod(self.latent_shape)), frame_bytes(*self.latent_shape[1:]) if self.of_colours else 0)
+        most = MAX_GROUP_BYTES // max(4 * int(np.prod(self.latent_shape)), self._transform.group_frame_bytes)
         if frames > max(most, 1):
             raise OptionError(f"groups of {frames} frames of {self.geometry}: {max(most, 1)} with this model at most; choose a smaller keyint")
 
     def encode(self, latents: Latents) -> tuple[tuple[Packet, ...], int]:
         """Packets of one group of frames, and the CRC-32 of their symbols."""
-        coding = self._coding()
+        coding = self._transform.coding()
         packets, _ = self._packets(latents.parameters, lambda run, writer: self._code(coding, latents.symbols[run], run.stop - run.start, writer, latents.moves[run]))
         return packets, symbols_digest(latents.symbols)
 
-    def _packets(self, parameters: np.ndarray, code: Callable[[slice, Writer], np.ndarray]) -> tuple[tuple[Packet, ...], list[np.ndarray]]:
+    def _packets(self, parameters: np.ndarray, code: Callable[[slice, "BitWriter | SymbolWriter"], np.ndarray]) -> tuple[tuple[Packet, ...], list[np.ndarray]]:
         """Packets of a group, and the symbols of each. parameters: [frames, P]. code: codes some of the frames, and gives their symbols."""
         packets, symbols, start = [], [], 0
         for count in self.packet_runs(len(parameters)):
-            run, writer = slice(start, start + count), self._writer()
+            run, writer = slice(start, start + count), self._transform.writer()
             symbols.append(code(run, writer))
             packets.append(Packet(frame_count=count, payload=parameters[run].astype("<f4").tobytes() + writer.finish()))
             start += count
@@ -297,7 +195,7 @@ class Codec:
     def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
         """Bits that each frame of a group costs by the tables it is coded with, float64 [frames]; decodes the group."""
         self.frames_of(packets)
-        coding, bits = self._coding(), []
+        coding, bits = self.coding(), []
         for packet in packets:
             head = 4 * self.quantiser.parameter_count * packet.frame_count
             reader = self.reader(packet.payload[head:], measuring=True)
@@ -307,14 +205,9 @@ class Codec:
                 bits.append(reader.bits - before + 8 * head / packet.frame_count)
         return np.array(bits)
 
-    def _writer(self) -> Writer:
-        return BitWriter() if self.of_colours else SymbolWriter()
-
-    def reader(self, payload: bytes, *, measuring: bool = False) -> BitReader | SymbolReader:
+    def reader(self, payload: bytes, *, measuring: bool = False) -> "BitReader | SymbolReader":
         """Finds the symbols of a packet; measuring: adds up what they cost as `bits`."""
-        if self.of_colours:
-            return BitReader(payload, measuring=measuring)
-        return MeasuringReader(payload) if measuring else SymbolReader(payload)
+        return self._transform.reader(payload, measuring=measuring)
 
     def packet_runs(self, count: int) -> Iterator[int]:
         """How many frames each packet of a group of `count` holds: with prediction the keyframe, then all the others
@@ -326,20 +219,9 @@ class Codec:
             if count > 1:
                 yield count - 1
 
-    def _coding(self, frames: int = 1):
+    def coding(self, frames: int = 1):
         """What codes the symbols of a group of about so many frames."""
-        tables = self.checkpoint.tables
-        if self.predicts:
-            if self.of_colours:
-                return PaletteFrames(self.model, self._beginning.copy(), most=frames)
-            if not {"copies", "residuals"} <= tables.keys():
-                raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
-            return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
-        if check_spec(self.entropy_spec) == HYPERPRIOR and (hyper := getattr(self.model, "hyper", None)) is not None:
-            if not {"side", "scales"} <= tables.keys():
-                raise ModelError(f"entropy {HYPERPRIOR} needs tables of side information and scales, and the weights {self.checkpoint.name} hold none")
-            return HyperLatents(hyper, tables["side"], tables["scales"])
-        return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=tables.get("factorised"))
+        return self._transform.coding(frames)
 
 
 def check_pixels(geometry: Geometry) -> None:
@@ -361,7 +243,7 @@ class GroupDecoder:
 
     def __init__(self, codec: Codec, packets: tuple[Packet, ...]):
         self.frame_count = codec.frames_of(packets)
-        self._codec, self._coding = codec, codec._coding(self.frame_count)
+        self._codec, self._coding = codec, codec.coding(self.frame_count)
         self._packets = list(reversed(packets))  # those still to come
         self._reader, self._values = None, np.empty((0, 0))  # of the packet that is being read: coded symbols, parameters to come
         self._digest = 0
@@ -421,29 +303,7 @@ class GroupDecoder:
         self._reader = self._codec.reader(packet.payload[head:])
 
 
-class MeasuringReader(SymbolReader):
-    """A SymbolReader that also adds up what the symbols cost: `bits` so far."""
-
-    def __init__(self, payload: bytes):
-        super().__init__(payload)
-        self.bits = 0.0
-
-    def code(self, symbols: None, tables: Tables, indices: np.ndarray) -> np.ndarray:
-        found = super().code(symbols, tables, indices)
-        self.bits += tables.bits(found, indices)
-        return found
-
-    def code_by_size(self, symbols: None, tables: Tables, indices: np.ndarray) -> np.ndarray:
-        found = super().code_by_size(symbols, tables, indices)
-        self.bits += tables.bits(found, indices)
-        return found
-
-    def code_bits(self, symbols: None, width: int, count: int) -> np.ndarray:
-        self.bits += width * count
-        return super().code_bits(symbols, width, count)
-
-
-def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: str | torch.device = "cpu") -> Codec:
+def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: "str | torch.device" = "cpu") -> Codec:
     """The codec that a file's header asks for; `model` is a weights file, where the file's own are not found.
 
     The weights are looked for each time. What was loaded of the same file, settings and device last is shared by all who ask
@@ -455,7 +315,7 @@ def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: 
     specs = codec_specs(header)
     device = checkpoints.device_of(device)
     try:
-        return _shared_codec(weights, header.geometry, specs, device, None if device.type == "cpu" else os.getpid())
+        return _shared_codec(weights, header.geometry, specs, device, None if device == "cpu" else os.getpid())
     except OptionError as error:
         raise FormatError(f"the header asks for what cannot be: {error}") from error
 
@@ -466,7 +326,7 @@ def codec_specs(header: Header) -> str:
 
 
 @lru_cache(maxsize=CODECS_KEPT)
-def _shared_codec(weights: tuple, geometry: Geometry, specs: str, device: torch.device, process: int | None) -> Codec:
+def _shared_codec(weights: tuple, geometry: Geometry, specs: str, device: str, process: int | None) -> Codec:
     quantiser, entropy, crf, grid = json.loads(specs)
     grid = None if grid is None else PixelGrid.from_json(grid)
     checkpoint = _shared_checkpoint(*weights, device, process)
@@ -474,7 +334,7 @@ def _shared_codec(weights: tuple, geometry: Geometry, specs: str, device: torch.
 
 
 @lru_cache(maxsize=CHECKPOINTS_KEPT)
-def _shared_checkpoint(path: Path, state: tuple[int, ...], sha256: str, device: torch.device, process: int | None) -> Checkpoint:
+def _shared_checkpoint(path: Path, state: tuple[int, ...], sha256: str, device: str, process: int | None) -> Checkpoint:
     return checkpoints.load_file(path, device=device, sha256=sha256)
 
 
@@ -492,17 +352,3 @@ def check_digest(group: Group, digest: int) -> None:
         raise FormatError(
             f"frames {group.first_frame} to {last} decode to other symbols than were coded: another model, or a fault of this machine's arithmetic"
         )
-
-
-def default_entropy(checkpoint: Checkpoint, quantiser: dict) -> dict:
-    """What the weights were trained with, or where another quantiser was chosen the best that suits it."""
-    if quantiser["name"] == "none":
-        return {"name": "raw"}
-    trained = build_quantiser(**checkpoint.quantiser, latent_range=checkpoint.model.latent_range).spec()
-    return checkpoint.entropy if quantiser == trained else {"name": "adaptive"}
-
-
-def symbols_digest(symbols: np.ndarray, before: int = 0) -> int:
-    """CRC-32 of symbols as little-endian int32, in order, of which those before had that one: tells a wrong model or a numeric fault
-    from a right decode."""
-    return zlib.crc32(np.ascontiguousarray(symbols, "<i4"), before)

@@ -12,11 +12,10 @@ import numpy as np
 from lvc import checkpoints
 from lvc.background import Ahead
 from lvc.codec import Codec
+from lvc.crf import CRF_LEVELS
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
-from lvc.models.config import MANY_RATES
 from lvc.models.palette import Palette
-from lvc.models.temporal import CRF_LEVELS
 from lvc.output import check_output
 from lvc.pixel_grid import PixelGrid
 from lvc.search import Candidate, Target, Trial, joined, level_for, ranked, tried
@@ -144,7 +143,7 @@ def levels_of(
     """Makes the codec of each level; raises OptionError where there is nothing to search."""
     if crf is not None:
         raise OptionError("a target finds the crf itself: give one of them")
-    if not isinstance(checkpoint.model, MANY_RATES):
+    if not checkpoint.model.many_rates:
         raise OptionError(f"a target needs a model of many rates, and {checkpoint.name} has one rate (choose another quantiser)")
     return lambda level: Codec(checkpoint, geometry=geometry, crf=level, effort=effort, device=device, grid=grid)
 

@@ -1,4 +1,9 @@
-"""`lvc.open`: frames of a `.lvc` file by number, slice or time, in the manner of torchcodec's decoder."""
+"""`lvc.open`: frames of a `.lvc` file by number, slice or time, in the manner of torchcodec's decoder.
+
+Torch is imported by those calls alone that give tensors.
+"""
+
+from __future__ import annotations
 
 import io
 import operator
@@ -7,17 +12,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import torch
 
-from lvc.codec import PREDICTING, Codec, GroupDecoder, Latents, check_digest, codec_of, codec_specs
+from lvc.codec import PREDICTING, Codec, GroupDecoder, check_digest, codec_of, codec_specs
 from lvc.container.reader import ContainerReader
 from lvc.container.scan import Damage
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import FrameBatch, Geometry
+from lvc.latents import Latents
 from lvc.recency import RecentlyUsed
+
+if TYPE_CHECKING:
+    import torch
 
 DIMENSION_ORDERS = ("NCHW", "NHWC")
 AT_ONCE = 64  # frames whose latents are in memory at once on their way to pixels
@@ -210,6 +218,8 @@ class Reader:
 
     def latents_at(self, indices) -> IntegerLatents:
         """The integer latents of frames by number, in any order, on the CPU; no pixels are made."""
+        import torch
+
         numbers = [self._number(index) for index in indices]
         latents = self._latents_of(numbers)
         times = [self.pts_seconds(number) for number in numbers]
@@ -230,6 +240,8 @@ class Reader:
 
         Raises ModelError for latents of other weights, OptionError for those of another shape, type, crf, size or quantiser.
         """
+        import torch
+
         if isinstance(latents, IntegerLatents):
             if latents.model_sha256 != self.header.model["sha256"]:
                 raise ModelError(
@@ -254,20 +266,25 @@ class Reader:
     def frames_at(self, indices) -> FrameBatch:
         """Frames by number, in any order, as numpy with exact timestamps; each group is decoded once, each frame made once."""
         numbers = [self._number(index) for index in indices]
-        data = self._pictures(numbers).cpu().numpy()
+        data = self._pictures(numbers)
+        data = data if isinstance(data, np.ndarray) else data.cpu().numpy()
         pts = tuple(self.container.pts_of(number) for number in numbers)
         return FrameBatch(data.transpose(0, 3, 1, 2), pts, self.time_base)
 
-    def _pictures(self, numbers: list[int]) -> torch.Tensor:
-        """Frames by number as uint8 [N, H, W, 3] on the device."""
-        data = torch.empty((len(numbers), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self.codec.device)
+    def _pictures(self, numbers: list[int]) -> np.ndarray | torch.Tensor:
+        """Frames by number as uint8 [N, H, W, 3]: as the codec gives them, numpy or on its device."""
+        wanted = sorted(set(numbers))
+        first = self.codec.pictures(self._latents_of(wanted[:AT_ONCE]))
+        if wanted == numbers and len(wanted) <= AT_ONCE:
+            return first
         places: dict[int, list[int]] = {}
         for place, number in enumerate(numbers):
             places.setdefault(number, []).append(place)
-        wanted = sorted(places)
+        shape = len(numbers), *first.shape[1:]
+        data = np.empty(shape, first.dtype) if isinstance(first, np.ndarray) else first.new_empty(shape)
         for start in range(0, len(wanted), AT_ONCE):
             run = wanted[start : start + AT_ONCE]
-            for number, frame in zip(run, self.codec.pictures(self._latents_of(run))):
+            for number, frame in zip(run, self.codec.pictures(self._latents_of(run)) if start else first):
                 data[places[number]] = frame
         return data
 
@@ -323,6 +340,8 @@ class Reader:
         return Frame(frames.data[0], frames.pts_seconds[0].item(), frames.duration_seconds[0].item())
 
     def get_frames_at(self, indices) -> Frames:
+        import torch
+
         numbers = [self._number(index) for index in indices]
         durations = [float(self.duration_ticks(number) * self.time_base) for number in numbers]
         times = [self.pts_seconds(number) for number in numbers]
@@ -348,8 +367,12 @@ class Reader:
             return int(index.first_pts[group + 1]) - pts[inside]
         return self.header.frame_duration
 
-    def _ordered(self, pictures: torch.Tensor) -> torch.Tensor:
-        return pictures if self._order == "NHWC" else pictures.permute(0, 3, 1, 2).contiguous()
+    def _ordered(self, pictures: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Frames [N, H, W, 3] as a tensor on the device, in the order that was asked for."""
+        import torch
+
+        tensor = torch.as_tensor(pictures, device=self.codec.device)
+        return tensor if self._order == "NHWC" else tensor.permute(0, 3, 1, 2).contiguous()
 
     # What is known without decoding
 

@@ -7,12 +7,11 @@ import numpy as np
 
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint
-from lvc.codec import DEFAULT_CRF, Codec
+from lvc.codec import Codec
+from lvc.crf import CRF_LEVELS, DEFAULT_CRF
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.config import MANY_RATES
 from lvc.models.palette import Palette
-from lvc.models.temporal import CRF_LEVELS, error_worth
 from lvc.palette.choice import PASSED_ON
 from lvc.palette.choice import error_worth as palette_worth
 from lvc.pixel_grid import PixelGrid
@@ -135,16 +134,22 @@ def ranked(
     """
     crf = DEFAULT_CRF if crf is None else crf
     trials: list[tuple[Checkpoint, Trial]] = []
-    loaded = [checkpoints.load(name, device=device) for name in (checkpoints.shipped() if names is None else names)]
-    # Models of colours first: they take a tenth of the time, and where one suits the frames no other comes near.
-    for checkpoint in sorted(loaded, key=lambda one: not isinstance(one.model, Palette)):
-        of_colours = isinstance(checkpoint.model, Palette)
-        if not isinstance(checkpoint.model, MANY_RATES) or (not of_colours and any(trial.psnr >= SUITED_PSNR for _, trial in trials)):
+    # Models of colours first: they take a tenth of the time, and where one suits the frames no other comes near, and none is loaded.
+    of_arrays = {name: checkpoints.is_of_arrays(name) for name in (checkpoints.shipped() if names is None else names)}
+    for name in sorted(of_arrays, key=lambda name: not of_arrays[name]):
+        if not of_arrays[name] and any(trial.psnr >= SUITED_PSNR for _, trial in trials):
             continue
+        checkpoint = checkpoints.load(name, device=device)
+        if not checkpoint.model.many_rates:
+            continue
+        of_colours = isinstance(checkpoint.model, Palette)
         codec = Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device, grid=grid if of_colours else None)
         trials.append((checkpoint, tried(codec, frames, native)))
-    worth = error_worth(crf)
-    if all(isinstance(checkpoint.model, Palette) for checkpoint, _ in trials):  # which choose by another worth
+    if any(not isinstance(checkpoint.model, Palette) for checkpoint, _ in trials):
+        from lvc.models.temporal import error_worth  # not above: models of colours need no torch
+
+        worth = error_worth(crf)
+    else:  # models of colours choose by another worth
         worth = palette_worth(crf) / PASSED_ON * 3 * geometry.width * geometry.height
     found = [Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse) for checkpoint, trial in trials]
     if not found:

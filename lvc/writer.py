@@ -15,12 +15,13 @@ import numpy as np
 
 from lvc import checkpoints
 from lvc.background import Background
-from lvc.codec import Codec, Latents
+from lvc.codec import Codec
 from lvc.container.layout import MAX_SPAN_TICKS, Group, Header
 from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OptionError, OutputError
 from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
+from lvc.latents import Latents
 from lvc.models.palette import Palette
 from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_whole
 from lvc.pictures import checked_order, pictures_of

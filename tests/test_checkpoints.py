@@ -322,7 +322,7 @@ def test_tensors_that_are_wrong_are_named(saved):
 
     with_edit(lambda h: h[name].update(shape=[3, 4, 3, 3]), name, "[4, 3, 3, 3] expected")
     with_edit(lambda h: h[name].update(shape=[4, 3, 3, 4]), name)
-    with_edit(lambda h: h[name].update(dtype="I32"), name, "float32")
+    with_edit(lambda h: h[name].update(dtype="I32"), name, "F32 expected")
     with_edit(lambda h: h[name].update(dtype="F64"), name)
     with_edit(lambda h: h[name].update(shape=[-4, -3, 3, 3]), name)
     with_edit(lambda h: h[name].update(shape=[2**62, 2**62]), name)
@@ -438,11 +438,33 @@ def test_devices_that_are_not_there(saved, device):
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_a_model_without_memory_has_the_tensors_of_one_with_it(name):
-    empty = models.build_empty(name, geometry=Geometry(200, 160))
+    empty, weights = models.build_empty(name, geometry=Geometry(200, 160)), models.MODELS[name].weights()
     with torch.device("meta"):
         whole = type(empty)(name, empty.config)
-    described = [{key: (part.shape, part.dtype, part.device) for key, part in model.state_dict().items()} for model in (empty, whole)]
-    assert described[0] == described[1]
+    assert weights.parts(empty) == weights.parts(whole)
+    if models.MODELS[name].arrays:
+        assert not any(any(part.strides) for part in empty.arrays().values())
+    else:
+        assert all(part.device.type == "meta" for part in empty.state_dict().values())
+
+
+def test_models_of_colours_are_loaded_and_code_without_torch(tmp_path):
+    """torch takes a second to import, and 200 MB."""
+    code = f"""
+import sys
+import numpy as np
+import lvc
+from lvc import checkpoints
+for name in ("arcade", "pacman"):
+    assert checkpoints.is_of_arrays(name)
+    with lvc.Writer({str(tmp_path / "a.lvc")!r}, fps=3, model=name, overwrite=True) as writer:
+        writer.write(np.zeros((2, 160, 200, 3), np.uint8))
+    with lvc.open(writer.path) as reader:
+        assert reader.frames_at([1, 0, 1]).data.shape == (3, 3, 160, 200)
+assert not checkpoints.is_of_arrays("pacman-latents")
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_loading_weights_leaves_what_compiles_models_alone():

@@ -26,6 +26,7 @@ from lvc.cli.options import (
     stdout_for_data,
     workers_of,
 )
+from lvc.crf import DEFAULT_CRF
 from lvc.errors import InputError, LvcError, OptionError, OutputError
 from lvc.output import check_output, part_of
 from lvc.video.demux import SUFFIXES as RECORDINGS
@@ -38,8 +39,6 @@ from lvc.workers import run as run_tasks
 
 SUMMARY = "code recordings and pictures into .lvc files"
 
-
-DEFAULT_CRF = 32  # as lvc.codec has it; its import takes a second
 UNLIKE_PSNR = 30.0  # dB below which a game's picture is visibly another one
 
 

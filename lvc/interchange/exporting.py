@@ -16,7 +16,6 @@ from lvc.frames import Geometry
 from lvc.interchange.graph import onnx_package
 from lvc.interchange.importing import METADATA
 from lvc.interchange.limits import MAX_FILE_BYTES
-from lvc.models.config import MANY_RATES
 
 OPSET = 18  # of 2022: what runtimes of edge devices read
 MOST_AT_ONCE = 4096  # frames to a call; the number is free within
@@ -64,7 +63,7 @@ def export_onnx(checkpoint: Checkpoint, *, geometry: Geometry | None = None) -> 
     ONNX file may be, or gives other numbers than the model.
     """
     onnx_package()
-    if isinstance(checkpoint.model, MANY_RATES):
+    if checkpoint.model.many_rates:
         raise OptionError(
             f"{checkpoint.name} is a temporal model: a latent is rounded near the frame before, and a prior in whole numbers is asked pass by pass "
             "while symbols are coded; neither is a graph from frames to latents. Models of single frames can be exported"

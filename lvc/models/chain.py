@@ -5,6 +5,7 @@ At 200x160, padded to 208x160, edge3 and edge5 have 192 x 10 x 13 = 24,960 laten
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +56,9 @@ class ChainConfig:
         """Of analysis and synthesis."""
         encoder = tuple(layer_of(line) for line in self.analysis)
         return encoder, tuple(layer_of(line) for line in self.synthesis) or mirrored(encoder)
+
+
+Edge3Config, Edge5Config = (partial(ChainConfig, analysis=edge(middle)) for middle in (3, 5))
 
 
 class Chain(Model):

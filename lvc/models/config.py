@@ -1,82 +1,92 @@
-"""The models by name: which class, and which options it has by default."""
+"""The models by name: which class, and which options it has by default. A family is imported when it is first asked for."""
 
 import dataclasses
+from dataclasses import dataclass, field
 from functools import partial
-
-import torch
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.attention import AttentionConfig, GdnAttention
-from lvc.models.chain import Chain, ChainConfig, edge
-from lvc.models.convolutional import Convolutional, ConvolutionalConfig
-from lvc.models.fully_connected import FullyConnected, FullyConnectedConfig
-from lvc.models.model import Model
-from lvc.models.palette import Palette, PaletteConfig
-from lvc.models.resnet import ResNet, ResNetConfig
-from lvc.models.temporal import Temporal, TemporalConfig
-from lvc.models.unfilled import Unfilled
-from lvc.models.variational import Variational, VariationalConfig
 
-MAX_PARAMETERS = 1_500_000_000  # the largest of S1 has 832 million
+if TYPE_CHECKING:
+    from lvc.models.model import Model
+    from lvc.models.palette import Palette
 
-# name: (class, its config with the defaults of that name; width and height are added)
+
+@dataclass(frozen=True)
+class Family:
+    """Where a family lies in lvc/models, the class of its models and of their options, and a name's own defaults; arrays: whether its weights are numpy arrays, and no torch is needed."""
+
+    module: str
+    model: str
+    config: str
+    defaults: dict = field(default_factory=dict)
+    arrays: bool = False
+
+    def load(self) -> tuple[type, partial]:
+        """The class, and its config with the defaults; width and height are to be added."""
+        module = import_module(f"lvc.models.{self.module}")
+        return getattr(module, self.model), partial(getattr(module, self.config), **self.defaults)
+
+    def weights(self) -> ModuleType:
+        """What keeps the weights of such models in files: `in_numpy` or `in_torch`."""
+        return import_module(f"lvc.models.{'in_numpy' if self.arrays else 'in_torch'}")
+
+
 MODELS = {
-    "fc-vanilla": (FullyConnected, partial(FullyConnectedConfig, code=1000, hidden=())),
-    "fc-multilayer": (FullyConnected, partial(FullyConnectedConfig, code=1000, hidden=(3000, 2000))),
-    "conv4": (Convolutional, partial(ConvolutionalConfig, stages=4)),
-    "conv5": (Convolutional, partial(ConvolutionalConfig, stages=5)),
-    "vae": (Variational, VariationalConfig),
-    "resnet18": (ResNet, ResNetConfig),
-    "gdn-attention": (GdnAttention, AttentionConfig),
+    "fc-vanilla": Family("fully_connected", "FullyConnected", "FullyConnectedConfig", {"code": 1000, "hidden": ()}),
+    "fc-multilayer": Family("fully_connected", "FullyConnected", "FullyConnectedConfig", {"code": 1000, "hidden": (3000, 2000)}),
+    "conv4": Family("convolutional", "Convolutional", "ConvolutionalConfig", {"stages": 4}),
+    "conv5": Family("convolutional", "Convolutional", "ConvolutionalConfig", {"stages": 5}),
+    "vae": Family("variational", "Variational", "VariationalConfig"),
+    "resnet18": Family("resnet", "ResNet", "ResNetConfig"),
+    "gdn-attention": Family("attention", "GdnAttention", "AttentionConfig"),
     # The 3x3 kernels of the first are 5x5 in the second: 1,841,280 and 2,365,568 parameters of the encoder.
-    "edge3": (Chain, partial(ChainConfig, analysis=edge(3))),
-    "edge5": (Chain, partial(ChainConfig, analysis=edge(5))),
-    "chain": (Chain, partial(ChainConfig, analysis=edge(3))),
-    "temporal": (Temporal, TemporalConfig),
-    "temporal-palette": (Palette, PaletteConfig),
+    "edge3": Family("chain", "Chain", "Edge3Config"),
+    "edge5": Family("chain", "Chain", "Edge5Config"),
+    "chain": Family("chain", "Chain", "Edge3Config"),
+    "temporal": Family("temporal", "Temporal", "TemporalConfig"),
+    "temporal-palette": Family("palette", "Palette", "PaletteConfig", arrays=True),
 }
 
-MANY_RATES = Temporal, Palette  # the families that look back in time, and are coded at a crf
+
+def family_of(name: str) -> Family:
+    """Raises OptionError for an unknown name, listing the choices."""
+    if name not in MODELS:
+        raise OptionError(f"there is no model {name!r}; choose from {', '.join(MODELS)}")
+    return MODELS[name]
 
 
-def build(name: str, *, geometry: Geometry, **options) -> Model:
+def build(name: str, *, geometry: Geometry, **options) -> "Model | Palette":
     """A model with fresh weights, for frames of `geometry`; `build(name, geometry=…, **asdict(config))` gives one like it.
 
     Raises what `build_empty` raises.
     """
     model = build_empty(name, geometry=geometry, **options)
-    return MODELS[name][0](name, model.config)
+    return type(model)(name, model.config)
 
 
-def build_empty(name: str, *, geometry: Geometry, **options) -> Model:
-    """A model like that of `build` whose tensors lie on the meta device, without memory.
+def build_empty(name: str, *, geometry: Geometry, **options) -> "Model | Palette":
+    """A model like that of `build` whose tensors take no memory.
 
     Raises OptionError for an unknown name or option, listing the choices, for a geometry that the model cannot take, and
     for one of more than 1.5 thousand million parameters.
     """
-    if name not in MODELS:
-        raise OptionError(f"there is no model {name!r}; choose from {', '.join(MODELS)}")
-    family, configure = MODELS[name]
+    known = option_names(name)
+    made, configure = MODELS[name].load()
     for side in ("width", "height"):
         if options.pop(side, getattr(geometry, side)) != getattr(geometry, side):
             raise OptionError(f"model {name}: its stored {side} is not that of {geometry}")
-    known = option_names(name)
     for option in options:
         if option not in known:
             raise OptionError(f"model {name} has no option {option!r}; it has {', '.join(known)}")
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    config = configure(width=geometry.width, height=geometry.height, **options)
-    with torch.device("meta"), Unfilled():
-        model = family(name, config)
-    count = sum(parameter.numel() for parameter in model.parameters())
-    if count > MAX_PARAMETERS:
-        raise OptionError(f"model {name} for {geometry} would have {count:,} parameters; the limit is {MAX_PARAMETERS:,}")
-    return model
+    return MODELS[name].weights().empty(made, name, configure(width=geometry.width, height=geometry.height, **options))
 
 
 def option_names(name: str) -> tuple[str, ...]:
     """The options of a model beside its geometry."""
-    configure = MODELS[name][1]
-    fields = dataclasses.fields(configure.func if isinstance(configure, partial) else configure)
-    return tuple(field.name for field in fields if field.name not in ("width", "height"))
+    configure = family_of(name).load()[1]
+    return tuple(option.name for option in dataclasses.fields(configure.func) if option.name not in ("width", "height"))

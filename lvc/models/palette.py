@@ -5,11 +5,11 @@ by memories of what followed on the same surroundings. Those of patterns, which 
 many games and are this model; those of colours begin empty in each group of frames.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
@@ -45,8 +45,8 @@ class PaletteConfig:
             raise OptionError("sprites and scenes are of colours, of which there are none")
 
 
-class Palette(nn.Module):
-    """Colours as they are, with what was learned of patterns.
+class Palette:
+    """Colours as they are, with what was learned of patterns: numpy arrays, for which no torch is loaded.
 
     chances int16 and counts uint8 [PATTERN_SLOTS]: how likely a yes is in each context, less a half, in 2**-16, and of how many answers.
     weights int32 [MIXER_ROWS, MIXER_INPUTS]: how far each kind of context is to be trusted, in 2**-16.
@@ -57,27 +57,21 @@ class Palette(nn.Module):
     any_geometry = True
     rounded_latents = True
     latent_range = None
+    many_rates = True
 
-    def __init__(self, name: str, config: PaletteConfig):
-        super().__init__()
+    def __init__(self, name: str, config: PaletteConfig, arrays: Mapping[str, np.ndarray] | None = None):
         self.name, self.config = name, config
         self.geometry = Geometry(config.width, config.height)
-        self.register_buffer("chances", torch.full((PATTERN_SLOTS,), FIRST_CHANCE, dtype=torch.int16))
-        self.register_buffer("counts", torch.zeros(PATTERN_SLOTS, dtype=torch.uint8))
-        self.register_buffer("weights", torch.full((MIXER_ROWS, MIXER_INPUTS), FIRST_WEIGHT, dtype=torch.int32))
-        if config.colours:
-            height, width = self.latent_shape()[1:]
-            self.register_buffer("colours", torch.zeros(config.colours, dtype=torch.int32))
-            self.register_buffer("sprites", torch.full((config.sprites, SPRITE_SIDE, SPRITE_SIDE), NO_COLOUR, dtype=torch.int16))
-            self.register_buffer("sizes", torch.zeros(config.sprites, 2, dtype=torch.int16))
-            self.register_buffer("scenes", torch.zeros(config.scenes, height, width, dtype=torch.int16))
-            self.register_buffer("own_chances", torch.full((OWN_SLOTS,), FIRST_CHANCE, dtype=torch.int16))
-            self.register_buffer("own_counts", torch.zeros(OWN_SLOTS, dtype=torch.uint8))
-            self.register_buffer("guesses", torch.zeros(GUESSES, dtype=torch.int32))
+        for part, blank in blanks(config).items():
+            setattr(self, part, blank.copy() if arrays is None else arrays[part])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All parts by name, not copied."""
+        return {part: getattr(self, part) for part in blanks(self.config)}
 
     def for_coding(self) -> "Palette":
         """Ready to code; raises ModelError for weights that could leave the range in which sums are exact."""
-        if int(self.weights.abs().max()) > WEIGHT_LIMIT or int(self.weights.min()) == -(2**31):
+        if not -WEIGHT_LIMIT <= int(self.weights.min()) <= int(self.weights.max()) <= WEIGHT_LIMIT:
             raise ModelError(f"the weights {self.name} hold mixing weights beyond ±{WEIGHT_LIMIT}")
         if self.config.colours:
             self._check_game()
@@ -86,22 +80,40 @@ class Palette(nn.Module):
     def _check_game(self) -> None:
         """Compiled code checks no bounds."""
         places = self.sprites[self.sprites != NO_COLOUR], self.scenes
-        if any(len(each) and not 0 <= int(each.min()) <= int(each.max()) < self.config.colours for each in places):
+        if any(each.size and not 0 <= int(each.min()) <= int(each.max()) < self.config.colours for each in places):
             raise ModelError(f"the weights {self.name} hold places of colours that there are not")
         if self.config.sprites and not 0 <= int(self.sizes.min()) <= int(self.sizes.max()) <= SPRITE_SIDE:
             raise ModelError(f"the weights {self.name} hold sprites of more than {SPRITE_SIDE} pixels a side")
         places = self.guesses & (TRUST_STEP - 1)
-        if int(self.guesses.min()) < 0 or int(places.max()) > self.config.colours or int(self.guesses.max()) >= (MOST_TRUST + 1) * TRUST_STEP or bool(((places == 0) & (self.guesses > 0)).any()):
+        if int(self.guesses.min()) < 0 or int(places.max()) > self.config.colours or int(self.guesses.max()) >= (MOST_TRUST + 1) * TRUST_STEP or ((places == 0) & (self.guesses > 0)).any():
             raise ModelError(f"the weights {self.name} hold guesses of colours that there are not")
         if not 0 <= int(self.colours.min()) <= int(self.colours.max()) < 1 << 24:
             raise ModelError(f"the weights {self.name} hold colours beyond 24 bits")
 
     def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, int, int]:
-        geometry = geometry or self.geometry
-        return 1, SIDE * -(-geometry.height // SIDE), SIDE * -(-geometry.width // SIDE)
+        return 1, *whole_blocks(geometry or self.geometry)
 
-    def synthesise(self, symbols: Tensor, crf: Tensor, *, geometry: Geometry | None = None) -> Tensor:
-        """Frames float32 [T, 3, H, W] in 0..1 of colours [T, 1, h, w], 0xRRGGBB each; `crf` plays no part."""
-        geometry = geometry or self.geometry
-        colours = symbols.long()[:, :, : geometry.height, : geometry.width]
-        return torch.cat([(colours >> shift) & 255 for shift in (16, 8, 0)], dim=1).float() / 255
+
+def whole_blocks(geometry: Geometry) -> tuple[int, int]:
+    """Rows and columns of pixels, up to multiples of SIDE."""
+    return SIDE * -(-geometry.height // SIDE), SIDE * -(-geometry.width // SIDE)
+
+
+def blanks(config: PaletteConfig) -> dict[str, np.ndarray]:
+    """What each part of a model is before anything is learned: read-only views, which take no memory, of the shapes and types that any weights have."""
+    parts = {
+        "chances": (np.int16(FIRST_CHANCE), (PATTERN_SLOTS,)),
+        "counts": (np.uint8(0), (PATTERN_SLOTS,)),
+        "weights": (np.int32(FIRST_WEIGHT), (MIXER_ROWS, MIXER_INPUTS)),
+    }
+    if config.colours:
+        parts |= {
+            "colours": (np.int32(0), (config.colours,)),
+            "sprites": (np.int16(NO_COLOUR), (config.sprites, SPRITE_SIDE, SPRITE_SIDE)),
+            "sizes": (np.int16(0), (config.sprites, 2)),
+            "scenes": (np.int16(0), (config.scenes, *whole_blocks(Geometry(config.width, config.height)))),
+            "own_chances": (np.int16(FIRST_CHANCE), (OWN_SLOTS,)),
+            "own_counts": (np.uint8(0), (OWN_SLOTS,)),
+            "guesses": (np.int32(0), (GUESSES,)),
+        }
+    return {part: np.broadcast_to(value, shape) for part, (value, shape) in parts.items()}

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lvc.crf import CRF_LEVELS
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.coding import CodingPrior
 from lvc.models.integer_layers import ACTIVATION_LIMIT, ACTIVATION_SCALE, ExactConv, IntegerConv, clipped, round_through
 
 STRIDE = 8
-CRF_LEVELS = 64
 CRF_KNOTS = 5  # gains are learned at five qualities and interpolated between
 LATENT_LIMIT = 127  # what the prior sees of a latent; the latent itself may be larger
 HOLD = 0.7  # of a symbol
@@ -493,6 +493,7 @@ class Temporal(nn.Module):
     any_geometry = True
     rounded_latents = True
     latent_range = None
+    many_rates = True
 
     def __init__(self, name: str, config: TemporalConfig):
         super().__init__()

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from lvc.compiled import compiled
+from lvc.palette.clusters import clustered, settled
 
 SAMPLE = 15_000  # pixels that a palette is made from
-ROUNDS, PRECISION, ATTEMPTS = 12, 0.5, 1  # of k-means
+ROUNDS = 12  # of k-means
 COUNTS = 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256  # of colours
 PIXEL_BITS = 0.2  # what one is thought to cost
 DOUBLING_BITS = 150 / 32_000  # for each pixel of a frame: what twice the colours cost
@@ -42,23 +43,20 @@ def palette_of(frames: np.ndarray, worth: float, known: np.ndarray) -> np.ndarra
 
     worth: bits that a squared level of error is worth. known: colours int32 [N] that cost nothing.
     """
-    import cv2  # here, so that files decode without it
-
     pixels = frames.reshape(-1, 3)
     if len(pixels) > SAMPLE:  # drawn, because every n-th would keep to some columns
         pixels = pixels[np.random.default_rng(0).integers(len(pixels), size=SAMPLE)]
-    distinct = np.unique(packed(pixels))
+    distinct, counts = np.unique(packed(pixels), return_counts=True)
+    points = rgb(distinct).astype(np.float64)
     a_frame = frames.shape[1] * frames.shape[2]
     best, least, bits = None, np.inf, 0.0
     if len(known):
-        best, least = known, unlike(pixels, known, worth) * a_frame
+        best, least = known, unlike(points, counts, known, worth) * a_frame
     for count in COUNTS:
         if len(distinct) <= count:
             return np.union1d(known, distinct).astype(np.int32)
-        cv2.setRNGSeed(1)  # the same file from the same frames
-        criteria = cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, PRECISION
-        _, labels, centres = cv2.kmeans(pixels.astype(np.float32), count, None, criteria, ATTEMPTS, cv2.KMEANS_PP_CENTERS)
-        seen = worth_seeing(np.square(pixels - centres[labels[:, 0]]).sum(axis=1), worth) * a_frame
+        centres, nearest = clustered(points, counts, count, ROUNDS)
+        seen = worth_seeing(np.square(points - centres[nearest]).sum(axis=1), counts, worth) * a_frame
         price = DOUBLING_BITS * math.log2(count / COUNTS[0]) * a_frame
         if least - seen < price - bits:
             break
@@ -66,14 +64,13 @@ def palette_of(frames: np.ndarray, worth: float, known: np.ndarray) -> np.ndarra
     return best.astype(np.int32)
 
 
-def unlike(pixels: np.ndarray, colours: np.ndarray, worth: float) -> float:
-    """What pixels [N, 3] differ from the nearest of some colours, in bits a pixel that are worth seeing."""
-    table = rgb(colours).astype(np.float32)
-    points = pixels.astype(np.float32)
-    errors = (np.square(table).sum(axis=1) - 2 * points @ table.T).min(axis=1) + np.square(points).sum(axis=1)
-    return worth_seeing(errors, worth)
+def unlike(points: np.ndarray, counts: np.ndarray, colours: np.ndarray, worth: float) -> float:
+    """What points [N, 3], seen `counts` times, differ from the nearest of some colours, in bits a pixel that are worth seeing."""
+    table = rgb(colours).astype(np.float64)
+    _, nearest = settled(points, counts, table, 0)
+    return worth_seeing(np.square(points - table[nearest]).sum(axis=1), counts, worth)
 
 
-def worth_seeing(errors: np.ndarray, worth: float) -> float:
+def worth_seeing(errors: np.ndarray, counts: np.ndarray, worth: float) -> float:
     """Only squared errors that are worth more than a pixel's bits: noise is not, however many colours there are for it."""
-    return float(np.maximum(worth * errors - PIXEL_BITS, 0).mean())
+    return float(np.average(np.maximum(worth * errors - PIXEL_BITS, 0), weights=counts))

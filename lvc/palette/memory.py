@@ -7,7 +7,6 @@ the weights; those of colours are empty at a group's beginning.
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from lvc.entropy.mixing import COUNT_MASK, EMPTY, WEIGHT_LIMIT
 from lvc.models.palette import GUESSES as MODEL_GUESSES
@@ -94,29 +93,29 @@ def memory_of(model: Palette, rate: int) -> Memory:
     fill(slots[:PATTERN_SLOTS], model.chances, model.counts)
     if model.config.colours:
         fill(slots[PATTERN_SLOTS:], model.own_chances, model.own_counts)
-        guesses[:] = model.guesses.cpu().numpy()
-    return Memory(slots, model.weights.cpu().numpy().copy(), guesses, rate)
+        guesses[:] = model.guesses
+    return Memory(slots, model.weights.copy(), guesses, rate)
 
 
-def fill(slots: np.ndarray, chances: torch.Tensor, counts: torch.Tensor) -> None:
-    np.add(chances.cpu().numpy(), HALF, out=slots, dtype=np.uint32, casting="unsafe")
+def fill(slots: np.ndarray, chances: np.ndarray, counts: np.ndarray) -> None:
+    np.add(chances, HALF, out=slots, dtype=np.uint32, casting="unsafe")
     slots <<= 16
-    slots |= counts.cpu().numpy()
+    slots |= counts
 
 
 def keep(memory: Memory, model: Palette, most: int) -> None:
     """Puts what a memory has learned of patterns into the model, and of its game where it is of one; most: answers that a slot counts, so that it goes on learning."""
     store(memory.slots[:PATTERN_SLOTS], model.chances, model.counts, most)
-    model.weights.copy_(torch.from_numpy(memory.weights))
+    model.weights[:] = memory.weights
     if model.config.colours:
         store(memory.slots[PATTERN_SLOTS:], model.own_chances, model.own_counts, most)
-        model.guesses.copy_(torch.from_numpy(memory.guesses))
+        model.guesses[:] = memory.guesses
 
 
-def store(slots: np.ndarray, chances: torch.Tensor, counts: torch.Tensor, most: int) -> None:
+def store(slots: np.ndarray, chances: np.ndarray, counts: np.ndarray, most: int) -> None:
     wide = slots.astype(np.int64)
-    chances.copy_(torch.from_numpy(((wide >> 16) - HALF).astype(np.int16)))
-    counts.copy_(torch.from_numpy(np.minimum(wide & COUNT_MASK, most).astype(np.uint8)))
+    chances[:] = (wide >> 16) - HALF
+    counts[:] = np.minimum(wide & COUNT_MASK, most)
 
 
 def forget_colours(memory: Memory) -> None:

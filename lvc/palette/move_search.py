@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from lvc.compiled import bare, compiled
+from lvc.compiled import bare, compiled, inlined
 from lvc.models.palette import SIDE
 from lvc.palette.moves import SETTLED, STILL, Direction, Moves, within
-from lvc.palette.past import MOST_WAYS
+from lvc.palette.past import BACKS, MOST_WAYS
 from lvc.palette.pixels import squared_error
 
 TILE = 2 * SIDE  # pixels: what is looked for elsewhere
@@ -112,7 +112,7 @@ def found_moves(now: Shown, before: Sequence[Shown], settled: np.ndarray, floor:
         if tiles[row, column] < WORTH_LOOKING or len(ways) == MOST_WAYS:
             break
         looked[row, column] = True
-        if (way := match(now, before, TILE * row, TILE * column)) not in ways:
+        if (way := match(now, before, TILE * row, TILE * column, ways)) not in ways:
             tried(way)
     places = assigned(np.stack(bits), BORDER_BITS, DIRECTION_BITS, ROUNDS)
     taken = [number for number in range(2, len(ways)) if (places == number).any()]
@@ -147,39 +147,55 @@ def guess_bits(picture, other, dx, dy, floor, worth, where, result):
             result[row, column] = bits
 
 
-def match(now: Shown, before: Sequence[Shown], top: int, left: int) -> Direction:
-    """Where a tile fits best into the frames before."""
-    least, best = 1 << 30, STILL
-    tile = np.ascontiguousarray(now.luma[top : top + TILE, left : left + TILE])
-    for back, other in enumerate(before):
-        error, dx, dy = best_match(tile, int(now.sums[top, left]), other.luma, other.sums, top, left, least)
-        if error < least:
-            least, best = error, Direction(back, int(dx), int(dy))
-    return best
+def match(now: Shown, before: Sequence[Shown], top: int, left: int, ways: Sequence[Direction]) -> Direction:
+    """Where a tile fits best into the frames before; ways: how well these fit is known first, so that most of the others are passed by."""
+    tile = now.luma[top : top + TILE, left : left + TILE]
+    order = np.argsort(-np.square(tile - tile.mean()).sum(axis=1), kind="stable")
+    known = np.array([way for way in ways if way.back < len(before)], np.int64)
+    padded = [*before, *[before[-1]] * (BACKS - len(before))]
+    lumas, sums = tuple(one.luma for one in padded), tuple(one.sums for one in padded)
+    return Direction(*map(int, best_match(tile[order], order, int(now.sums[top, left]), lumas, sums, len(before), known, top, left)))
 
 
 @bare
-def best_match(tile, total, luma, sums, top, left, least):
-    """(squared error, dx, dy) of where a tile int32 [TILE, TILE] from (top, left), whose sum is `total`, fits best; least: what is beaten."""
-    height, width = luma.shape
-    best_dx, best_dy = 0, 0
-    for dy in range(max(-REACH_Y, -top), min(REACH_Y, height - TILE - top) + 1):
-        for dx in range(max(-REACH_X, -left), min(REACH_X, width - TILE - left) + 1):
-            apart = np.int64(sums[top + dy, left + dx]) - total
-            if apart * apart >= least * TILE * TILE:  # the error is no less than that of the means
-                continue
-            error = 0
-            for line in range(TILE):
-                part = np.int32(0)
-                for place in range(TILE):
-                    difference = np.int32(tile[line, place] - luma[top + dy + line, left + dx + place])
-                    part += np.int32(difference * difference)
-                error += part
-                if error >= least:
-                    break
-            if error < least:
-                least, best_dx, best_dy = error, dx, dy
-    return least, best_dx, best_dy
+def best_match(tile, order, total, lumas, sums, count, known, top, left):
+    """(back, dx, dy) of where a tile int32 [TILE, TILE] from (top, left), whose sum is `total`, fits best into the first `count` pictures.
+
+    order: int64 [TILE], which line of the tile each of its rows is: those first that tell most. known: int64 [N, 3], ways.
+    """
+    height, width = lumas[0].shape
+    least = np.int64(1) << 30
+    for number in range(known.shape[0]):
+        y, x = top + known[number, 2], left + known[number, 1]
+        if 0 <= y <= height - TILE and 0 <= x <= width - TILE:
+            least = min(least, 1 + error_at(tile, order, lumas[known[number, 0]], y, x, least))
+    best_back, best_dx, best_dy = 0, 0, 0
+    for back in range(count):
+        luma, means = lumas[back], sums[back]
+        for dy in range(max(-REACH_Y, -top), min(REACH_Y, height - TILE - top) + 1):
+            for dx in range(max(-REACH_X, -left), min(REACH_X, width - TILE - left) + 1):
+                apart = np.int64(means[top + dy, left + dx]) - total
+                if apart * apart >= least * TILE * TILE:  # the error is no less than that of the means
+                    continue
+                error = error_at(tile, order, luma, top + dy, left + dx, least)
+                if error < least:
+                    least, best_back, best_dx, best_dy = error, back, dx, dy
+    return best_back, best_dx, best_dy
+
+
+@inlined
+def error_at(tile, order, luma, top, left, least):
+    """Squared error of a tile at a place, or `least` or more of it."""
+    error = np.int64(0)
+    for row in range(TILE):
+        part, line = np.int32(0), top + order[row]
+        for place in range(TILE):
+            difference = np.int32(tile[row, place] - luma[line, left + place])
+            part += np.int32(difference * difference)
+        error += part
+        if error >= least:
+            break
+    return error
 
 
 @compiled

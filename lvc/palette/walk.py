@@ -233,8 +233,7 @@ class PaletteFrames:
 def game_of(model: Palette) -> Game:
     if not model.config.colours:
         return NO_GAME
-    sprites = Sprites(model.sprites.cpu().numpy(), model.sizes.cpu().numpy().astype(np.int64))
-    return Game(model.colours.cpu().numpy(), sprites, model.scenes.cpu().numpy())
+    return Game(model.colours, Sprites(model.sprites, model.sizes.astype(np.int64)), model.scenes)
 
 
 @bare

@@ -3,11 +3,11 @@
 from collections import Counter
 
 import numpy as np
-import torch
 
 from lvc.errors import InputError
 from lvc.models.palette import NO_COLOUR, Palette
 from lvc.palette.choice import choose, whole_pictures
+from lvc.palette.clusters import settled
 from lvc.palette.colours import packed, rgb
 from lvc.palette.memory import forget_colours, memory_of
 from lvc.palette.stage import CAST, OWN_SPRITES, SHOWN
@@ -31,13 +31,13 @@ def acquaint(model: Palette, source: Frames, *, rate: int, seed: int) -> None:
     """Fills a model of one game with its colours, scenes and sprites; fewer than there is room for are told twice, or left out."""
     frames = whole_pictures(source.frames(spread(len(source), LOOKED_AT)))
     colours = main_colours(frames, model.config.colours)
-    model.colours.copy_(torch.from_numpy(np.resize(colours, model.config.colours)))
+    model.colours[:] = np.resize(colours, model.config.colours)
     if model.config.scenes:
         scenes = main_scenes(frames, colours, model.config.scenes)
-        model.scenes.copy_(torch.from_numpy(np.resize(scenes, model.scenes.shape)))
+        model.scenes[:] = np.resize(scenes, model.scenes.shape)
     if model.config.sprites:
         bitmaps, sizes = main_sprites(model, source, rate=rate, seed=seed)
-        model.sprites[: len(bitmaps)], model.sizes[: len(sizes)] = torch.from_numpy(bitmaps), torch.from_numpy(sizes)
+        model.sprites[: len(bitmaps)], model.sizes[: len(sizes)] = bitmaps, sizes
 
 
 def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
@@ -53,7 +53,7 @@ def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
             break
         if all(np.square(means[cell] - other).sum() > APART**2 for other in chosen):
             chosen.append(means[cell])
-    centres, nearest = settled(np.array(chosen), colours, counts)
+    centres, nearest = settled(colours, counts, np.array(chosen), LLOYD_ROUNDS)
     while len(centres) < most:
         errors = np.bincount(nearest, counts * np.square(colours - centres[nearest]).sum(axis=1), len(centres))
         worst = int(errors.argmax())
@@ -62,22 +62,12 @@ def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
         away = colours[nearest == worst] - centres[worst]
         axis = np.linalg.eigh(np.cov(away.T, aweights=counts[nearest == worst]))[1][:, -1]
         spread = axis * np.sqrt(errors[worst] / counts[nearest == worst].sum())
-        tried, near = settled(np.concatenate((np.delete(centres, worst, axis=0), [centres[worst] - spread, centres[worst] + spread])), colours, counts)
+        tried, near = settled(colours, counts, np.concatenate((np.delete(centres, worst, axis=0), [centres[worst] - spread, centres[worst] + spread])), LLOYD_ROUNDS)
         gained = errors.sum() - (counts * np.square(colours - tried[near]).sum(axis=1)).sum()
         if gained < LEAST_GAINED * frames.size:
             break
         centres, nearest = tried, near
     return np.unique(packed(np.rint(centres).astype(np.uint8))).astype(np.int32)
-
-
-def settled(centres: np.ndarray, colours: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centres [K, 3] as means of the colours [N, 3] that are nearest to them (S. P. Lloyd, 1982), and which is nearest to each."""
-    for _ in range(LLOYD_ROUNDS):
-        nearest = nearest_of(colours, centres)
-        weights = np.bincount(nearest, counts, len(centres))
-        sums = np.stack([np.bincount(nearest, counts * colours[:, channel], len(centres)) for channel in range(3)], axis=1)
-        centres = np.where(weights[:, None] > 0, sums / np.maximum(weights, 1)[:, None], centres)
-    return centres, nearest_of(colours, centres)
 
 
 def nearest_of(colours: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -112,7 +102,7 @@ def main_sprites(model: Palette, source: Frames, *, rate: int, seed: int) -> tup
         start = int(rng.choice(starts))
         forget_colours(memory)
         coding = PaletteFrames(model, memory, most=CASTING_LENGTH)
-        chosen = choose(coding, whole_pictures(source.frames(range(start, start + CASTING_LENGTH))), int(rng.integers(CASTING_LEVELS)), search=True, palette=np.unique(model.colours.cpu().numpy()))
+        chosen = choose(coding, whole_pictures(source.frames(range(start, start + CASTING_LENGTH))), int(rng.integers(CASTING_LEVELS)), search=True, palette=np.unique(model.colours))
         stage = coding.past.stage
         if stage.counts[SHOWN] > OWN_SPRITES:  # some have been overwritten
             continue

@@ -380,7 +380,7 @@ def train(
     last = last_path(output)
     for path in (output, last) if team.leads else ():
         check_output(path, overwrite=overwrite or resume, inputs=() if start is None or resume else (Path(start),))
-    run = Run(model, quantiser, options, device=checkpoints.device_of(device), team=team)
+    run = Run(model, quantiser, options, device=torch.device(checkpoints.device_of(device)), team=team)
     if resume:
         run.restore(last)
     else:

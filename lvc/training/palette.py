@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
@@ -66,7 +64,7 @@ def coded_clip(model: Palette, memory: Memory, source: Frames, rng: np.random.Ge
     pictures = whole_pictures(source.frames(range(start, start + length)))
     palette = None
     if model.config.colours:  # of a game that is known nothing is forgotten, and so nothing learned of colours that others lack
-        palette = np.unique(model.colours.cpu().numpy())
+        palette = np.unique(model.colours)
     else:
         forget_colours(memory)
     chosen = choose(PaletteFrames(model, memory, most=length), pictures, int(rng.integers(LEVELS)), search=rng.random() < SEARCHED, palette=palette)
@@ -106,7 +104,7 @@ def train_palette(
     name: str,
     description: str = "",
     dataset: dict | None = None,
-    device: str | torch.device = "cpu",
+    device: str = "cpu",
     workers: int = 1,
     resume: bool = False,
     overwrite: bool = False,
@@ -181,13 +179,9 @@ def train_palette(
     yield record(ended=ended)
 
 
-def state_of(memory: Memory) -> dict[str, Tensor]:
+def state_of(memory: Memory) -> dict[str, np.ndarray]:
     """All that a memory knows."""
-    return {
-        "slots": torch.from_numpy(memory.slots.astype(np.int64)),
-        "weights": torch.from_numpy(memory.weights.copy()),
-        "guesses": torch.from_numpy(memory.guesses.copy()),
-    }
+    return {"slots": memory.slots.astype(np.int64), "weights": memory.weights, "guesses": memory.guesses}
 
 
 def restore(path: Path, model: Palette, memory: Memory) -> Position:
@@ -197,9 +191,10 @@ def restore(path: Path, model: Palette, memory: Memory) -> Position:
         raise OptionError(f"{path}: is of another model than asked for: {checkpoint.metadata.config}")
     tensors = checkpoints.load_state(path)
     try:
-        memory.slots[:] = tensors["slots"].numpy().astype(np.uint32)
-        memory.weights[:], memory.guesses[:] = tensors["weights"].numpy(), tensors["guesses"].numpy()
-        model.load_state_dict(checkpoint.model.state_dict())
+        memory.slots[:] = tensors["slots"].astype(np.uint32)
+        memory.weights[:], memory.guesses[:] = tensors["weights"], tensors["guesses"]
+        for part, kept in checkpoint.model.arrays().items():
+            getattr(model, part)[:] = kept
         return Position(**checkpoint.metadata.training["position"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: is no state of such a training: {error}") from error

@@ -20,7 +20,6 @@ from lvc.checkpoints import Checkpoint, Metadata
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.models.integer_layers import straight_through
 from lvc.models.temporal import (
-    CRF_LEVELS,
     KEY,
     PREDICTED,
     STEADY_REACH,
@@ -325,7 +324,7 @@ def train_temporal(
     }
     if not resume:
         start_transforms(model, training)
-    run = TemporalRun(model, options, checkpoints.device_of(device), team)
+    run = TemporalRun(model, options, torch.device(checkpoints.device_of(device)), team)
     position = run.position
 
     def stage_at(step: int, share: float | None = None) -> str:

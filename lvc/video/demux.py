@@ -1,6 +1,7 @@
 """Opening a recording safely: what it holds, and errors that name the file and what is wrong with it."""
 
 import hashlib
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,9 @@ SUFFIXES = frozenset(
     (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg")
     + (".wmv", ".ogv", ".nut", ".ivf", ".3gp", ".gif", ".y4m", ".mxf")
 )
+
+BESIDE_OTHERS = -1
+LARGE_PIXELS = 1920 * 1088
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class VideoInfo:
 def opened_video(path: Path, *, threads: int = 0):
     """Gives `(container, stream)` of the first video stream that is no cover picture.
 
-    threads: of the decoder; 0 means as many as the machine has cores.
+    threads: of the decoder; 0 means as many as the machine has cores, BESIDE_OTHERS what is best where a coder runs beside it.
     Raises InputError for a missing, empty or unreadable file, and for one without video. An FFmpeg error
     inside the block becomes an InputError too.
     """
@@ -64,11 +68,20 @@ def opened_video(path: Path, *, threads: int = 0):
         ) as container:
             stream = video_stream(container, path)
             stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = threads
+            stream.codec_context.thread_count = threads_beside(stream) if threads == BESIDE_OTHERS else threads
             yield container, stream
     except (av.error.FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot be read as a video: {reason}") from error
+
+
+def threads_beside(stream) -> int:
+    """Threads of a decoder that leave a core to a coder; all cores for pictures so large that the coder would wait.
+
+    Each thread more costs a fifth of the decoder's time, because more pictures leave the cache before they are referred to.
+    """
+    cores = os.cpu_count() or 1
+    return cores if stream.width * stream.height > LARGE_PIXELS else max(1, cores - 1)
 
 
 def check_file(path: Path) -> None:

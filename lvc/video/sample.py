@@ -13,7 +13,7 @@ import numpy as np
 from lvc.background import Ahead
 from lvc.errors import InputError, OptionError
 from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
-from lvc.video.demux import VideoInfo, opened_video, rotation_of
+from lvc.video.demux import BESIDE_OTHERS, VideoInfo, opened_video, rotation_of
 from lvc.video.foresight import Foresight
 from lvc.video.grid_search import found_grid
 from lvc.video.planes import NativeSampler, PlaneReader
@@ -205,10 +205,10 @@ class Collected:
 
 
 def sampled_ahead(path: Path, sampling: Sampling, *, native: bool = False, threads: int = 0) -> Ahead:
-    """As `sampled_frames`, by a thread that begins at once and stays some megabytes of frames ahead. threads: of the decoder."""
+    """As `sampled_frames`, by a thread that begins at once and stays some megabytes of frames ahead of a coder. threads: of the decoder; 0 for what is best beside that."""
     geometry = sampling.geometry
     batch = max(1, min(MAX_BATCH, AHEAD_BYTES // (BATCHES_AHEAD * 3 * geometry.width * geometry.height)))
-    return Ahead(sampled_frames(path, sampling, native=native, batch=batch, threads=threads), BATCHES_AHEAD, name="lvc-sampling")
+    return Ahead(sampled_frames(path, sampling, native=native, batch=batch, threads=threads or BESIDE_OTHERS), BATCHES_AHEAD, name="lvc-sampling")
 
 
 def timed_frames(container, stream, path: Path, foresight: Foresight | None = None):

@@ -10,14 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.codec import Codec
 from lvc.frames import Geometry
 from lvc.models.config import build
-from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, NO_COLOUR, OWN_SLOTS, PATTERN_SLOTS, SPRITE_SIDE, TRUST_STEP
+from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, NO_COLOUR, OWN_SLOTS, PATTERN_SLOTS, SPRITE_SIDE, TRUST_STEP, Palette
 from lvc.palette.moves import Direction, Moves
 from lvc.palette.stage import Scene
 from lvc.palette.walk import Motion
@@ -35,7 +34,7 @@ def blank_palette(geometry: Geometry, **game: int) -> Checkpoint:
     """A model that was taught nothing; game: how much it is to know of one."""
     model = build("temporal-palette", geometry=geometry, **game)
     metadata = Metadata(name="golden", model="temporal-palette", config=asdict(model.config), geometry=geometry, quantiser={"name": "round"}, entropy={"name": "mixing"})
-    return Checkpoint(metadata, model.eval())
+    return Checkpoint(metadata, model)
 
 
 def random_palette(geometry: Geometry, **game: int) -> Checkpoint:
@@ -44,32 +43,32 @@ def random_palette(geometry: Geometry, **game: int) -> Checkpoint:
     model = checkpoint.model
     teach(model.chances, model.counts, generator, PATTERN_SLOTS)
     weights = generator.normal(0.22, 0.3, (MIXER_ROWS, MIXER_INPUTS)) * (1 << 16)
-    model.weights.copy_(torch.from_numpy(weights.clip(1 - 2**18, 2**18 - 1).astype(np.int32)))
+    model.weights[:] = weights.clip(1 - 2**18, 2**18 - 1)
     if game:
         make_game(model, generator)
     return checkpoint
 
 
-def teach(chances: torch.Tensor, counts: torch.Tensor, generator: np.random.Generator, slots: int) -> None:
+def teach(chances: np.ndarray, counts: np.ndarray, generator: np.random.Generator, slots: int) -> None:
     taught = np.flatnonzero(generator.random(slots) < TAUGHT)
-    chances[taught] = torch.from_numpy(generator.integers(-(2**15), 2**15, len(taught)).astype(np.int16))
-    counts[taught] = torch.from_numpy(generator.integers(1, 256, len(taught)).astype(np.uint8))
+    chances[taught] = generator.integers(-(2**15), 2**15, len(taught))
+    counts[taught] = generator.integers(1, 256, len(taught))
 
 
-def make_game(model: torch.nn.Module, generator: np.random.Generator) -> None:
+def make_game(model: Palette, generator: np.random.Generator) -> None:
     """Colours, sprites with holes, scenes of boxes, and guesses of what follows."""
-    colours, sprites, scenes = len(model.colours), len(model.sprites), model.scenes.numpy()
-    model.colours.copy_(torch.from_numpy(generator.permutation(1 << 12)[:colours].astype(np.int32) * 4093))
-    for bitmap, size in zip(model.sprites.numpy(), generator.integers(1, SPRITE_SIDE + 1, (sprites, 2))):
+    colours, sprites, scenes = len(model.colours), len(model.sprites), model.scenes
+    model.colours[:] = generator.permutation(1 << 12)[:colours].astype(np.int32) * 4093
+    for bitmap, size in zip(model.sprites, generator.integers(1, SPRITE_SIDE + 1, (sprites, 2))):
         bitmap[: size[0], : size[1]] = generator.integers(NO_COLOUR, colours, size)
-    model.sizes.copy_(torch.from_numpy(sizes_of(model.sprites.numpy())))
+    model.sizes[:] = sizes_of(model.sprites)
     for scene in scenes:
         for _ in range(12):
             top, left = generator.integers(scene.shape)
             scene[top : top + generator.integers(1, 16), left : left + generator.integers(1, 16)] = generator.integers(colours)
     teach(model.own_chances, model.own_counts, generator, OWN_SLOTS)
     guesses = np.where(generator.random(len(model.guesses)) < TAUGHT, generator.integers(colours + 1, size=len(model.guesses)), 0)
-    model.guesses.copy_(torch.from_numpy((guesses + np.where(guesses > 0, generator.integers(8, size=len(guesses)), 0) * TRUST_STEP).astype(np.int32)))
+    model.guesses[:] = guesses + np.where(guesses > 0, generator.integers(8, size=len(guesses)), 0) * TRUST_STEP
 
 
 def sizes_of(bitmaps: np.ndarray) -> np.ndarray:

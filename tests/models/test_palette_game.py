@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from lvc import checkpoints
 from lvc.codec import Codec
@@ -44,8 +43,8 @@ def test_games_that_cannot_be_are_refused(game):
 def test_a_model_of_one_game_comes_back_from_its_file(checkpoint, tmp_path):
     checkpoints.save(tmp_path / "game.safetensors", checkpoint)
     loaded = checkpoints.load(tmp_path / "game.safetensors")
-    one, other = checkpoint.model.state_dict(), loaded.model.for_coding().state_dict()
-    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    one, other = checkpoint.model.arrays(), loaded.model.for_coding().arrays()
+    assert one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
 TAMPERED = {
@@ -100,12 +99,12 @@ def test_a_file_that_lacks_a_part_of_its_game_is_refused(checkpoint, tmp_path, p
 
 def scenes_shown(model, count: int) -> np.ndarray:
     """Frames uint8 [T, 3, 40, 48]: the second scene that the model knows, then with one of its sprites passing."""
-    colours, scene = model.colours.numpy(), model.scenes[1].numpy()
-    areas = (model.sprites.numpy() >= 0).sum(axis=(1, 2))
+    colours, scene = model.colours, model.scenes[1]
+    areas = (model.sprites >= 0).sum(axis=(1, 2))
     sprite = int(np.argmax(np.where(areas < 100, areas, 0)))
     frames = []
     for number in range(count):
-        picture, bitmap = scene.copy(), model.sprites[sprite].numpy()
+        picture, bitmap = scene.copy(), model.sprites[sprite]
         part = picture[10 + number : 10 + number + SPRITE_SIDE, 5 + 2 * number : 5 + 2 * number + SPRITE_SIDE]
         bitmap = bitmap[: part.shape[0], : part.shape[1]]
         if number:
@@ -124,7 +123,7 @@ def test_frames_of_a_known_game_come_back_one_by_one_as_all_at_once(checkpoint):
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
     for stop in (1, 2, 5):
         assert np.array_equal(codec.decode(packets, stop=stop).symbols, latents.symbols[:stop])
-    coding, (first, rest) = codec._coding(6), (codec.reader(packet.payload) for packet in packets)
+    coding, (first, rest) = codec.coding(6), (codec.reader(packet.payload) for packet in packets)
     for number in range(6):
         assert np.array_equal(coding.code_frames(None, 1, rest if number else first, codec.latent_shape)[0], latents.symbols[number])
     assert len(coding) == 6, "the scene is none of the frames"

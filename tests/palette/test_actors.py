@@ -179,13 +179,13 @@ def test_a_sprite_is_cheaper_to_tell_again(blank):
 
 def test_a_known_sprite_is_told_as_a_new_actor_at_once():
     model = random_palette(GEOMETRY, **GAME).model.for_coding()
-    areas = (model.sprites.numpy() >= 0).sum(axis=(1, 2))
+    areas = (model.sprites >= 0).sum(axis=(1, 2))
     stage_sprite = int(np.argmax(np.where(areas < 100, areas, 0)))  # where a whole screen changes, nobody looks for actors
     height, width = model.sizes[stage_sprite].tolist()
-    bitmap = model.sprites[stage_sprite].numpy()[:height, :width]
+    bitmap = model.sprites[stage_sprite][:height, :width]
     symbols = np.full((2, *SHAPE), int(model.colours[0]), np.int32)
     holes = bitmap < 0
-    symbols[1, 0, 10 : 10 + height, 12 : 12 + width] = np.where(holes, model.colours[0].item(), model.colours.numpy()[bitmap])
+    symbols[1, 0, 10 : 10 + height, 12 : 12 + width] = np.where(holes, model.colours[0].item(), model.colours[bitmap])
     _, _, scenes = searched(model, symbols)
     assert scenes[1].new.tolist() == [[stage_sprite, 10, 12]]
 

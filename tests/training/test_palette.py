@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-import torch
 
 from lvc import checkpoints
 from lvc.codec import Codec
@@ -81,16 +80,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_curve(tmp_path):
     first = trained(tmp_path, stop_after=5, name="parts")
     rest = trained(tmp_path, resume=True, name="parts")
     assert len(first) == 5 and first + rest == whole
-    one, other = (checkpoints.load(tmp_path / f"{name}.safetensors").model.state_dict() for name in ("whole", "parts"))
-    assert all(torch.equal(one[part], other[part]) for part in ("chances", "counts", "weights"))
+    one, other = (checkpoints.load(tmp_path / f"{name}.safetensors").model.arrays() for name in ("whole", "parts"))
+    assert all(np.array_equal(one[part], other[part]) for part in ("chances", "counts", "weights"))
 
 
 def test_the_weights_are_of_patterns_that_go_on_learning(tmp_path):
     trained(tmp_path)
     checkpoint = checkpoints.load(tmp_path / "small.safetensors")
     assert (checkpoint.quantiser, checkpoint.entropy, dict(checkpoint.tables)) == ({"name": "round"}, {"name": "mixing"}, {})
-    fresh = build("temporal-palette", geometry=GEOMETRY).state_dict()
-    assert all((part != fresh[name]).any() for name, part in checkpoint.model.state_dict().items())
+    fresh = build("temporal-palette", geometry=GEOMETRY).arrays()
+    assert all((part != fresh[name]).any() for name, part in checkpoint.model.arrays().items())
     assert 0 < checkpoint.model.counts.max() <= KEPT_COUNT
 
 
@@ -176,8 +175,8 @@ def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, casting):
     first = trained(tmp_path, stop_after=2, name="parts", steps=6, frames=Play(80), model=game_model())
     rest = trained(tmp_path, resume=True, name="parts", steps=6, frames=Play(80), model=game_model())
     assert len(first) == 2 and first + rest == whole
-    one, other = (checkpoints.load(tmp_path / f"{name}.safetensors").model.state_dict() for name in ("whole", "parts"))
-    assert one.keys() == other.keys() and all(torch.equal(one[part], other[part]) for part in one)
+    one, other = (checkpoints.load(tmp_path / f"{name}.safetensors").model.arrays() for name in ("whole", "parts"))
+    assert one.keys() == other.keys() and all(np.array_equal(one[part], other[part]) for part in one)
 
 
 def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path, casting):
@@ -208,6 +207,6 @@ def test_another_runs_state_is_refused(tmp_path):
         trained(tmp_path, resume=True, model=build("temporal-palette", geometry=Geometry(48, 32)))
     last = tmp_path / "small.last.safetensors"
     checkpoint = checkpoints.load(last)
-    checkpoints.save(last, checkpoint, overwrite=True, state={"slots": torch.zeros(3, dtype=torch.int64)})
+    checkpoints.save(last, checkpoint, overwrite=True, state={"slots": np.zeros(3, np.int64)})
     with pytest.raises(ModelError, match="no state of such a training"):
         trained(tmp_path, resume=True)
