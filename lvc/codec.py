@@ -33,7 +33,7 @@ from lvc.models.temporal import CRF_LEVELS, Temporal, held_clips, steadied
 from lvc.output import identity
 from lvc.palette import choice as palette_choice
 from lvc.palette.colours import painted
-from lvc.palette.memory import memory_of
+from lvc.palette.memory_pool import Memories
 from lvc.palette.past import frame_bytes
 from lvc.palette.shown import Screen
 from lvc.palette.walk import CODING_RATE, Motion, PaletteFrames, game_of
@@ -117,7 +117,7 @@ class Codec:
         check_pixels(self.analysed)
         self._screen = None if grid is None else Screen(grid, geometry)
         self.latent_shape = tuple(self.model.latent_shape(self.analysed))
-        self._beginning = memory_of(self.model, CODING_RATE) if self.of_colours else None  # each group begins with a copy
+        self._memories = Memories(self.model, CODING_RATE) if self.of_colours else None  # each group begins with one
         if not self.of_colours:
             self._coding()  # an entropy model that there is not is told now, not when the first group is full
 
@@ -331,7 +331,7 @@ class Codec:
         tables = self.checkpoint.tables
         if self.predicts:
             if self.of_colours:
-                return PaletteFrames(self.model, self._beginning.copy(), most=frames)
+                return PaletteFrames(self.model, memories=self._memories, most=frames)
             if not {"copies", "residuals"} <= tables.keys():
                 raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
             return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)

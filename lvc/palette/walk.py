@@ -18,6 +18,7 @@ from lvc.palette.actors import ACTORS_MOST, after_frame, code_actors, draw
 from lvc.palette.blocks import code_blocks
 from lvc.palette.colour_table import CHANNEL_BITS, COUNT_BITS, ColourTable, code_colours
 from lvc.palette.memory import NO_COLOUR, Memory, memory_of
+from lvc.palette.memory_pool import Memories
 from lvc.palette.moves import NUMBER_MOST, Moves, code_places, code_ways, expect, keep_recent
 from lvc.palette.numbers import BACKDROP, code_unary
 from lvc.palette.past import (
@@ -113,11 +114,14 @@ class Known:
 class PaletteFrames:
     """Codes the frames of one group in order; keeps them, because the next ones are predicted from them.
 
-    memory: of this group alone; teaches on. most: frames that there will be, about.
+    memory: of this group alone; teaches on. Or memories: of which it takes one until it is done. most: frames that there will be, about.
     """
 
-    def __init__(self, model: Palette, memory: Memory | None = None, *, most: int = 1):
-        self.memory: Memory | None = memory_of(model, CODING_RATE) if memory is None else memory
+    def __init__(self, model: Palette, memory: Memory | None = None, *, memories: Memories | None = None, most: int = 1):
+        self._memories = memories
+        if memory is None:
+            memory = memory_of(model, CODING_RATE) if memories is None else memories.take()
+        self.memory: Memory | None = memory
         self.past: Past | None = None
         self._game, self._most = game_of(model), most
 
@@ -127,7 +131,7 @@ class PaletteFrames:
     @property
     def nbytes(self) -> int:
         """Memory held, about."""
-        return sum(part.nbytes for part in (self.memory or (0,))[:-1]) + (0 if self.past is None else (len(self) + 4) * self.past.expected.nbytes)
+        return (0 if self.memory is None else self.memory.nbytes) + (0 if self.past is None else (len(self) + 4) * self.past.expected.nbytes)
 
     @property
     def known_colours(self) -> np.ndarray:
@@ -183,7 +187,14 @@ class PaletteFrames:
 
     def finish(self) -> None:
         """Lets go of all but the frames: no others come."""
-        self.memory = None
+        memory, self.memory = self.memory, None
+        if self._memories is not None and memory is not None:
+            self._memories.give(memory)
+
+    def __del__(self):
+        """Gives its memory back where nobody goes on: a damaged group, or one of which no further frame was asked for."""
+        if getattr(self, "memory", None) is not None:  # without one where it was never made
+            self.finish()
 
     def _make_room(self, count: int, shape: tuple[int, int, int]) -> None:
         past = no_past(*shape[1:], self._game) if self.past is None else self.past
