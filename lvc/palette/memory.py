@@ -67,7 +67,7 @@ ALONE_COUNT = 1000  # of one that is asked without others, where nearly all answ
 GUESS_KINDS, GUESS_BITS = 3, 16
 GUESSES = 1 << GUESS_BITS  # colours that followed on the same surroundings before, of each kind
 # What a group writes is marked by blocks of so many slots or guesses, so that little has to be undone.
-MARK_BITS = 8
+MARK_BITS = 7
 GUESS_MARKS = SLOTS >> MARK_BITS  # where those of guesses begin
 MARKS = GUESS_MARKS + (GUESS_KINDS * GUESSES >> MARK_BITS)
 
