@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from lvc.compiled import bare, compiled
+from lvc.compiled import bare
 from lvc.entropy.bits import BitCoder
 from lvc.errors import FormatError
 from lvc.models.palette import SIDE, Palette
@@ -171,7 +171,9 @@ class PaletteFrames:
     def frames(self, numbers) -> np.ndarray:
         """Colours int32 [N, 1, H, W] of frames of the group: a slice, or whole numbers from 0 to len - 1."""
         places = range(len(self))[numbers] if isinstance(numbers, slice) else numbers
-        return colours_of(self.past.pictures, np.asarray(places, np.int64) + self.past.counts[BACKDROPS], self.past.colours)
+        result = np.empty((len(places), *(side - 2 * BORDER for side in self.past.expected.shape)), np.int32)
+        find_colours(self.past.pictures, np.asarray(places, np.int64) + self.past.counts[BACKDROPS], self.past.colours, result)
+        return result[:, None]
 
     def painted(self, back: int) -> np.ndarray:
         """uint8 [H, W, 3] of the frame so many before the last, or the first; for -1 of the actors before their background."""
@@ -327,16 +329,15 @@ def paint(picture, colours, result):
             result[y, x, 0], result[y, x, 1], result[y, x, 2] = colour >> 16, colour >> 8, colour
 
 
-@compiled
-def colours_of(pictures, numbers, colours):
-    """int32 [N, 1, H, W] of the frames of these numbers, int64 [N], among places int16 [1 + T, H, W] within their border."""
-    _, height, width = pictures.shape
-    result = np.empty((numbers.shape[0], 1, height - 2 * BORDER, width - 2 * BORDER), np.int32)
-    for place in range(numbers.shape[0]):
-        for y in range(height - 2 * BORDER):
-            for x in range(width - 2 * BORDER):
-                result[place, 0, y, x] = colours[pictures[1 + numbers[place], y + BORDER, x + BORDER]]
-    return result
+@bare
+def find_colours(pictures, numbers, colours, result):
+    """Fills int32 [N, H, W] with the frames of these numbers, int64 [N], among places int16 [1 + T, H, W] within their border; colours: int32 [COLOURS_LIMIT]."""
+    for place in range(result.shape[0]):
+        picture = pictures[1 + numbers[place]]
+        for y in range(result.shape[1]):
+            for x in range(result.shape[2]):
+                # A mask in place of the question whether an index is negative: with it a frame takes 7 µs, and not 27.
+                result[place, y, x] = colours[np.int64(picture[y + BORDER, x + BORDER]) & (COLOURS_LIMIT - 1)]
 
 
 def inside(picture: np.ndarray) -> np.ndarray:
