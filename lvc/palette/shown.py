@@ -14,6 +14,7 @@ LUMA_BITS = 4  # of fractions of a level
 BETWEEN = 8  # bits that are dropped between columns and rows
 LAST_BITS = LUMA_BITS + 2 * WEIGHT_BITS - BETWEEN
 LINES = 64  # of a frame that are shown at once, side by side
+STRIP = 1 << 18  # numbers of them, at most but for a line: bounds the memory for what a hostile header asks for
 RED, GREEN, BLUE = 299, 587, 114  # shares of luma, in thousandths
 THOUSANDTH, BY_GREEN = 4294968, 1829203  # 2**32 / 1000 and 2**30 / GREEN, rounded up: by them and a shift, what is divided here is divided exactly
 
@@ -32,18 +33,19 @@ class Screen:
     def show(self, colours: np.ndarray) -> np.ndarray:
         """Frames uint8 [T, H, W, 3] of colours int32 [T, 1, h, w], 0xRRGGBB each, of at least the native pixels."""
         height, width = colours.shape[2:]
+        lines = max(1, min(LINES, self.geometry.height, STRIP // max(width, self.geometry.width)))
         frames = np.empty((len(colours), self.geometry.height, self.geometry.width, 3), np.uint8)
         luma, red, blue = (np.empty((height, width), np.int32) for _ in range(3))
-        row, strips = np.empty(width, np.int32), [np.zeros((width, LINES), np.int32) for _ in range(3)]
-        sums, shown = np.empty((3, LINES), np.int32), np.empty((self.geometry.width, LINES), np.int32)
+        row, strips = np.empty(width, np.int32), [np.zeros((width, lines), np.int32) for _ in range(3)]
+        sums, shown = np.empty((3, lines), np.int32), np.empty((self.geometry.width, lines), np.int32)
         luma_rows, luma_columns, chroma_rows, chroma_columns = self._axes
         for (picture,), frame in zip(colours, frames):
             find_planes(picture, luma, red, blue)
-            for top in range(0, len(frame), LINES):
+            for top in range(0, len(frame), lines):
                 for plane, axis, strip in zip((luma, red, blue), (luma_rows, chroma_rows, chroma_rows), strips):
-                    show_rows(plane, axis.first[top : top + LINES], axis.weights[top : top + LINES], row, strip)
+                    show_rows(plane, axis.first[top : top + lines], axis.weights[top : top + lines], row, strip)
                 show_columns(*strips, luma_columns.first, luma_columns.weights, chroma_columns.first, chroma_columns.weights, sums, shown)
-                lie_down(shown, frame[top : top + LINES])
+                lie_down(shown, frame[top : top + lines])
         return frames
 
 
@@ -59,7 +61,7 @@ def find_planes(colours, luma, red, blue):
 
 @bare
 def show_rows(plane, firsts, weights, row, strip):
-    """Fills int32 [w, LINES] with some lines, side by side: weighted sums of a plane's rows from `firsts` on, BETWEEN bits less."""
+    """Fills int32 [w, L] with some lines, side by side: weighted sums of a plane's rows from `firsts` on, BETWEEN bits less."""
     for line in range(firsts.shape[0]):
         for x in range(row.shape[0]):
             row[x] = 1 << (BETWEEN - 1)
@@ -75,7 +77,7 @@ def show_rows(plane, firsts, weights, row, strip):
 
 @bare
 def show_columns(luma, red, blue, luma_columns, luma_across, chroma_columns, chroma_across, sums, shown):
-    """Fills int32 [W, LINES] with the colours of weighted sums of columns, 0xBBGGRR each."""
+    """Fills int32 [W, L] with the colours of weighted sums of columns, 0xBBGGRR each."""
     for place in range(shown.shape[0]):
         add_columns(luma, luma_columns[place], luma_across[place], sums[0])
         add_columns(red, chroma_columns[place], chroma_across[place], sums[1])
@@ -93,7 +95,7 @@ def lie_down(shown, frame):
 
 @inlined
 def add_columns(strip, first, weights, total):
-    """Fills LINES sums with those of a strip's columns from `first` on: within 32 bits, see KERNEL_ABS_LIMIT."""
+    """Fills sums int32 [L] with those of a strip's columns from `first` on: within 32 bits, see KERNEL_ABS_LIMIT."""
     for line in range(total.shape[0]):
         total[line] = 0
     for tap in range(weights.shape[0]):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvc.frames import Geometry
+from lvc.palette import shown
 from lvc.palette.shown import BY_GREEN, GREEN, LINES, LUMA_BITS, THOUSANDTH, Screen
 from lvc.pixel_grid import Blur, PixelGrid, axis_of
 
@@ -105,3 +106,13 @@ def test_frames_of_any_height_are_shown_to_their_last_line(height):
     grid, geometry = PixelGrid(Geometry(9, 7), Geometry(18, 21), chroma=HALVED), Geometry(11, height)
     colours = random_colours(2, grid.native)
     assert np.abs(Screen(grid, geometry).show(colours) - reference(grid, geometry, colours)).max() < 0.6
+
+
+def test_wide_pictures_are_shown_a_few_lines_at_a_time(monkeypatch):
+    """A header may ask for a line of millions of pixels."""
+    grid, geometry = GRIDS["arcade"]
+    colours = random_colours(2, grid.native)
+    wanted = Screen(grid, geometry).show(colours)
+    for numbers in (1, 200 * 7):
+        monkeypatch.setattr(shown, "STRIP", numbers)
+        assert np.array_equal(Screen(grid, geometry).show(colours), wanted)
