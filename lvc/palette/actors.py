@@ -63,7 +63,7 @@ def code_symbol(coder, memory, room, kind, value, bits, facts):
         context(contexts, 4, ACTORS_OWN, hashed(here, other))
         context(contexts, 5, ACTORS_OWN, hashed(here, hashed(own, common)))
         one, two = ACTOR_ROWS[0] + kind, ACTOR_ROWS[1] + min(bits - 1 - place, 7)
-        node = 2 * node + code_decision(coder, memory.slots, memory.weights, memory.rate, contexts, one, two, odds, (value >> place) & 1)
+        node = 2 * node + code_decision(coder, memory, contexts, one, two, odds, (value >> place) & 1)
     return node - (1 << bits)
 
 

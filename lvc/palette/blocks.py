@@ -82,7 +82,7 @@ def quiet_in_line(stir, wanted):
 @bare
 def code_blocks(coder, memory, past, wanted):
     """Codes which blocks are coded, and fills `past.coded`; wanted: uint8 [rows, columns], or anything for a reader. Gives how many are."""
-    slots, weights, rate = memory.slots, memory.weights, memory.rate
+    slots = memory.slots
     traits, coded, expected = past.traits, past.coded, past.expected_words
     rows, columns = wanted.shape
     find_traits(past.words, expected, past.taken, past.once, past.before, past.counts[FRAMES], traits)
@@ -112,7 +112,7 @@ def code_blocks(coder, memory, past, wanted):
                 continue
             one = block_contexts(traits, coded, expected, row, column, contexts)
             other = CODED_ROWS[1] + (has(traits[y, x], ONCE) | has(traits[y, x], EARLIER) << 1 | has(traits[y, x], FULL) << 2 | has(traits[y, x], MOVED) << 3 | has(traits[y, x], STIRRED) << 4)
-            bit = code_decision(coder, slots, weights, rate, contexts, one, other, odds, np.int64(wanted[row, column]))
+            bit = code_decision(coder, memory, contexts, one, other, odds, np.int64(wanted[row, column]))
             coded[y, x] = bit
             total += bit
     return total

@@ -7,7 +7,7 @@ import numpy as np
 from lvc.compiled import inlined
 from lvc.entropy.bits import code_bit
 from lvc.entropy.mixing import learn_slot, learn_weights, mixed, probability, said_by, slot_probability
-from lvc.palette.memory import COLOUR_COUNT, PATTERN_COUNT
+from lvc.palette.memory import COLOUR_COUNT, MARK_BITS, PATTERN_COUNT
 
 
 def chance_of(count: int) -> Callable:
@@ -29,7 +29,8 @@ def decision_of(patterns: int, colours: int) -> Callable:
     count = patterns + colours
 
     @inlined
-    def code_decision(coder, slots, weights, rate, contexts, one_row, other_row, odds, bit):
+    def code_decision(coder, memory, contexts, one_row, other_row, odds, bit):
+        slots, weights, marks, rate = memory.slots, memory.weights, memory.marks, memory.rate
         said_by(slots, contexts, count, odds)
         one, other = mixed(odds, count, weights, one_row), mixed(odds, count, weights, other_row)
         bit = code_bit(coder, bit, probability((one + other) >> 1))
@@ -39,6 +40,8 @@ def decision_of(patterns: int, colours: int) -> Callable:
             learn_slot(slots, contexts[number], bit, PATTERN_COUNT)
         for number in range(patterns, count):
             learn_slot(slots, contexts[number], bit, COLOUR_COUNT)
+        for number in range(count):
+            marks[contexts[number] >> MARK_BITS] = 1
         return bit
 
     return code_decision

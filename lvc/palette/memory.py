@@ -52,6 +52,7 @@ PIXELS_OWN = CODED_OWN + CODED_COLOURS * BLOCK_SLOTS
 PLACES_OWN = PIXELS_OWN + PIXEL_COLOURS * COLOUR_SLOTS
 ACTORS_OWN = PLACES_OWN + PLACE_COLOURS * PLACE_SLOTS
 SLOTS = ACTORS_OWN + ACTOR_COLOURS * ACTOR_SLOTS
+ALONE_SLOTS = MOVED  # the first ones, each of which is asked alone
 # Rows of weights: two of each kind of decision are asked, and each kind is chosen by what is known.
 MOVED_ROWS = 0, 16
 CODED_ROWS = 32, 48
@@ -64,23 +65,34 @@ PATTERN_COUNT, COLOUR_COUNT = 255, 30
 ALONE_COUNT = 1000  # of one that is asked without others, where nearly all answers are alike
 GUESS_KINDS, GUESS_BITS = 3, 16
 GUESSES = 1 << GUESS_BITS  # colours that followed on the same surroundings before, of each kind
+# What a group writes is marked by blocks of so many slots or guesses, so that little has to be undone.
+MARK_BITS = 7
+GUESS_MARKS = SLOTS >> MARK_BITS  # where those of guesses begin
+MARKS = GUESS_MARKS + (GUESS_KINDS * GUESSES >> MARK_BITS)
 
 
 class Memory(NamedTuple):
     """slots uint32 [SLOTS]; weights int32 [ROWS, MOST_CONTEXTS]; guesses int32 [GUESS_KINDS * GUESSES]: a colour's place + 1, or 0 for none, and
-    TRUST_STEP for each time that it was right; rate: of learning weights, up to MOST_RATE.
+    TRUST_STEP for each time that it was right; marks uint8 [MARKS]: 1 of blocks of slots, but the first ALONE_SLOTS, and of guesses that were
+    written; rate: of learning weights, up to MOST_RATE.
     """
 
     slots: np.ndarray
     weights: np.ndarray
     guesses: np.ndarray
+    marks: np.ndarray
     rate: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.slots.nbytes + self.weights.nbytes + self.guesses.nbytes + self.marks.nbytes
 
     def copy(self) -> "Memory":
         """One that learns apart."""
-        return Memory(self.slots.copy(), self.weights.copy(), self.guesses.copy(), self.rate)
+        return Memory(self.slots.copy(), self.weights.copy(), self.guesses.copy(), self.marks.copy(), self.rate)
 
 
+assert MARKS << MARK_BITS == SLOTS + GUESS_KINDS * GUESSES, "blocks are whole"
 assert (PATTERN_SLOTS, ROWS, MOST_CONTEXTS, WEIGHT_LIMIT) == (MODEL_SLOTS, MIXER_ROWS, MIXER_INPUTS, MODEL_LIMIT)
 assert (SLOTS - PATTERN_SLOTS, GUESS_KINDS * GUESSES) == (OWN_SLOTS, MODEL_GUESSES)
 HALF = EMPTY >> 16
@@ -94,7 +106,7 @@ def memory_of(model: Palette, rate: int) -> Memory:
     if model.config.colours:
         fill(slots[PATTERN_SLOTS:], model.own_chances, model.own_counts)
         guesses[:] = model.guesses
-    return Memory(slots, model.weights.copy(), guesses, rate)
+    return Memory(slots, model.weights.copy(), guesses, np.zeros(MARKS, np.uint8), rate)
 
 
 def fill(slots: np.ndarray, chances: np.ndarray, counts: np.ndarray) -> None:

@@ -217,7 +217,7 @@ def ways_before(past, before):
 @bare
 def code_places(coder, memory, past, wanted):
     """Codes which way each block takes, and fills `past.taken`; wanted: uint8 [rows, columns], or zeros for a reader."""
-    slots, weights, rate, ways = memory.slots, memory.weights, memory.rate, past.ways
+    slots, ways = memory.slots, past.ways
     taken, took, once, pictures, words = past.taken, past.took, past.once, past.pictures, past.words
     rows, columns = wanted.shape
     count = past.counts[WAYS]
@@ -305,7 +305,7 @@ def code_places(coder, memory, past, wanted):
                 base += BLOCK_SLOTS
                 contexts[7] = base + scattered(content * np.uint64(3) + shown[0], BLOCK_BITS)
                 one_row, other_row = MOVED_ROWS[0] + (on_west | on_north << 1 | still << 2 | plain << 3), MOVED_ROWS[1] + (turn | many << 2)
-                if code_decision(coder, slots, weights, rate, contexts, one_row, other_row, odds, same(shown[wish], content)):
+                if code_decision(coder, memory, contexts, one_row, other_row, odds, same(shown[wish], content)):
                     chosen = way
                     break
             taken[y, x] = chosen

@@ -19,7 +19,9 @@ from lvc.palette.memory import (
     COLOUR_BITS,
     COLOUR_SLOTS,
     GUESS_BITS,
+    GUESS_MARKS,
     GUESSES,
+    MARK_BITS,
     MOST_TRUST,
     NO_COLOUR,
     PIXEL_COLOURS,
@@ -242,7 +244,7 @@ def pixel_contexts(around, colours, scores, rank, count, contexts):
 
 
 @bare
-def code_place(coder, slots, weights, rate, around, colours, count, colour, palette_size, contexts, odds):
+def code_place(coder, memory, around, colours, count, colour, palette_size, contexts, odds):
     """Codes a colour's place in the palette, a bit at a time, the halves in which no colour is left out."""
     depth = 1
     while 1 << depth < palette_size:
@@ -273,7 +275,7 @@ def code_place(coder, slots, weights, rate, around, colours, count, colour, pale
         base += PLACE_SLOTS
         contexts[6] = base + scattered(at | west | here, PLACE_BITS)
         one_row, other_row = PLACE_ROWS[0] + min(level, 15), PLACE_ROWS[1] + (side_one | side_other << 2)
-        bit = code_half(coder, slots, weights, rate, contexts, one_row, other_row, odds, (colour >> level) & 1)
+        bit = code_half(coder, memory, contexts, one_row, other_row, odds, (colour >> level) & 1)
         node = 2 * node + bit
         if bit:
             low = middle
@@ -341,7 +343,7 @@ def code_pixels(coder, memory, past, wanted, wish, first_row, last_row):
 
     wanted: colours int16 [H, W], or [0, 0]: then a writer chooses them by `wish`.
     """
-    slots, weights, guesses, rate = memory.slots, memory.weights, memory.guesses, memory.rate
+    slots, weights, guesses = memory.slots, memory.weights, memory.guesses
     frames = past.counts[FRAMES]
     picture, expected, unknown, coded = past.pictures[1 + frames], past.expected, past.unknown, past.coded
     key, palette_size = same(frames, 0), past.counts[COLOURS]
@@ -392,6 +394,7 @@ def code_pixels(coder, memory, past, wanted, wish, first_row, last_row):
                     picture[y, x], unknown[y, x] = likely, 0
                     if sure >= 0 and guesses[sure] < MOST_TRUST * TRUST_STEP:
                         guesses[sure] += TRUST_STEP
+                        memory.marks[GUESS_MARKS + (sure >> MARK_BITS)] = 1
                     continue
                 if count < 0:
                     if run >= 0:
@@ -405,14 +408,14 @@ def code_pixels(coder, memory, past, wanted, wish, first_row, last_row):
                         rank += 1
                         continue
                     one_row, other_row = pixel_contexts(around, colours, scores, rank, count, contexts)
-                    if code_decision(coder, slots, weights, rate, contexts, one_row, other_row, odds, same(colour, colours[rank])):
+                    if code_decision(coder, memory, contexts, one_row, other_row, odds, same(colour, colours[rank])):
                         colour, found = colours[rank], True
                         break
                     rank += 1
                 if not found:
-                    colour = np.int64(code_place(coder, slots, weights, rate, around, colours, count, colour, palette_size, contexts, odds))
+                    colour = np.int64(code_place(coder, memory, around, colours, count, colour, palette_size, contexts, odds))
                 picture[y, x], unknown[y, x] = colour, 0
-                remember(guesses, around, colour)
+                remember(guesses, memory.marks, around, colour)
 
 
 @inlined
@@ -425,10 +428,11 @@ def sure_slot(picture, y, x, colour, trust):
 
 
 @inlined
-def remember(guesses, around, colour):
+def remember(guesses, marks, around, colour):
     """Which colour followed on these surroundings."""
     for kind in range(3):
         place = around[HASH_1 + kind]
+        marks[GUESS_MARKS + (place >> MARK_BITS)] = 1
         guess = np.int64(guesses[place])
         if guess & (TRUST_STEP - 1) == colour + 1:
             if guess < MOST_TRUST * TRUST_STEP:

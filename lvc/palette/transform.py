@@ -12,7 +12,7 @@ from lvc.latents import Latents
 from lvc.models.palette import Palette
 from lvc.palette.choice import choose_cheapest, whole_pictures
 from lvc.palette.colours import painted
-from lvc.palette.memory import memory_of
+from lvc.palette.memory_pool import Memories
 from lvc.palette.past import frame_bytes
 from lvc.palette.shown import Screen
 from lvc.palette.walk import CODING_RATE, PaletteFrames, game_of
@@ -51,7 +51,7 @@ class ColourTransform:
         self.latent_shape = model.latent_shape(self.analysed)
         self.group_frame_bytes = frame_bytes(*self.latent_shape[1:])
         self._screen = None if grid is None else Screen(grid, geometry)
-        self._beginning = memory_of(model, CODING_RATE)  # each group begins with a copy
+        self._memories = Memories(model, CODING_RATE)  # each group begins with one
 
     def code(self, frames: np.ndarray, counts: Sequence[int]) -> tuple[Latents, list[bytes]]:
         """Colours of one group's frames uint8 [T, 3, H, W], and the payload of each packet; counts: how many frames each of those holds."""
@@ -70,7 +70,7 @@ class ColourTransform:
 
     def coding(self, frames: int = 1) -> PaletteFrames:
         """What codes the symbols of a group of about so many frames."""
-        return PaletteFrames(self.model, self._beginning.copy(), most=frames)
+        return PaletteFrames(self.model, memories=self._memories, most=frames)
 
     def writer(self) -> BitWriter:
         return BitWriter()

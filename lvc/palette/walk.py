@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from lvc.compiled import bare, compiled
+from lvc.compiled import bare
 from lvc.entropy.bits import BitCoder
 from lvc.errors import FormatError
 from lvc.models.palette import SIDE, Palette
@@ -18,6 +18,7 @@ from lvc.palette.actors import ACTORS_MOST, after_frame, code_actors, draw
 from lvc.palette.blocks import code_blocks
 from lvc.palette.colour_table import CHANNEL_BITS, COUNT_BITS, ColourTable, code_colours
 from lvc.palette.memory import NO_COLOUR, Memory, memory_of
+from lvc.palette.memory_pool import Memories
 from lvc.palette.moves import NUMBER_MOST, Moves, code_places, code_ways, expect, keep_recent
 from lvc.palette.numbers import BACKDROP, code_unary
 from lvc.palette.past import (
@@ -113,11 +114,14 @@ class Known:
 class PaletteFrames:
     """Codes the frames of one group in order; keeps them, because the next ones are predicted from them.
 
-    memory: of this group alone; teaches on. most: frames that there will be, about.
+    memory: of this group alone; teaches on. Or memories: of which it takes one until it is done. most: frames that there will be, about.
     """
 
-    def __init__(self, model: Palette, memory: Memory | None = None, *, most: int = 1):
-        self.memory: Memory | None = memory_of(model, CODING_RATE) if memory is None else memory
+    def __init__(self, model: Palette, memory: Memory | None = None, *, memories: Memories | None = None, most: int = 1):
+        self._memories = memories
+        if memory is None:
+            memory = memory_of(model, CODING_RATE) if memories is None else memories.take()
+        self.memory: Memory | None = memory
         self.past: Past | None = None
         self._game, self._most = game_of(model), most
 
@@ -127,7 +131,7 @@ class PaletteFrames:
     @property
     def nbytes(self) -> int:
         """Memory held, about."""
-        return sum(part.nbytes for part in (self.memory or (0,))[:-1]) + (0 if self.past is None else (len(self) + 4) * self.past.expected.nbytes)
+        return (0 if self.memory is None else self.memory.nbytes) + (0 if self.past is None else (len(self) + 4) * self.past.expected.nbytes)
 
     @property
     def known_colours(self) -> np.ndarray:
@@ -167,7 +171,9 @@ class PaletteFrames:
     def frames(self, numbers) -> np.ndarray:
         """Colours int32 [N, 1, H, W] of frames of the group: a slice, or whole numbers from 0 to len - 1."""
         places = range(len(self))[numbers] if isinstance(numbers, slice) else numbers
-        return colours_of(self.past.pictures, np.asarray(places, np.int64) + self.past.counts[BACKDROPS], self.past.colours)
+        result = np.empty((len(places), *(side - 2 * BORDER for side in self.past.expected.shape)), np.int32)
+        find_colours(self.past.pictures, np.asarray(places, np.int64) + self.past.counts[BACKDROPS], self.past.colours, result)
+        return result[:, None]
 
     def painted(self, back: int) -> np.ndarray:
         """uint8 [H, W, 3] of the frame so many before the last, or the first; for -1 of the actors before their background."""
@@ -183,7 +189,14 @@ class PaletteFrames:
 
     def finish(self) -> None:
         """Lets go of all but the frames: no others come."""
-        self.memory = None
+        memory, self.memory = self.memory, None
+        if self._memories is not None and memory is not None:
+            self._memories.give(memory)
+
+    def __del__(self):
+        """Gives its memory back where nobody goes on: a damaged group, or one of which no further frame was asked for."""
+        if getattr(self, "memory", None) is not None:  # without one where it was never made
+            self.finish()
 
     def _make_room(self, count: int, shape: tuple[int, int, int]) -> None:
         past = no_past(*shape[1:], self._game) if self.past is None else self.past
@@ -315,16 +328,15 @@ def paint(picture, colours, result):
             result[y, x, 0], result[y, x, 1], result[y, x, 2] = colour >> 16, colour >> 8, colour
 
 
-@compiled
-def colours_of(pictures, numbers, colours):
-    """int32 [N, 1, H, W] of the frames of these numbers, int64 [N], among places int16 [1 + T, H, W] within their border."""
-    _, height, width = pictures.shape
-    result = np.empty((numbers.shape[0], 1, height - 2 * BORDER, width - 2 * BORDER), np.int32)
-    for place in range(numbers.shape[0]):
-        for y in range(height - 2 * BORDER):
-            for x in range(width - 2 * BORDER):
-                result[place, 0, y, x] = colours[pictures[1 + numbers[place], y + BORDER, x + BORDER]]
-    return result
+@bare
+def find_colours(pictures, numbers, colours, result):
+    """Fills int32 [N, H, W] with the frames of these numbers, int64 [N], among places int16 [1 + T, H, W] within their border; colours: int32 [COLOURS_LIMIT]."""
+    for place in range(result.shape[0]):
+        picture = pictures[1 + numbers[place]]
+        for y in range(result.shape[1]):
+            for x in range(result.shape[2]):
+                # A mask in place of the question whether an index is negative: with it a frame takes 7 µs, and not 27.
+                result[place, y, x] = colours[np.int64(picture[y + BORDER, x + BORDER]) & (COLOURS_LIMIT - 1)]
 
 
 def inside(picture: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvc.frames import Geometry
-from lvc.palette.shown import Screen
+from lvc.palette import shown
+from lvc.palette.shown import BY_GREEN, GREEN, LINES, LUMA_BITS, THOUSANDTH, Screen
 from lvc.pixel_grid import Blur, PixelGrid, axis_of
 
 SOFT = (-20, 60, 176, 60, -20)
@@ -91,3 +92,27 @@ def test_one_colour_is_that_colour_in_any_grid():
         for colour in (0, 0xFFFFFF, 0xFF00, 0x123456):
             frames = Screen(grid, geometry).show(np.full((1, 1, grid.native.height, grid.native.width), colour, np.int32))
             assert np.unique(frames.astype(np.int32) @ [1 << 16, 1 << 8, 1]).tolist() == [colour]
+
+
+def test_divisions_by_products_are_exact():
+    luma = np.arange(((1000 * 255) << LUMA_BITS) + 501)
+    assert np.array_equal(luma * THOUSANDTH >> 32, luma // 1000)
+    greens = np.arange(256 * GREEN)
+    assert np.array_equal(greens * BY_GREEN >> 30, greens // GREEN)
+
+
+@pytest.mark.parametrize("height", [LINES - 1, LINES, LINES + 1, 2 * LINES])
+def test_frames_of_any_height_are_shown_to_their_last_line(height):
+    grid, geometry = PixelGrid(Geometry(9, 7), Geometry(18, 21), chroma=HALVED), Geometry(11, height)
+    colours = random_colours(2, grid.native)
+    assert np.abs(Screen(grid, geometry).show(colours) - reference(grid, geometry, colours)).max() < 0.6
+
+
+def test_wide_pictures_are_shown_a_few_lines_at_a_time(monkeypatch):
+    """A header may ask for a line of millions of pixels."""
+    grid, geometry = GRIDS["arcade"]
+    colours = random_colours(2, grid.native)
+    wanted = Screen(grid, geometry).show(colours)
+    for numbers in (1, 200 * 7):
+        monkeypatch.setattr(shown, "STRIP", numbers)
+        assert np.array_equal(Screen(grid, geometry).show(colours), wanted)
