@@ -203,16 +203,22 @@ class Reader:
     def _latents_of(self, numbers: list[int]) -> Latents:
         """Latents of frames by number, in any order; each group is decoded once, as far as it is needed."""
         container, codec = self.container, self.codec
-        symbols = np.empty((len(numbers), *codec.latent_shape), np.int32)
-        parameters = np.empty((len(numbers), codec.quantiser.parameter_count), np.float32)
         by_group: dict[int, list[int]] = {}
         for place, number in enumerate(numbers):
             by_group.setdefault(container.group_of_frame(number), []).append(place)
-        for group, places in by_group.items():
+
+        def of_group(group: int, places: list[int]) -> Latents:
             first = container.first_frame_of_group(group)
             inside = [numbers[place] - first for place in places]
             with self._lock:
-                found = self._decoder(group, max(inside) + 1).latents(inside)
+                return self._decoder(group, max(inside) + 1).latents(inside)
+
+        if len(by_group) == 1:
+            return of_group(*by_group.popitem())
+        symbols = np.empty((len(numbers), *codec.latent_shape), np.int32)
+        parameters = np.empty((len(numbers), codec.quantiser.parameter_count), np.float32)
+        for group, places in by_group.items():
+            found = of_group(group, places)
             symbols[places], parameters[places] = found.symbols, found.parameters
         return Latents(symbols, parameters)
 

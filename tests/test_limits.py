@@ -12,11 +12,12 @@ import pytest
 
 import lvc
 from lvc import checkpoints
-from lvc.codec import BATCH, Codec, check_pixels
+from lvc.codec import Codec, check_pixels
 from lvc.container.layout import Group, Header, Packet
 from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
+from lvc.network_transform import BATCH
 from lvc.reader import Reader
 
 ROOT = Path(__file__).parent.parent

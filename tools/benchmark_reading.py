@@ -3,7 +3,8 @@
     python tools/benchmark_reading.py frames -o docs/benchmarks.md                      # 1,000 clips of 64 frames: hours
     python tools/benchmark_reading.py frames -o page.md --clips 50 --long-frames 100000  # minutes
 
-The clips are windows of the recordings of a data set that `lvc build-dataset` made. They are coded in each format into --folder, where
+The clips are windows of the recordings of a data set that `lvc build-dataset` made. With --recordings lvc codes them from these, as `lvc encode`
+does: from the game's own pixels where a recording shows such; all others, and all figures of quality, are of the data set's frames in either case. They are coded in each format into --folder, where
 those of an earlier run are taken as they are. All runs on one core; files are in the system's cache. What stands in the page outside of
 the two marks is kept. --data keeps the figures as JSON.
 """
@@ -15,7 +16,8 @@ import platform
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
@@ -28,7 +30,10 @@ from reading_formats import Format
 from tqdm import tqdm
 
 import lvc
+from lvc.dataset.read import FrameSource
 from lvc.errors import InputError, LvcError
+from lvc.frames import FrameBatch
+from lvc.video.sample import Sampling, sampled_frames
 
 BEGIN, END = "<!-- measured -->", "<!-- end of what is measured -->"
 COUNTS = 1, 2, 6  # frames of a read, as LeRobot's benchmark has them
@@ -36,28 +41,55 @@ KEYINTS = 64, 8, 2
 QUALITY_CLIPS = 5
 
 
-def clips_of(dataset: Path, splits: Sequence[str], *, clips: int, length: int) -> list[tuple[object, int]]:
-    """(source, first frame) of windows of `length` frames, spread evenly over all that the splits have."""
+@dataclass(frozen=True)
+class Clip:
+    """A window of a recording of a data set: its frames from `first` to `stop` - 1."""
+
+    source: FrameSource
+    every: int
+    video: str
+    first: int
+    stop: int
+
+    def batch(self, recordings: Path | None) -> FrameBatch:
+        """Its frames, with the game's own pixels where the recording is given and shows such; InputError where that is another recording."""
+        frames = self.source.video(self.video, self.first, self.stop)
+        if recordings is None:
+            return frames
+        found = sampled(recordings / self.video, Sampling(every=self.every, geometry=frames.geometry))
+        here = slice(self.first, self.stop)
+        if not np.array_equal(found.data[here], frames.data):
+            raise InputError(f"{recordings / self.video}: is not what the data set's frames are of")
+        return FrameBatch(frames.data, frames.pts, frames.time_base, None if found.grid is None else found.native[here], found.grid)
+
+
+@lru_cache(maxsize=1)
+def sampled(path: Path, sampling: Sampling) -> FrameBatch:
+    """All sampled frames of a recording: clips come recording by recording."""
+    batches = list(sampled_frames(path, sampling, native=True))
+    native = None if batches[0].grid is None else np.concatenate([batch.native for batch in batches])
+    times = tuple(time for batch in batches for time in batch.pts)
+    return FrameBatch(np.concatenate([batch.data for batch in batches]), times, batches[0].time_base, native, batches[0].grid)
+
+
+def clips_of(dataset: Path, splits: Sequence[str], *, clips: int, length: int) -> list[Clip]:
+    """Windows of `length` frames, spread evenly over all that the splits have."""
     store = lvc.FrameStore(dataset)
-    found = [(source, first) for name in splits for source in [store.split(name)] for first in source.clips(length)]
+    sources = [store.split(name) for name in splits]
+    found = [Clip(source, store.manifest.sampling.every, video, first, first + length) for source in sources for video, count in source.videos for first in range(count - length + 1)]
     if len(found) < clips:
         raise InputError(f"{dataset}: {len(found)} windows of {length} frames in {', '.join(splits)}, fewer than {clips}")
     return [found[number * len(found) // clips] for number in range(clips)]
 
 
-def pictures_of(clip, length: int) -> np.ndarray:
-    source, first = clip
-    return np.ascontiguousarray(source.frames(range(first, first + length)).transpose(0, 2, 3, 1))
-
-
-def coded(form: Format, folder: Path, clips: Sequence, length: int) -> list[Path]:
+def coded(form: Format, folder: Path, clips: Sequence[Clip], recordings: Path | None) -> list[Path]:
     """The clips in one format, written where they are missing."""
     folder = folder / form.name.replace(" ", "_").replace("=", "")
     folder.mkdir(parents=True, exist_ok=True)
     names = folder / "names.json"  # of the clips that are whole
     known = json.loads(names.read_text()) if names.exists() else []
     for number in tqdm(range(len(known), len(clips)), desc=form.name, file=sys.stderr, leave=False):
-        known.append(form.write(pictures_of(clips[number], length), folder / f"clip_{number:04d}").name)
+        known.append(form.write(clips[number].batch(recordings if "lvc" in form.readers else None), folder / f"clip_{number:04d}").name)
         names.write_text(json.dumps(known))
     return [folder / name for name in known[: len(clips)]]
 
@@ -80,14 +112,14 @@ def measured(options: argparse.Namespace, folder: Path) -> dict:
     forms = kept.chosen(found, options.formats.split(",") if options.formats else None)
     clips = clips_of(options.dataset, options.splits.split(","), clips=options.distinct or options.clips, length=options.frames)
     # Told apart by what they are made of, so that a folder serves several runs.
-    folder = folder / f"{len(clips)}x{options.frames}-{Path(options.model).stem}-crf{options.crf}"
-    distinct = {form.name: coded(form, folder, clips, options.frames) for form in forms}
+    folder = folder / f"{len(clips)}x{options.frames}-{Path(options.model).stem}-crf{options.crf}{'' if options.recordings is None else '-own'}"
+    distinct = {form.name: coded(form, folder, clips, options.recordings) for form in forms}
     paths = {name: linked(found, options.clips, found[0].parent / "links") for name, found in distinct.items()}
     rows = {f"{form.name}, {reader}": (form, reader) for form in forms for reader in form.readers}
-    result = {"clips": options.clips, "distinct": len(clips), "frames": options.frames, "samples": options.samples, "machine": machine(), "rows": {}}
+    result = {"own_pixels": options.recordings is not None, "clips": options.clips, "distinct": len(clips), "frames": options.frames, "samples": options.samples, "machine": machine(), "rows": {}}
     chosen = np.linspace(0, len(clips) - 1, min(QUALITY_CLIPS, len(clips))).astype(int)
     for name, (form, reader) in rows.items():
-        errors = [error for number in chosen for error in measures.quality(form.readers[reader], distinct[form.name][number], pictures_of(clips[number], options.frames))]
+        errors = [error for number in chosen for error in measures.quality(form.readers[reader], distinct[form.name][number], clips[number].batch(None).data.transpose(0, 2, 3, 1))]
         size = sum(map(kept.bytes_of, distinct[form.name])) / len(clips) / options.frames
         result["rows"][name] = {"what": form.description, "bytes_per_frame": size, "psnr": measures.psnr_of(errors)}
     openings = {name: (form.readers[reader], paths[form.name]) for name, (form, reader) in rows.items()}
@@ -121,10 +153,11 @@ def machine() -> str:
 def page(result: dict) -> str:
     rows = result["rows"]
     links = f", links to {result['distinct']} files" if result["clips"] > result["distinct"] else ""
+    own = "lvc codes from the recordings, with the game's own pixels where they show such. " if result["own_pixels"] else ""
     pictures = next((row for name, row in rows.items() if name.startswith("PNG")), None)
     lines = [
         f"{result['clips']:,} clips of {result['frames']} frames of 200x160{links}; {result['machine']}. Milliseconds are of the processor, in brackets of the clock on a machine "
-        f"that had other work. A read opens its file, gives consecutive frames as uint8 [N, 3, H, W], and closes it: medians of {result['samples']} reads, rows taking turns.",
+        f"that had other work. {own}A read opens its file, gives consecutive frames as uint8 [N, 3, H, W], and closes it: medians of {result['samples']} reads, rows taking turns.",
         "",
         "| format, reader | bytes a frame | size ratio | PSNR dB | 1 frame, ms | 2 frames | 6 frames | load time ratio, 1 / 2 / 6 |",
         "|---|---|---|---|---|---|---|---|",
@@ -192,6 +225,7 @@ def write_page(path: Path, tables: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path, help="data set made by lvc build-dataset, of 200x160")
+    parser.add_argument("--recordings", type=Path, help="folder of the data set's recordings, which lvc then codes from")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the page, whose tables are written anew")
     parser.add_argument("--data", type=Path, help="file for the figures (.json)")
     parser.add_argument("--clips", type=int, default=1000, help="how many windows of the recordings (%(default)s)")

@@ -21,7 +21,7 @@ import torch
 
 import lvc
 from lvc.errors import InputError, OptionError
-from lvc.frames import Geometry
+from lvc.frames import FrameBatch
 
 RATE = 3  # frames a second, of every tenth frame of a recording
 
@@ -32,11 +32,11 @@ Open = Callable[[Path], tuple[Read, Callable[[], None]]]
 
 @dataclass(frozen=True)
 class Format:
-    """write: takes frames uint8 [T, H, W, 3] and the path without suffix, gives the path that holds them. readers: by name."""
+    """write: takes frames and the path without suffix, gives the path that holds them. readers: by name."""
 
     name: str
     description: str
-    write: Callable[[np.ndarray, Path], Path]
+    write: Callable[[FrameBatch, Path], Path]
     readers: dict[str, Open]
 
 
@@ -47,13 +47,18 @@ def bytes_of(path: Path) -> int:
 # lvc
 
 
-def write_lvc(frames: np.ndarray, stem: Path, *, model: str, keyint: int, crf: int) -> Path:
+def write_lvc(frames: FrameBatch, stem: Path, *, model: str, keyint: int, crf: int) -> Path:
     path = stem.with_suffix(".lvc")
-    height, width = frames.shape[1:3]
-    with lvc.Writer(path, fps=RATE, geometry=Geometry(width, height), model=model, keyint=keyint, crf=crf, overwrite=True) as writer:
-        for frame in frames:
-            writer.write(frame)
+    ticks = round(1 / (RATE * frames.time_base))
+    options = {"geometry": frames.geometry, "grid": frames.grid, "time_base": frames.time_base, "frame_duration": ticks}
+    with lvc.Writer(path, model=model, keyint=keyint, crf=crf, overwrite=True, **options) as writer:
+        writer.write(frames)
     return path
+
+
+def packed(frames: FrameBatch) -> np.ndarray:
+    """uint8 [T, H, W, 3]."""
+    return np.ascontiguousarray(frames.data.transpose(0, 2, 3, 1))
 
 
 def open_lvc(path: Path) -> tuple[Read, Callable[[], None]]:
@@ -64,26 +69,26 @@ def open_lvc(path: Path) -> tuple[Read, Callable[[], None]]:
 # Video codecs
 
 
-def write_with_pyav(frames: np.ndarray, stem: Path, *, encoder: str, options: dict, gop: int | None) -> Path:
+def write_with_pyav(frames: FrameBatch, stem: Path, *, encoder: str, options: dict, gop: int | None) -> Path:
     path = stem.with_suffix(".mp4")
     with av.open(str(path), "w") as output:
         stream = output.add_stream(encoder, rate=RATE, options=options)
-        stream.height, stream.width = frames.shape[1:3]
+        stream.height, stream.width = frames.data.shape[2:]
         stream.pix_fmt = "yuv420p"
         if gop:
             stream.codec_context.gop_size = gop
-        for frame in frames:
+        for frame in packed(frames):
             output.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         output.mux(stream.encode(None))
     return path
 
 
-def write_with_ffmpeg(frames: np.ndarray, stem: Path, *, arguments: Sequence[str]) -> Path:
+def write_with_ffmpeg(frames: FrameBatch, stem: Path, *, arguments: Sequence[str]) -> Path:
     path = stem.with_suffix(".mp4")
-    height, width = frames.shape[1:3]
+    height, width = frames.data.shape[2:]
     shape = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(RATE)]
     command = [ffmpeg(), "-v", "error", "-y", *shape, "-i", "-", "-sws_flags", "accurate_rnd+full_chroma_int", *arguments, str(path)]
-    done = subprocess.run(command, input=np.ascontiguousarray(frames).tobytes(), capture_output=True, check=False)
+    done = subprocess.run(command, input=packed(frames).tobytes(), capture_output=True, check=False)
     if done.returncode:
         raise InputError(f"ffmpeg failed with {done.returncode}: {done.stderr.decode(errors='replace').strip()[-300:]}")
     return path
@@ -143,9 +148,9 @@ def video_readers() -> dict[str, Open]:
 # A picture a frame, in a folder for each clip
 
 
-def write_pictures(frames: np.ndarray, stem: Path, *, suffix: str) -> Path:
+def write_pictures(frames: FrameBatch, stem: Path, *, suffix: str) -> Path:
     stem.mkdir(exist_ok=True)
-    for number, frame in enumerate(frames):
+    for number, frame in enumerate(packed(frames)):
         cv2.imwrite(str(stem / f"{number:06d}{suffix}"), np.ascontiguousarray(frame[:, :, ::-1]))
     return stem
 
@@ -161,12 +166,12 @@ def open_pictures(path: Path, *, suffix: str) -> tuple[Read, Callable[[], None]]
 # Raw pixels
 
 
-def write_hdf5(frames: np.ndarray, stem: Path) -> Path:
+def write_hdf5(frames: FrameBatch, stem: Path) -> Path:
     import h5py
 
     path = stem.with_suffix(".h5")
     with h5py.File(path, "w") as file:
-        file.create_dataset("frames", data=frames, chunks=(1, *frames.shape[1:]))
+        file.create_dataset("frames", data=packed(frames), chunks=(1, *packed(frames).shape[1:]))
     return path
 
 

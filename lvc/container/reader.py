@@ -25,6 +25,8 @@ from lvc.container.scan import Damage, describe_frames, scan
 from lvc.container.source import ByteSource
 from lvc.errors import FormatError, OptionError
 
+GROUPS_KEPT, SMALL_BYTES = 8, 1 << 15  # of those that are read last; a large one alone
+
 
 class ContainerReader:
     """A `.lvc` file, open for reading; also one that is still written, or was cut or damaged.
@@ -58,8 +60,8 @@ class ContainerReader:
         except BaseException:
             self._source.close()
             raise
-        # The group read last: timestamps are asked for frame by frame, and a group is checked whole.
-        self._latest: tuple[int, Group] | None = None
+        # The groups read last, the latest first: timestamps are asked for frame by frame, and a group is checked whole.
+        self._latest: tuple[tuple[int, Group], ...] = ()
 
     def _find_groups(self) -> None:
         self.index, damage = _find_groups(self._source, self.header_bytes)
@@ -68,7 +70,7 @@ class ContainerReader:
     def refresh(self) -> None:
         """Looks again at a file that has grown since: `index` and `damage` are then those of now."""
         if self._source.refresh():
-            self._latest = None
+            self._latest = ()
             self._find_groups()
 
     @property
@@ -92,8 +94,9 @@ class ContainerReader:
     def group(self, k: int) -> Group:
         """The k-th group that is there, read and checked now; FormatError names its frames where it does not hold."""
         latest = self._latest
-        if latest is not None and latest[0] == k:
-            return latest[1]
+        for number, group in latest:
+            if number == k:
+                return group
         if not 0 <= k < len(self.index):
             raise IndexError(f"group {k} of {len(self.index)}")
         entry = self.index[k]
@@ -102,7 +105,7 @@ class ContainerReader:
             self._check_against_index(k, group)
         except FormatError as error:
             raise self._source.located(error, f"group {k} ({describe_frames(entry.frames)})") from error
-        self._latest = (k, group)
+        self._latest = (k, group), *(latest[: GROUPS_KEPT - 1] if entry.byte_size <= SMALL_BYTES else ())
         return group
 
     def record(self, k: int) -> bytes:
