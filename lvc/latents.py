@@ -2,24 +2,19 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from lvc.palette.walk import Motion
-
 
 @dataclass(frozen=True)
 class Latents:
     """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser.
 
-    moves: what an encoder found to have moved in each frame, or nothing; it makes the same symbols cheaper to code.
+    moves: `Motion` of each frame, what an encoder found to have moved in each frame, or nothing; it makes the same symbols cheaper to code.
     """
 
     symbols: np.ndarray
     parameters: np.ndarray
-    moves: "tuple[Motion, ...]" = ()
+    moves: tuple = ()
 
     def __len__(self) -> int:
         return len(self.symbols)

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "lvc"
 
 # Each room may import itself and the rooms named here.
-GROUND = {"errors", "frames", "output", "clock", "compiled", "pixel_grid"}
+GROUND = {"errors", "frames", "output", "clock", "compiled", "pixel_grid", "crf", "latents"}
 MIDDLE = {
     "video": GROUND | {"background"},
     "quantize": GROUND,
@@ -26,6 +26,8 @@ ALLOWED = {
     "pixel_grid": {"errors", "frames"},
     "output": {"errors"},
     "clock": set(),
+    "crf": set(),
+    "latents": set(),
     "compiled": set(),
     "recency": set(),
     "latent_history": set(),
@@ -41,7 +43,8 @@ ALLOWED = {
     "prediction": GROUND | {"models", "entropy", "flags"},
     "rate_distortion": GROUND | {"models", "entropy", "flags", "prediction"},
     "hyperprior": GROUND | {"models", "entropy"},
-    "codec": GROUND | {"models", "entropy", "quantize", "container", "checkpoints", "prediction", "hyperprior", "rate_distortion", "latent_history", "palette"},
+    "network_transform": GROUND | {"models", "entropy", "quantize", "prediction", "hyperprior", "rate_distortion", "palette"},
+    "codec": GROUND | {"models", "entropy", "container", "checkpoints", "latent_history", "palette", "network_transform"},
     "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
     "frame_dataset": GROUND | {"reader", "recency", "kept_frames"},
     "writer": GROUND | {"models", "video", "container", "codec", "checkpoints", "background", "pictures", "scene", "timing"},

@@ -233,11 +233,11 @@ class Group:
 class Choosing:
     """Chooses what stands for a group's pictures, from the first on; `coding` is at the group's beginning.
 
-    search: whether to look for what has moved; actors: for actors too. worth: of errors while frames are chosen. coders: that take each frame as it is chosen.
+    search: whether to look for what has moved; actors: for actors too. worth: of errors while frames are chosen. coders: that take each frame as it is chosen, by default one that only counts.
     """
 
     def __init__(self, coding: PaletteFrames, group: "Group", crf: int, *, search: bool, actors: bool, worth: float, coders: Sequence[BitCoder]):
-        self.coding, self.group, self.coders = coding, group, coders
+        self.coding, self.group, self.coders = coding, group, coders or [BitCounter()] * len(group.pictures)
         self._search, self._actors, self._worth = search, actors, worth
         self._final_worth = error_worth(crf) / PASSED_ON
         self._symbols, self._motions, self._before, self._error = [], [], [], 0
@@ -272,10 +272,10 @@ class Choosing:
 def choose(
     coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool, actors: bool = True, worth: float | None = None, coders: Sequence[BitCoder] = (), palette: np.ndarray | None = None
 ) -> Chosen:
-    """What stands for a group's pictures, as `Choosing` has them; worth by default that of crf, coders one that only counts, palette the colours that are worth their bits."""
+    """What stands for a group's pictures, as `Choosing` has them; worth by default that of crf, palette the colours that are worth their bits."""
     worth = error_worth(crf) if worth is None else worth
     palette = palette_of(pictures, worth, coding.known_colours) if palette is None else palette
-    return Choosing(coding, Group(pictures, palette), crf, search=search, actors=actors, worth=worth, coders=coders or [BitCounter()] * len(pictures)).chosen()
+    return Choosing(coding, Group(pictures, palette), crf, search=search, actors=actors, worth=worth, coders=coders).chosen()
 
 
 def choose_cheapest(

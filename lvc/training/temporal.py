@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
+from lvc.crf import CRF_LEVELS
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.models.integer_layers import straight_through
 from lvc.models.temporal import (

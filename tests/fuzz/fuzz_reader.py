@@ -9,6 +9,7 @@ import atheris
 
 with atheris.instrument_imports(include=["lvc"]):
     from lvc.errors import LvcError
+    from lvc import network_transform  # noqa: F401, which is imported late
     from lvc.reader import Reader
 
 from sealing import mutated_container

@@ -11,6 +11,7 @@ import atheris
 
 with atheris.instrument_imports(include=["lvc.checkpoints", "lvc.models", "lvc.entropy"]):
     from lvc import checkpoints
+    from lvc.models import in_numpy, in_torch  # noqa: F401, which are imported late
     from lvc.errors import LvcError
 
 from sealing import mutated_weights

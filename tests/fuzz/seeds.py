@@ -5,7 +5,7 @@ Makes FOLDER/weights (one file an entropy model) and FOLDER/corpus/container, /r
 
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,11 @@ from lvc.hyperprior import scale_tables
 from lvc.models.config import build
 from lvc.prediction import prediction_tables
 
-GEOMETRY = Geometry(40, 24)
 GOLDEN = Path(__file__).parent.parent / "golden"
+sys.path.insert(0, str(GOLDEN))
+from make_mixing import random_palette
+
+GEOMETRY = Geometry(40, 24)
 CONV = {"stages": 2, "channels": 2}
 TEMPORAL = {"channels": 4, "groups": (2, 2), "phases": (1, 2), "features": 4, "detail": 2, "trunk": 8, "context": 4, "placed": 2}
 ATTENTION = {"channels": 2, "code": 2, "hyper": 2}
@@ -33,10 +36,15 @@ WEIGHTS = {
     "learned": ("conv4", CONV, {"name": "naive"}, {"name": "factorised"}),
     "moving": ("temporal", TEMPORAL, {"name": "round"}, {"name": "prediction"}),
     "hyper": ("gdn-attention", ATTENTION, {"name": "round"}, {"name": "hyperprior"}),
+    "colours": ("temporal-palette", {}, {"name": "round"}, {"name": "mixing"}),
+    "game": ("temporal-palette", {"colours": 9, "sprites": 12, "scenes": 2}, {"name": "round"}, {"name": "mixing"}),
 }
+LARGE = {"colours", "game"}  # weights of megabytes, which as seeds would take all the time
 # weights, then what a file is coded with
 FILES = (
     ("moving", {}),
+    ("colours", {}),
+    ("game", {}),
     ("moving", {"entropy": {"name": "raw"}}),
     ("moving", {"entropy": {"name": "adaptive", "forget": 2}}),
     ("hyper", {}),
@@ -50,6 +58,11 @@ FILES = (
 
 def make_weights(folder: Path, name: str) -> Path:
     family, options, quantiser, entropy = WEIGHTS[name]
+    path = folder / f"{name}.safetensors"
+    if family == "temporal-palette":
+        checkpoint = random_palette(GEOMETRY, **options)
+        checkpoints.save(path, replace(checkpoint, metadata=replace(checkpoint.metadata, name=name)), overwrite=True)
+        return path
     torch.manual_seed(3)
     model, tables = build(family, geometry=GEOMETRY, **options), {}
     if family == "temporal":
@@ -63,7 +76,6 @@ def make_weights(folder: Path, name: str) -> Path:
         tables = {"factorised": learned(np.random.default_rng(1).integers(0, 256, (20, *shape)), (0, 255), tables=4)}
     metadata = Metadata(name=name, model=family, config={key: value for key, value in asdict(model.config).items() if key not in ("width", "height")},
                         geometry=GEOMETRY, quantiser=quantiser, entropy=entropy)  # fmt: skip
-    path = folder / f"{name}.safetensors"
     checkpoints.save(path, Checkpoint(metadata, model.eval(), tables), overwrite=True)
     return path
 
@@ -71,7 +83,7 @@ def make_weights(folder: Path, name: str) -> Path:
 def make_file(path: Path, weights: Path, options: dict) -> None:
     frames = np.random.default_rng(5).integers(0, 256, (6, GEOMETRY.height, GEOMETRY.width, 3), np.uint8)
     frames[1:3] = frames[0]
-    with lvc.Writer(path, fps=30, model=weights, keyint=4, overwrite=True, **options) as writer:
+    with lvc.Writer(path, fps=30, geometry=GEOMETRY, model=weights, keyint=4, overwrite=True, **options) as writer:
         writer.write(frames)
 
 
@@ -80,7 +92,7 @@ def main(folder: Path) -> None:
     for one in (folder / "weights", *corpora.values()):
         one.mkdir(parents=True, exist_ok=True)
     weights = {name: make_weights(folder / "weights", name) for name in WEIGHTS}
-    for path in weights.values():
+    for path in (path for name, path in weights.items() if name not in LARGE):
         shutil.copy(path, corpora["weights"])
     for number, (name, options) in enumerate(FILES):
         path = corpora["reader"] / f"{number}_{name}.lvc"
