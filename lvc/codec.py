@@ -100,7 +100,7 @@ class Codec:
                 raise OptionError(f"crf is for models of many rates; {self.checkpoint.name} has one rate (choose another quantiser)")
             return None
         crf = DEFAULT_CRF if crf is None else crf
-        if not (isinstance(crf, int) and 0 <= crf < CRF_LEVELS):
+        if not (type(crf) is int and 0 <= crf < CRF_LEVELS):  # true is an int too, and would choose by a mask
             raise OptionError(f"crf must be a whole number from 0 (best) to {CRF_LEVELS - 1}, not {crf!r}")
         return crf
 

@@ -163,7 +163,7 @@ def test_damaged_payloads_raise_typed_errors_or_give_other_symbols(checkpoints, 
             assert isinstance(error, FormatError), error
 
 
-@pytest.mark.parametrize("crf", [-1, 64, 1.5, "high"])
+@pytest.mark.parametrize("crf", [-1, 64, 1.5, "high", True])
 def test_crf_is_checked(checkpoints, crf):
     with pytest.raises(OptionError, match="crf"):
         Codec(checkpoints["temporal"], geometry=SMALL, crf=crf)
