@@ -71,6 +71,7 @@ class Residual(nn.Module):
             nn.Conv2d(outputs, outputs, 3, padding=1),
             Normalisation(outputs, inverse=inverse),
         )
+        self.body[2].start = 0.2  # twelve branches as strong as what they are added to would be too much at first
         self.skip = nn.Identity()
         if up:
             self.skip = subpixel(inputs, outputs, 1)
@@ -161,7 +162,7 @@ class GdnAttention(Strided):
         last.bias.mul_(2.0)
         start_convolutions_at_unit_variance(self.synthesis, self.encode(frames[:16]))
         out = self.synthesis[-1][0]
-        out.weight.mul_(0.1)
+        out.weight.mul_(0.03)  # noise at first
         # Sub-pixels of a colour lie together: four to each.
         out.bias.copy_((frames.mean(dim=(0, 2, 3)) - 0.5).repeat_interleave(4))
 
