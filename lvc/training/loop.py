@@ -64,8 +64,9 @@ class TrainingOptions:
     what an adversary tells from the source; 0 trains none. input_noise: deviation of noise that frames in 0..1 get on
     their way in, and not as the target (Vincent et al., ICML 2008); 0 adds none. rate_weight: of bits a pixel beside the distortion,
     for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which quantising itself replaces
-    the noise that stands for it (Minnen and Singh, ICIP 2020, section 3.3). clip: the greatest norm of a step's gradient, to
-    which longer ones are cut, or None for any (Pascanu et al., ICML 2013).
+    the noise that stands for it; the rate keeps the noise, since whole numbers hardly tell it which way is cheaper (Minnen and
+    Singh, ICIP 2020, section 3.3). clip: the greatest norm of a step's gradient, to which longer ones are cut, or None for any
+    (Pascanu et al., ICML 2013).
     precision: "auto" takes bfloat16 where `fast_bfloat16` says so.
     validation_frames, fit_frames: at most so many, evenly spread. limit_seconds: an end by the clock, which no seed repeats.
     """
@@ -228,8 +229,8 @@ class Run:
         seen: list[Tensor] = []
 
         def perturb(latents: Tensor) -> Tensor:
-            seen.append(self.rounded(latents) if rounding else self.quantiser.perturb(latents.float()))
-            return seen[-1]
+            seen.append(self.quantiser.perturb(latents.float()))
+            return self.rounded(latents) if rounding else seen[-1]
 
         source = noisy(target, self.options.input_noise) if self.options.input_noise > 0 else target
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):

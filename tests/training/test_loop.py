@@ -254,6 +254,20 @@ def test_draws_depend_on_seed_and_step():
     assert len({draw(1, 2), draw(2, 1), draw(1, 3), draw(0, 2)}) == 4
 
 
+def test_the_rate_is_of_noise_where_the_picture_is_of_rounded_latents():
+    frames = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    model = new_model("conv4", geometry=Geometry(48, 32), seed=0, channels=4, latents="rounded")
+    run = Run(model, build("round"), TrainingOptions(precision="float32"), device=torch.device("cpu"))
+    results = []
+    for rounding in (False, True):
+        with seeded(0, 0, torch.device("cpu")):
+            results.append(run.objective(frames, rounding))
+    (noise, noisy_frames), (rounded, rounded_frames) = results
+    assert torch.equal(noise["bits_per_pixel"], rounded["bits_per_pixel"]) and not torch.equal(noisy_frames, rounded_frames)
+    latents = model.encode(frames)
+    assert torch.allclose(model.decode(latents.round(), model.geometry), rounded_frames, atol=1e-5)
+
+
 def test_a_step_cuts_its_gradient_to_the_norm_that_is_asked_for():
     frames = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
     norms = []
