@@ -185,17 +185,21 @@ def draw(points: list[Point], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
     figure, panels = pyplot.subplots(1, 2, figsize=(12, 5), layout="constrained")
     rates = [one.bits_per_pixel for one in points]
     middle = (min(rates) * max(rates)) ** 0.5
-    for name in dict.fromkeys(one.codec for one in points):
+    names = list(dict.fromkeys(one.codec for one in points))
+    colours = pyplot.get_cmap("tab10" if len(names) <= 10 else "tab20").colors
+    for number, name in enumerate(names):
         mine = sorted((one.bits_per_pixel, one.psnr) for one in points if one.codec == name)
         for axes in panels:
-            axes.plot(*zip(*mine), marker="*" if name.startswith("lvc") else ".", markersize=13 if name.startswith("lvc") else 7, label=name)
+            axes.plot(*zip(*mine), color=colours[number % len(colours)], marker="*" if name.startswith("lvc") else ".", markersize=13 if name.startswith("lvc") else 7, label=name)
     for axes, title, (low, high) in zip(panels, ("low rates", "high rates"), ((min(rates) / 1.2, middle), (middle, max(rates) * 1.2))):
         axes.set(xlabel="bits a pixel", ylabel="PSNR RGB dB", xscale="log", xlim=(low, high), title=title)
         axes.grid(alpha=0.3, which="both")
+        axes.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter=FormatStrFormatter("%g"), minor_formatter=NullFormatter())
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
