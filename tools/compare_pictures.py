@@ -8,7 +8,8 @@ A source is a picture, one of scikit-image's own by name, or a data set of `lvc 
 and high rates have a panel each) and pictures.png. Bits are of whole files, headers and all; for a data set lvc makes one file of
 all frames, and the others make one a frame. "packets" is lvc's without header and index. PSNR is the mean of per-picture dB in RGB.
 "HEVC intra" is what a BPG file holds, a single picture by x265: BPG's own encoder is in no package registry. It counts the
-slices' bytes alone, without the parameter sets that BPG writes in a dozen bytes.
+slices' bytes alone, without the parameter sets that BPG writes in a dozen bytes. --also adds columns of what training can make
+small, means over pictures: mae, ms-ssim (1 less it), perceptual; 0 for the same picture.
 """
 
 import argparse
@@ -17,12 +18,13 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import torch
 from av.codec.context import Flags
 from PIL import Image
 
@@ -33,6 +35,7 @@ from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
 from lvc.quality.metrics import psnr, ssim
 from lvc.training.data import spread
+from lvc.training.loss import DISTORTIONS, distortion_of
 
 # Pillow's format, its qualities from low to high, and what else it is told
 CLASSICAL = {
@@ -56,6 +59,7 @@ class Point:
     packet_bits_per_pixel: float | None
     psnr: float
     ssim: float
+    also: dict[str, float] = field(default_factory=dict)
 
 
 def read_sources(names: list[str], options: argparse.Namespace) -> list[np.ndarray]:
@@ -154,11 +158,25 @@ def point_of(codec: str, setting: str, batches, decoded, total: int, packets: in
     return Point(codec, setting, 8 * total / pixels, per_pixel, float(np.mean(known)), float(np.mean(similar)))
 
 
+def distances(names: list[str], batches: list[np.ndarray], decoded: list[np.ndarray]) -> dict[str, float]:
+    """Means over pictures of training's measures, by name."""
+    sums = dict.fromkeys(names, 0.0)
+    for one, other in zip(batches, decoded):
+        for pair in zip(one, other):
+            source, found = (torch.from_numpy(np.array(picture))[None].float() / 255 for picture in pair)
+            for name in names:
+                sums[name] += distortion_of(found, source, kind=name).item()
+    return {name: total / sum(map(len, batches)) for name, total in sums.items()}
+
+
 def as_markdown(points: list[Point]) -> str:
-    lines = ["| codec | setting | bits a pixel (whole files) | packets alone | PSNR dB | SSIM |", "|---|---|---|---|---|---|"]
+    also = list(points[0].also) if points else []
+    head = ["codec", "setting", "bits a pixel (whole files)", "packets alone", "PSNR dB", "SSIM", *also]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for one in points:
         packets = "" if one.packet_bits_per_pixel is None else f"{one.packet_bits_per_pixel:.4f}"
-        lines.append(f"| {one.codec} | {one.setting} | {one.bits_per_pixel:.4f} | {packets} | {one.psnr:.2f} | {one.ssim:.4f} |")
+        more = "".join(f" {one.also[name]:.4f} |" for name in also)
+        lines.append(f"| {one.codec} | {one.setting} | {one.bits_per_pixel:.4f} | {packets} | {one.psnr:.2f} | {one.ssim:.4f} |{more}")
     return "\n".join(lines) + "\n"
 
 
@@ -167,17 +185,21 @@ def draw(points: list[Point], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
     figure, panels = pyplot.subplots(1, 2, figsize=(12, 5), layout="constrained")
     rates = [one.bits_per_pixel for one in points]
     middle = (min(rates) * max(rates)) ** 0.5
-    for name in dict.fromkeys(one.codec for one in points):
+    names = list(dict.fromkeys(one.codec for one in points))
+    colours = pyplot.get_cmap("tab10" if len(names) <= 10 else "tab20").colors
+    for number, name in enumerate(names):
         mine = sorted((one.bits_per_pixel, one.psnr) for one in points if one.codec == name)
         for axes in panels:
-            axes.plot(*zip(*mine), marker="*" if name.startswith("lvc") else ".", markersize=13 if name.startswith("lvc") else 7, label=name)
+            axes.plot(*zip(*mine), color=colours[number % len(colours)], marker="*" if name.startswith("lvc") else ".", markersize=13 if name.startswith("lvc") else 7, label=name)
     for axes, title, (low, high) in zip(panels, ("low rates", "high rates"), ((min(rates) / 1.2, middle), (middle, max(rates) * 1.2))):
         axes.set(xlabel="bits a pixel", ylabel="PSNR RGB dB", xscale="log", xlim=(low, high), title=title)
         axes.grid(alpha=0.3, which="both")
+        axes.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter=FormatStrFormatter("%g"), minor_formatter=NullFormatter())
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
@@ -204,6 +226,7 @@ def main() -> int:
     parser.add_argument("--codecs", default=",".join((*CLASSICAL, HEVC)), help="some of %(default)s")
     parser.add_argument("--split", default="test", help="split of a data set (%(default)s)")
     parser.add_argument("--limit", type=int, default=64, help="frames of a data set, evenly spread (%(default)s)")
+    parser.add_argument("--also", default="", metavar="NAMES", help=f"further columns, some of {','.join(DISTORTIONS)}")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     options = parser.parse_args()
     try:
@@ -216,16 +239,17 @@ def main() -> int:
 def compare(options: argparse.Namespace) -> int:
     batches = read_sources(options.sources, options)
     options.output.mkdir(parents=True, exist_ok=True)
-    points, rows = [], []
+    made_points, rows = [], []
     for name in filter(None, options.codecs.split(",")):
         made = list(hevc(batches) if name == HEVC else classical(name, batches))
-        points += [point for point, _ in made]
+        made_points += made
         rows.append(made[0][1])
     with tempfile.TemporaryDirectory() as folder:
         for weights in options.lvc:
-            point, decoded = learned(weights, batches, Path(folder))
-            points.append(point)
-            rows.append(decoded)
+            made_points.append(learned(weights, batches, Path(folder)))
+            rows.append(made_points[-1][1])
+    also = [name for name in options.also.split(",") if name]
+    points = [replace(point, also=distances(also, batches, decoded)) if also else point for point, decoded in made_points]
     (options.output / "points.json").write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
     (options.output / "table.md").write_text(as_markdown(points))
     draw(points, options.output / "rd.png")

@@ -33,6 +33,7 @@ TRAINING = {
     "input_noise": (float, "deviation of noise on the frames that go in, in 0..1, for a model that denoises (default 0: none)"),
     "rate_weight": (float, "weight of bits a pixel beside the distortion, for --quantiser round"),
     "rounding_from": (float, "share of the run after which rounding replaces its noise"),
+    "clip": (float, "greatest norm of a step's gradient, to which longer ones are cut"),
     "precision": (str, "auto, float32 or bfloat16"),
     "validation_frames": (int, "frames to validate on, spread over the split"),
 }

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from lvc.frames import Geometry
 from lvc.models.hyperprior import HyperPrior
-from lvc.models.layers import thinned
+from lvc.models.layers import start_convolutions_at_unit_variance, thinned
 from lvc.models.model import check_count
 from lvc.models.strided import Strided
 
 LEAST_NORM = 1e-6
+LARGEST_POWER = 100.0
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,21 @@ class AttentionConfig:
 
 
 class Normalisation(nn.Module):
-    """Generalised divisive normalisation: x / sqrt(beta + gamma * x^2), over the channels of each position; or its inverse."""
+    """Generalised divisive normalisation: x / sqrt(beta + gamma * x^2), over the channels of each position; or its inverse.
+
+    The inverse squares large values, and eight in a row take them beyond float32, so it grows linearly beyond +-10.
+    """
 
     def __init__(self, channels: int, *, inverse: bool = False):
         super().__init__()
         self.inverse = inverse
         # Both enter by their absolute values, so that no step can make the root's argument negative.
         self.beta = nn.Parameter(torch.ones(channels))
-        # Inverted ones multiply: at 0.1 eight in a row squared values beyond float32 within ten steps on photographs.
-        self.gamma = nn.Parameter((0.01 if inverse else 0.1) * (torch.eye(channels) + 0.01))
+        self.gamma = nn.Parameter(0.1 * (torch.eye(channels) + 0.01))
 
     def forward(self, x: Tensor) -> Tensor:
-        norm = torch.sqrt(F.conv2d(x * x, self.gamma.abs()[:, :, None, None], self.beta.abs() + LEAST_NORM))
+        power = (x * x).clamp_max(LARGEST_POWER) if self.inverse else x * x
+        norm = torch.sqrt(F.conv2d(power, self.gamma.abs()[:, :, None, None], self.beta.abs() + LEAST_NORM))
         return x * norm if self.inverse else x / norm
 
 
@@ -67,6 +71,7 @@ class Residual(nn.Module):
             nn.Conv2d(outputs, outputs, 3, padding=1),
             Normalisation(outputs, inverse=inverse),
         )
+        self.body[2].start = 0.2  # twelve branches as strong as what they are added to would be too much at first
         self.skip = nn.Identity()
         if up:
             self.skip = subpixel(inputs, outputs, 1)
@@ -149,15 +154,15 @@ class GdnAttention(Strided):
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Starts the latents at a deviation of two symbols, so that rounding leaves something, and the output at the mean colour."""
+        """Starts all convolutions at unit variance, the latents at a deviation of two symbols, so that rounding leaves something,
+        and the output near the mean colour. Smaller signals pass the normalisations as if there were none."""
+        start_convolutions_at_unit_variance(self.analysis, self.padded(frames[:16]) - 0.5)
         last = self.analysis[-1]
-        latents = self.encode(frames[:16])
-        scale = 2.0 / latents.std().clamp_min(1e-4)
-        last.weight.mul_(scale)
-        last.bias.sub_(latents.mean(dim=(0, 2, 3))).mul_(scale)
-        self.synthesis[0].weight.div_(scale)
+        last.weight.mul_(2.0)
+        last.bias.mul_(2.0)
+        start_convolutions_at_unit_variance(self.synthesis, self.encode(frames[:16]))
         out = self.synthesis[-1][0]
-        out.weight.mul_(0.1)
+        out.weight.mul_(0.03)  # noise at first
         # Sub-pixels of a colour lie together: four to each.
         out.bias.copy_((frames.mean(dim=(0, 2, 3)) - 0.5).repeat_interleave(4))
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.chain_layers import MAX_SIDE, Filter, Layer, layer_of, mirrored, stack, through
+from lvc.models.layers import start_convolutions_at_unit_variance
 from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, logit
 
 MAX_LAYERS = 128
@@ -108,23 +109,30 @@ class Chain(Model):
             return self.geometry
         return Geometry(latents.shape[3] * self.stride[1], latents.shape[2] * self.stride[0])
 
-    def encode(self, frames: Tensor) -> Tensor:
+    def continued(self, frames: Tensor) -> Tensor:
+        """Frames as the encoder sees them, laid out as convolutions like it."""
         rows, columns = self.padded(Geometry(frames.shape[3], frames.shape[2]))
         if (rows, columns) != tuple(frames.shape[2:]):
             frames = F.pad(frames, (0, columns - frames.shape[3], 0, rows - frames.shape[2]), mode="replicate")
-        return self.code(self.g_a(frames.contiguous(memory_format=torch.channels_last)))
+        return frames.contiguous(memory_format=torch.channels_last)
+
+    def encode(self, frames: Tensor) -> Tensor:
+        return self.code(self.g_a(self.continued(frames)))
 
     def decode(self, latents: Tensor, geometry: Geometry) -> Tensor:
         return self.g_s(latents.contiguous(memory_format=torch.channels_last))[:, :, : geometry.height, : geometry.width]
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Starts the output near the mean colour, where the last layer's outputs are the frame or its logits."""
+        """Starts all filters at unit variance, so that codes differ enough to say something, and the output near the mean colour,
+        where the last layer's outputs are the frame or its logits."""
+        start_convolutions_at_unit_variance(self.g_a, self.continued(frames[:16]))
+        start_convolutions_at_unit_variance(self.g_s, self.encode(frames[:16]))
         squashed = isinstance(self.g_s[-1], nn.Sigmoid)
         last = self.g_s[-2 if squashed else -1]  # a synthesis has a filter, so a sigmoid is not all of it
         if isinstance(last, (nn.Conv2d, nn.ConvTranspose2d)) and last.bias is not None:
             colour = frames.mean(dim=(0, 2, 3))
-            last.weight.mul_(0.1)
+            last.weight.mul_(0.02)  # noise at first, so well below what frames differ by
             last.bias.copy_(logit(colour) if squashed else colour)
 
 

@@ -1,5 +1,6 @@
 """The variational autoencoder: a whole frame, a normal latent, binary cross-entropy and KL (S1; Kingma and Welling, 2014)."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -70,9 +71,35 @@ class Variational(Model):
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Gives the means the prior's variance and the posterior a narrower one, and starts the output at the mean frame."""
+        """Starts as a principal component analysis of the frames: a latent for each of their directions from the mean frame.
+
+        From anywhere else, the divergence of 2,048 latents that say nothing yet outweighs all that frames differ by, and wins.
+        """
         self.mean_frame.copy_(frames.mean(dim=0))
-        start_at_unit_variance(nn.Sequential(*self.encoder, self.mean), (frames - self.mean_frame).flatten(1))
-        # A posterior of width 1 drowns what the means say at first.
-        self.log_variance.bias.fill_(-4.0)
-        self.decoder[-1].bias.copy_(logit(self.mean_frame.flatten()))
+        changes = (frames - self.mean_frame).flatten(1)
+        start_at_unit_variance(nn.Sequential(*self.encoder, self.mean), changes)
+        # Of the frames' products, since there are fewer frames than values.
+        strengths, places = torch.linalg.eigh(changes @ changes.T)
+        count = min(self.config.code, self.config.hidden // 2, int((strengths > 1e-4 * strengths[-1]).sum()))
+        strengths, places = strengths[-count:], places[:, -count:] * math.sqrt(len(frames))  # the latents of each frame, of variance 1
+        pairs = torch.eye(count).repeat_interleave(2, dim=0)
+        pairs[1::2] *= -1  # a value and its opposite, of which a ReLU leaves one
+        rest = 0.1  # of what other latents and units start with
+        self.encoder[0].weight[: 2 * count] = pairs @ (places / strengths).T @ changes
+        self.encoder[0].bias[: 2 * count] = 0
+        self.mean.weight.mul_(rest)
+        self.mean.weight[:count] = 0
+        self.mean.weight[:count, : 2 * count] = pairs.T
+        self.mean.bias.zero_()
+        self.log_variance.weight.mul_(rest)
+        self.log_variance.bias.zero_()
+        self.log_variance.bias[:count] = -4.0  # a posterior of width 1 drowns what the means say at first
+        before, after = self.decoder[0], self.decoder[-1]
+        before.weight.mul_(rest)
+        before.weight[: 2 * count] = 0
+        before.weight[: 2 * count, :count] = pairs
+        before.bias[: 2 * count] = 0
+        logits = logit(frames.flatten(1))
+        after.bias.copy_(logits.mean(dim=0))
+        after.weight.mul_(rest)
+        after.weight[:, : 2 * count] = (logits - after.bias).T @ places @ pairs.T / len(frames)

@@ -64,7 +64,9 @@ class TrainingOptions:
     what an adversary tells from the source; 0 trains none. input_noise: deviation of noise that frames in 0..1 get on
     their way in, and not as the target (Vincent et al., ICML 2008); 0 adds none. rate_weight: of bits a pixel beside the distortion,
     for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which quantising itself replaces
-    the noise that stands for it (Minnen and Singh, ICIP 2020, section 3.3).
+    the noise that stands for it; the rate keeps the noise, since whole numbers hardly tell it which way is cheaper (Minnen and
+    Singh, ICIP 2020, section 3.3). clip: the greatest norm of a step's gradient, to which longer ones are cut, or None for any
+    (Pascanu et al., ICML 2013).
     precision: "auto" takes bfloat16 where `fast_bfloat16` says so.
     validation_frames, fit_frames: at most so many, evenly spread. limit_seconds: an end by the clock, which no seed repeats.
     """
@@ -81,6 +83,7 @@ class TrainingOptions:
     adversarial: float = 0.0
     input_noise: float = 0.0
     rounding_from: float = 0.6
+    clip: float | None = None
     precision: str = "auto"
     validation_frames: int | None = 256
     fit_frames: int | None = 512
@@ -92,7 +95,7 @@ class TrainingOptions:
         for name in ("steps", "patience", "validation_frames", "fit_frames"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name), 1)
-        for name, value in (("lr", self.lr), ("limit_seconds", self.limit_seconds)):
+        for name, value in (("lr", self.lr), ("clip", self.clip), ("limit_seconds", self.limit_seconds)):
             if value is not None and not (is_number(value) and value > 0):
                 raise OptionError(f"{name} must be a number above 0, not {value!r}")
         for name in ("rate_weight", "adversarial", "input_noise"):
@@ -212,6 +215,8 @@ class Run:
         figures = self.team.mean({name: term.item() for name, term in terms.items()})
         if not math.isfinite(figures["loss"]):
             raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate")
+        if self.options.clip is not None:
+            torch.nn.utils.clip_grad_norm_((part for group in self.optimiser.param_groups for part in group["params"]), self.options.clip)
         self.optimiser.step()
         if self.adversary is not None:
             self.adversary_optimiser.param_groups[0]["lr"] = learning_rate
@@ -224,8 +229,8 @@ class Run:
         seen: list[Tensor] = []
 
         def perturb(latents: Tensor) -> Tensor:
-            seen.append(self.rounded(latents) if rounding else self.quantiser.perturb(latents.float()))
-            return seen[-1]
+            seen.append(self.quantiser.perturb(latents.float()))
+            return self.rounded(latents) if rounding else seen[-1]
 
         source = noisy(target, self.options.input_noise) if self.options.input_noise > 0 else target
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):

@@ -29,15 +29,15 @@ RECIPES = {
     "fc-multilayer": Recipe("fc-multilayer", training=TrainingOptions(epochs=30, batch=64, lr=3e-4)),
     "conv4": Recipe("conv4", training=TrainingOptions(epochs=320, batch=4, lr=1e-2)),
     "conv5": Recipe("conv5", training=TrainingOptions(epochs=320, batch=4, lr=1e-2)),
-    "vae": Recipe("vae", training=TrainingOptions(epochs=220, batch=32, lr=1e-3)),
+    "vae": Recipe("vae", training=TrainingOptions(epochs=220, batch=32, lr=3e-4)),
     "resnet18": Recipe("resnet18", quantiser={"name": "bits", "bits": 2}, entropy={"name": "adaptive"}, training=TrainingOptions(epochs=100, batch=4, lr=2e-3)),
-    "gdn-attention": Recipe("gdn-attention", quantiser={"name": "round", "step": 1.0}, training=TrainingOptions(epochs=100, batch=4, lr=5e-4, rate_weight=1e-3)),
+    "gdn-attention": Recipe("gdn-attention", quantiser={"name": "round", "step": 1.0}, training=TrainingOptions(epochs=100, batch=4, lr=1e-3, rate_weight=1e-3, clip=0.02)),
     "gdn-hyperprior": Recipe(
         "gdn-attention",
         options={"hyper": 48},
         quantiser={"name": "round", "step": 1.0},
         entropy={"name": "hyperprior"},
-        training=TrainingOptions(epochs=100, batch=4, lr=5e-4, rate_weight=1e-3),
+        training=TrainingOptions(epochs=100, batch=4, lr=1e-3, rate_weight=1e-3, clip=0.02),
         description="gdn-attention with side information",
     ),
     # As the edge codec was trained: mean absolute error, batches of 16, 5 epochs.

@@ -50,6 +50,15 @@ def test_other_codecs_are_measured_on_pictures(picture, tmp_path):
     assert (tmp_path / "out" / "table.md").read_text() == ran.stdout and all((tmp_path / "out" / name).exists() for name in ("rd.png", "pictures.png"))
 
 
+def test_measures_of_training_are_added_where_asked_for(picture, tmp_path):
+    ran = run("compare_pictures", picture, "--codecs", "JPEG", "--also", "mae,perceptual", "-o", tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    points = json.loads((tmp_path / "out" / "points.json").read_text())
+    assert all(0 < points[-1]["also"][name] < points[0]["also"][name] for name in ("mae", "perceptual"))
+    assert "| SSIM | mae | perceptual |" in ran.stdout
+    assert all(len(line.split("|")) == 10 for line in ran.stdout.splitlines())
+
+
 def test_an_hevc_picture_comes_back_as_it_was_coded(gameplay):
     tool, picture = module("compare_pictures"), gameplay(1, 66, 50)[0].transpose(2, 0, 1)
     sizes, decoded = zip(*(tool.coded_by_x265(picture, quantiser) for quantiser in (40, 4)))

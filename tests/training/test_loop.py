@@ -8,7 +8,9 @@ import torch
 from lvc import checkpoints
 from lvc.codec import Codec
 from lvc.errors import InputError, ModelError, OptionError, OutputError
-from lvc.training.loop import TrainingOptions, last_path, learning_rate_at, noisy, seeded
+from lvc.frames import Geometry
+from lvc.quantize import build
+from lvc.training.loop import Run, TrainingOptions, last_path, learning_rate_at, new_model, noisy, seeded
 
 
 def curve(records):
@@ -228,7 +230,7 @@ def test_a_set_without_validation_frames_is_refused(trained, validation_frames):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch": 1.5}, {"lr": 0}, {"lr": math.nan}, {"precision": "half"}, {"schedule": "step"}, {"distortion": "ssim"}, {"distortion": "mae=x"}, {"adversarial": -1}, {"input_noise": -0.1}, {"patience": 0}, {"rate_weight": -1}, {"steps": True}],
+    [{"epochs": 0}, {"batch": 1.5}, {"lr": 0}, {"lr": math.nan}, {"precision": "half"}, {"schedule": "step"}, {"distortion": "ssim"}, {"distortion": "mae=x"}, {"adversarial": -1}, {"input_noise": -0.1}, {"patience": 0}, {"clip": 0}, {"rate_weight": -1}, {"steps": True}],
 )
 def test_options_are_checked_by_name(wrong):
     with pytest.raises(OptionError, match=next(iter(wrong))):
@@ -250,6 +252,30 @@ def test_draws_depend_on_seed_and_step():
 
     assert draw(1, 2) == draw(1, 2)
     assert len({draw(1, 2), draw(2, 1), draw(1, 3), draw(0, 2)}) == 4
+
+
+def test_the_rate_is_of_noise_where_the_picture_is_of_rounded_latents():
+    frames = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    model = new_model("conv4", geometry=Geometry(48, 32), seed=0, channels=4, latents="rounded")
+    run = Run(model, build("round"), TrainingOptions(precision="float32"), device=torch.device("cpu"))
+    results = []
+    for rounding in (False, True):
+        with seeded(0, 0, torch.device("cpu")):
+            results.append(run.objective(frames, rounding))
+    (noise, noisy_frames), (rounded, rounded_frames) = results
+    assert torch.equal(noise["bits_per_pixel"], rounded["bits_per_pixel"]) and not torch.equal(noisy_frames, rounded_frames)
+    latents = model.encode(frames)
+    assert torch.allclose(model.decode(latents.round(), model.geometry), rounded_frames, atol=1e-5)
+
+
+def test_a_step_cuts_its_gradient_to_the_norm_that_is_asked_for():
+    frames = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    norms = []
+    for clip in (None, 1e-3):
+        model = new_model("conv4", geometry=Geometry(48, 32), seed=0, channels=4)
+        Run(model, build("none"), TrainingOptions(clip=clip), device=torch.device("cpu")).step(frames, 1e-3, rounding=False)
+        norms.append(torch.stack([part.grad.norm() for part in model.parameters()]).norm().item())
+    assert norms[0] > norms[1] == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_noise_comes_in_and_is_no_target(trained):
