@@ -2,6 +2,7 @@
 
     python tools/profile_opening.py game.lvc --frame 32
 
+The frame is asked for as numpy, and then as a tensor. A file of a network needs torch for both: its import is a part of the first "codec".
 Prints a table in markdown: milliseconds of the processor, of one thread; the first opening of a new process, median of some, and later ones
 in the same process.
 """
@@ -27,8 +28,6 @@ STEPS = (
     ("- SHA-256 of the weights", "lvc.checkpoints", "file_digest"),
     ("- weights' header", "lvc.checkpoints", "read_header"),
     ("- model without memory", "lvc.checkpoints", "empty_model"),
-    ("- bounds of integer layers", "lvc.models.temporal", "ExactConv.prepare"),
-    ("- prior laid out for coding", "lvc.models.temporal", "CodingPrior"),
     ("symbols", "lvc.codec", "GroupDecoder.advance"),
     ("pixels", "lvc.codec", "Codec.pictures"),
 )
@@ -70,8 +69,6 @@ def around(function, found: dict, name: str):
 def openings(path: str, frame: int) -> list[dict]:
     """Seconds of each step: of starting and the first opening, then of later ones."""
     first: dict = {"Python": time.process_time()}
-    with timed(first, "import of torch"):
-        importlib.import_module("torch")
     with timed(first, "import of lvc"):
         reader = importlib.import_module("lvc.reader").Reader
     found: dict = {}
@@ -80,8 +77,13 @@ def openings(path: str, frame: int) -> list[dict]:
     for _ in range(1 + LATER):
         found.clear()
         with timed(found, "open and frame"), reader(path) as opened:
-            opened[frame]
-        rows.append(dict(found))
+            opened.frames_at([frame])
+        row = dict(found)
+        with reader(path) as opened:
+            opened.frames_at([frame])
+            with timed(row, "the same as a tensor"):
+                opened[frame]
+        rows.append(row)
     return [first | rows[0], *rows[1:]]
 
 
@@ -98,7 +100,7 @@ def main() -> int:
     command = [sys.executable, __file__, str(options.file), "--frame", str(options.frame), "--child"]
     runs = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(options.processes)]
     print("| step | first in a process, ms | later, ms |\n|---|---|---|")
-    for name in ("Python", "import of torch", "import of lvc", "open and frame", *(name for name, _, _ in STEPS)):
+    for name in ("Python", "import of lvc", "open and frame", *(name for name, _, _ in STEPS), "the same as a tensor"):
         first = statistics.median(run[0].get(name, 0.0) for run in runs)
         later = statistics.median(one.get(name, 0.0) for run in runs for one in run[1:])
         print(f"| {name} | {1e3 * first:.1f} | {1e3 * later:.1f} |")
