@@ -23,9 +23,10 @@ from lvc.latent_history import LatentHistory, grown
 from lvc.latents import Latents, symbols_digest
 from lvc.models.palette import Palette
 from lvc.output import identity
+from lvc.palette.memory_pool import Memories
 from lvc.palette.transform import ENTROPY as MIXING
 from lvc.palette.transform import ColourTransform
-from lvc.palette.walk import Motion
+from lvc.palette.walk import CODING_RATE, Motion
 from lvc.pixel_grid import PixelGrid
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Codec:
 
     quantiser and entropy: specs (JSON objects with a name), by default those the weights were trained with.
     crf: 0 (best) to 63 for models of many rates, else None. effort: 0 or 1, how hard their encoder looks for cheap symbols.
-    grid: the game's own pixels, for models of colours: frames are analysed as those, and shown at the geometry.
+    grid: the game's own pixels, for models of colours: frames are analysed as those, and shown at the geometry. memories: of such a model, where codecs share them.
     Raises OptionError for what cannot go together.
     """
 
@@ -67,6 +68,7 @@ class Codec:
         effort: int | None = None,
         device: "str | torch.device" = "cpu",
         grid: PixelGrid | None = None,
+        memories: Memories | None = None,
     ):
         check_pixels(geometry)
         self.checkpoint, self.geometry, self.grid = checkpoint, geometry, grid
@@ -78,9 +80,8 @@ class Codec:
         if self.of_colours:
             check_pixels(geometry if grid is None else grid.native)
             self.entropy_spec = entropy or checkpoint.entropy
-            self._transform = ColourTransform(
-                checkpoint.model, geometry, quantiser=quantiser or checkpoint.quantiser, entropy=self.entropy_spec, crf=self.crf, effort=self.effort, grid=grid
-            )
+            specs = {"quantiser": quantiser or checkpoint.quantiser, "entropy": self.entropy_spec}
+            self._transform = ColourTransform(checkpoint.model, geometry, **specs, crf=self.crf, effort=self.effort, grid=grid, memories=memories)
         else:
             if grid is not None:
                 raise OptionError(f"a game's own pixels are for models of colours, and {checkpoint.name} is none")
@@ -330,12 +331,19 @@ def _shared_codec(weights: tuple, geometry: Geometry, specs: str, device: str, p
     quantiser, entropy, crf, grid = json.loads(specs)
     grid = None if grid is None else PixelGrid.from_json(grid)
     checkpoint = _shared_checkpoint(*weights, device, process)
-    return Codec(checkpoint, geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, device=device, grid=grid)
+    memories = _shared_memories(*weights, device, process) if isinstance(checkpoint.model, Palette) else None
+    return Codec(checkpoint, geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, device=device, grid=grid, memories=memories)
 
 
 @lru_cache(maxsize=CHECKPOINTS_KEPT)
 def _shared_checkpoint(path: Path, state: tuple[int, ...], sha256: str, device: str, process: int | None) -> Checkpoint:
     return checkpoints.load_file(path, device=device, sha256=sha256)
+
+
+@lru_cache(maxsize=CHECKPOINTS_KEPT)
+def _shared_memories(path: Path, state: tuple[int, ...], sha256: str, device: str, process: int | None) -> Memories:
+    """For all codecs of the same weights: they are 7 MB each."""
+    return Memories(_shared_checkpoint(path, state, sha256, device, process).model.for_coding(), CODING_RATE)
 
 
 def check_group(codec: Codec, group: Group) -> Latents:

@@ -35,12 +35,12 @@ class WholeNumbers:
 class ColourTransform:
     """A model of colours at one frame geometry; with a grid frames are analysed as the game's own pixels, and shown at the geometry.
 
-    Raises OptionError for a quantiser or an entropy model that colours have not, ModelError for weights that cannot code.
+    memories: of this model, where others share them. Raises OptionError for a quantiser or an entropy model that colours have not, ModelError for weights that cannot code.
     """
 
     device = "cpu"
 
-    def __init__(self, model: Palette, geometry: Geometry, *, quantiser: dict, entropy: dict, crf: int, effort: int, grid: PixelGrid | None):
+    def __init__(self, model: Palette, geometry: Geometry, *, quantiser: dict, entropy: dict, crf: int, effort: int, grid: PixelGrid | None, memories: Memories | None = None):
         if entropy["name"] != ENTROPY:
             raise OptionError(f"{model.name} has colours for latents, which entropy {ENTROPY} codes; {entropy['name']} cannot")
         self.quantiser = WholeNumbers()
@@ -51,7 +51,7 @@ class ColourTransform:
         self.latent_shape = model.latent_shape(self.analysed)
         self.group_frame_bytes = frame_bytes(*self.latent_shape[1:])
         self._screen = None if grid is None else Screen(grid, geometry)
-        self._memories = Memories(model, CODING_RATE)  # each group begins with one
+        self._memories = memories or Memories(model, CODING_RATE)  # each group begins with one
 
     def code(self, frames: np.ndarray, counts: Sequence[int]) -> tuple[Latents, list[bytes]]:
         """Colours of one group's frames uint8 [T, 3, H, W], and the payload of each packet; counts: how many frames each of those holds."""
