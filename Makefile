@@ -28,7 +28,7 @@ fuzz: $(BIN)/lvc
 		mkdir -p $(FUZZ)/grown/$$target $(FUZZ)/found; \
 		LVC_MODELS=$(FUZZ)/weights OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python tests/fuzz/fuzz_$$target.py \
 			$(FUZZ)/grown/$$target $(FUZZ)/corpus/$$target -max_total_time=$(FUZZ_SECONDS) \
-			-rss_limit_mb=1600 -timeout=300 -artifact_prefix=$(FUZZ)/found/$$target- -print_final_stats=1; \
+			-rss_limit_mb=4000 -timeout=300 -artifact_prefix=$(FUZZ)/found/$$target- -print_final_stats=1; \
 	done
 
 # Several nodes of a Ray cluster and several processes of torchrun, on loopback.
