@@ -17,6 +17,7 @@ from lvc import checkpoints
 from lvc.checkpoints import Checkpoint
 from lvc.container.layout import Group, Header, Packet
 from lvc.crf import CRF_LEVELS, DEFAULT_CRF
+from lvc.entropy.priors import MIXING, PREDICTION
 from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
 from lvc.latent_history import LatentHistory, grown
@@ -24,7 +25,6 @@ from lvc.latents import Latents, symbols_digest
 from lvc.models.palette import Palette
 from lvc.output import identity
 from lvc.palette.memory_pool import Memories
-from lvc.palette.transform import ENTROPY as MIXING
 from lvc.palette.transform import ColourTransform
 from lvc.palette.walk import CODING_RATE, Motion
 from lvc.pixel_grid import PixelGrid
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lvc.entropy.bits import BitReader, BitWriter
     from lvc.entropy.coder import SymbolReader, SymbolWriter
 
-PREDICTING = "prediction", MIXING  # the entropy models that the temporal families bring along
+PREDICTING = PREDICTION, MIXING
 EFFORTS = range(2)
 DEFAULT_EFFORT = 1
 # A file of 400 bytes may ask for frames of any size. These cost less than 1 GB in all with the shipped weights: 4K fits.

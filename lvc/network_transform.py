@@ -7,20 +7,18 @@ import torch
 
 from lvc.entropy import priors
 from lvc.entropy.coder import SymbolReader, SymbolWriter
-from lvc.entropy.priors import HYPERPRIOR, check_spec
+from lvc.entropy.priors import HYPERPRIOR, MIXING, PREDICTION, check_spec
 from lvc.entropy.tables import Tables
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.hyperprior import HyperLatents
 from lvc.latents import Latents
 from lvc.models.temporal import Temporal, held_clips, steadied
-from lvc.palette.transform import ENTROPY as MIXING
 from lvc.prediction import PredictedLatents
 from lvc.quantize import build as build_quantiser
 from lvc.quantize import check_combination
 from lvc.rate_distortion import choose
 
-PREDICTION = "prediction"  # the entropy model that the temporal family brings along
 BATCH = 16  # frames that pass through the networks at once: bounds the memory
 BATCH_PIXELS = 1 << 20  # the same for large frames, of which one passes in any case
 CACHED_BATCH = 4  # of synthesis on a processor, whose cache holds so many at 200x160: 5.4 ms a frame, 6.7 with 16, 6.4 with one

@@ -43,7 +43,7 @@ ALLOWED = {
     "prediction": GROUND | {"models", "entropy", "flags"},
     "rate_distortion": GROUND | {"models", "entropy", "flags", "prediction"},
     "hyperprior": GROUND | {"models", "entropy"},
-    "network_transform": GROUND | {"models", "entropy", "quantize", "prediction", "hyperprior", "rate_distortion", "palette"},
+    "network_transform": GROUND | {"models", "entropy", "quantize", "prediction", "hyperprior", "rate_distortion"},
     "codec": GROUND | {"models", "entropy", "container", "checkpoints", "latent_history", "palette", "network_transform"},
     "reader": GROUND | {"container", "codec", "checkpoints", "recency"},
     "frame_dataset": GROUND | {"reader", "recency", "kept_frames"},

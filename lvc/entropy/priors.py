@@ -11,6 +11,7 @@ from lvc.entropy.tables import Tables, from_counts
 from lvc.errors import FormatError, ModelError, OptionError
 
 HYPERPRIOR = "hyperprior"  # the entropy model that a model with side information brings along
+PREDICTION, MIXING = "prediction", "mixing"  # those that the temporal families bring along, and that are built elsewhere
 NAMES = ("raw", "adaptive", "factorised", HYPERPRIOR)
 RAW_BITS = (1, 2, 4, 8, 16, 32)
 

@@ -236,7 +236,7 @@ class Choosing:
     search: whether to look for what has moved; actors: for actors too. worth: of errors while frames are chosen. coders: that take each frame as it is chosen, by default one that only counts.
     """
 
-    def __init__(self, coding: PaletteFrames, group: "Group", crf: int, *, search: bool, actors: bool, worth: float, coders: Sequence[BitCoder]):
+    def __init__(self, coding: PaletteFrames, group: Group, crf: int, *, search: bool, actors: bool, worth: float, coders: Sequence[BitCoder]):
         self.coding, self.group, self.coders = coding, group, coders or [BitCounter()] * len(group.pictures)
         self._search, self._actors, self._worth = search, actors, worth
         self._final_worth = error_worth(crf) / PASSED_ON

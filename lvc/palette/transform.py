@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvc.entropy.bits import BitReader, BitWriter
+from lvc.entropy.priors import MIXING
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.latents import Latents
@@ -17,8 +18,6 @@ from lvc.palette.past import frame_bytes
 from lvc.palette.shown import Screen
 from lvc.palette.walk import CODING_RATE, PaletteFrames, game_of
 from lvc.pixel_grid import PixelGrid
-
-ENTROPY = "mixing"
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,11 @@ class ColourTransform:
     device = "cpu"
 
     def __init__(self, model: Palette, geometry: Geometry, *, quantiser: dict, entropy: dict, crf: int, effort: int, grid: PixelGrid | None, memories: Memories | None = None):
-        if entropy["name"] != ENTROPY:
-            raise OptionError(f"{model.name} has colours for latents, which entropy {ENTROPY} codes; {entropy['name']} cannot")
+        if entropy["name"] != MIXING:
+            raise OptionError(f"{model.name} has colours for latents, which entropy {MIXING} codes; {entropy['name']} cannot")
         self.quantiser = WholeNumbers()
         if {"step": 1, **quantiser} != self.quantiser.spec():
-            raise OptionError(f"entropy {ENTROPY} codes rounded latents; quantiser {quantiser.get('name')} gives others")
+            raise OptionError(f"entropy {MIXING} codes rounded latents; quantiser {quantiser.get('name')} gives others")
         self.model, self.geometry, self.crf, self.effort = model.for_coding(), geometry, crf, effort
         self.analysed = geometry if grid is None else grid.native
         self.latent_shape = model.latent_shape(self.analysed)

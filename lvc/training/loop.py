@@ -32,6 +32,7 @@ from lvc.entropy.priors import HYPERPRIOR, check_spec
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.models import config as models
+from lvc.models.in_torch import device_of
 from lvc.models.model import Model, contexts
 from lvc.output import check_output
 from lvc.quantize import Quantiser, Round, check_combination
@@ -385,7 +386,7 @@ def train(
     last = last_path(output)
     for path in (output, last) if team.leads else ():
         check_output(path, overwrite=overwrite or resume, inputs=() if start is None or resume else (Path(start),))
-    run = Run(model, quantiser, options, device=torch.device(checkpoints.device_of(device)), team=team)
+    run = Run(model, quantiser, options, device=device_of(device), team=team)
     if resume:
         run.restore(last)
     else:

@@ -19,6 +19,7 @@ from lvc import checkpoints
 from lvc.checkpoints import Checkpoint, Metadata
 from lvc.crf import CRF_LEVELS
 from lvc.errors import InputError, ModelError, OptionError
+from lvc.models.in_torch import device_of
 from lvc.models.integer_layers import straight_through
 from lvc.models.temporal import (
     KEY,
@@ -325,7 +326,7 @@ def train_temporal(
     }
     if not resume:
         start_transforms(model, training)
-    run = TemporalRun(model, options, torch.device(checkpoints.device_of(device)), team)
+    run = TemporalRun(model, options, device_of(device), team)
     position = run.position
 
     def stage_at(step: int, share: float | None = None) -> str:
