@@ -14,27 +14,36 @@ from torch import Tensor, nn
 
 from lvc.frames import Geometry
 from lvc.models.hyperprior import HyperPrior
-from lvc.models.layers import start_convolutions_at_unit_variance, thinned
+from lvc.models.layers import thinned
+from lvc.models.linear_start import fit, scaled, transform
 from lvc.models.model import check_count
 from lvc.models.strided import Strided
 
 LEAST_NORM = 1e-6
 LARGEST_POWER = 100.0
+# How training starts: the quantiser's step in an orthonormal transform of 0..1, which is right for a rate's weight of 3e-3 if
+# steps are small (the squared error gains as much as the weighed bits lose); the deviation of signals within, small so that
+# normalisations pass them nearly as they are; what branches that are not needed start with.
+STARTING_STEP, STARTING_DEVIATION, QUIET = 0.3, 0.5, 0.1
+STARTING_FRAMES = 64
 
 
 @dataclass(frozen=True)
 class AttentionConfig:
-    """channels: width of the networks. code: latents at each position. hyper: channels of side information, for entropy
-    hyperprior; 0 for none. Width and height are the training data's; any others work too."""
+    """channels: width of the networks. deep: the same from a stride of 8 on, where a position has more to say; 0 for no difference.
+    code: latents at each position. hyper: channels of side information, for entropy hyperprior; 0 for none.
+    Width and height are the training data's; any others work too."""
 
     width: int
     height: int
     channels: int = 64
     code: int = 96
     hyper: int = 0
+    deep: int = 0
 
     def __post_init__(self):
         check_count("channels", self.channels, most=1024)
+        check_count("deep", self.deep, least=0, most=1024)
         check_count("code", self.code, most=1024)
         check_count("hyper", self.hyper, least=0, most=1024)
 
@@ -50,7 +59,8 @@ class Normalisation(nn.Module):
         self.inverse = inverse
         # Both enter by their absolute values, so that no step can make the root's argument negative.
         self.beta = nn.Parameter(torch.ones(channels))
-        self.gamma = nn.Parameter(0.1 * (torch.eye(channels) + 0.01))
+        # So small at first that a network which starts as a linear transform still is one.
+        self.gamma = nn.Parameter(0.001 * (torch.eye(channels) + 0.01))
 
     def forward(self, x: Tensor) -> Tensor:
         power = (x * x).clamp_max(LARGEST_POWER) if self.inverse else x * x
@@ -71,7 +81,6 @@ class Residual(nn.Module):
             nn.Conv2d(outputs, outputs, 3, padding=1),
             Normalisation(outputs, inverse=inverse),
         )
-        self.body[2].start = 0.2  # twelve branches as strong as what they are added to would be too much at first
         self.skip = nn.Identity()
         if up:
             self.skip = subpixel(inputs, outputs, 1)
@@ -80,6 +89,19 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.skip(thinned(x, self.stride)) + self.body(x)
+
+    def start(self, x: Tensor, target: Tensor | None) -> None:
+        """Makes the outputs for x the target: by the body where its skip sees every second pixel alone, else by the skip."""
+        first, norm, second, _ = self.body
+        if self.stride == 1:
+            second.weight.mul_(QUIET)
+            second.bias.zero_()
+            if target is not None:
+                fit(self.skip[0], x, F.pixel_unshuffle(target, 2))
+        else:
+            fit(second, norm(fit(first, x, target)), target)
+            self.skip.weight.mul_(QUIET)
+            self.skip.bias.zero_()
 
 
 class Attention(nn.Module):
@@ -103,25 +125,25 @@ class GdnAttention(Strided):
 
     def __init__(self, name: str, config: AttentionConfig):
         super().__init__(name, config)
-        n, code = config.channels, config.code
+        n, deep, code = config.channels, config.deep or config.channels, config.code
         self.analysis = nn.Sequential(
             Residual(3, n, stride=2),
             Residual(n, n),
             Residual(n, n, stride=2),
             Attention(n),
             Residual(n, n),
-            Residual(n, n, stride=2),
-            Residual(n, n),
-            nn.Conv2d(n, n, 3, stride=2, padding=1),
-            Attention(n),
-            nn.Conv2d(n, code, 3, padding=1),
+            Residual(n, deep, stride=2),
+            Residual(deep, deep),
+            nn.Conv2d(deep, deep, 3, stride=2, padding=1),
+            Attention(deep),
+            nn.Conv2d(deep, code, 3, padding=1),
         )
         self.synthesis = nn.Sequential(
-            nn.Conv2d(code, n, 3, padding=1),
-            Attention(n),
-            subpixel(n, n, 3),
-            Residual(n, n, inverse=True),
-            Residual(n, n, up=True, inverse=True),
+            nn.Conv2d(code, deep, 3, padding=1),
+            Attention(deep),
+            subpixel(deep, deep, 3),
+            Residual(deep, deep, inverse=True),
+            Residual(deep, n, up=True, inverse=True),
             Residual(n, n, inverse=True),
             Attention(n),
             Residual(n, n, up=True, inverse=True),
@@ -154,17 +176,34 @@ class GdnAttention(Strided):
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Starts all convolutions at unit variance, the latents at a deviation of two symbols, so that rounding leaves something,
-        and the output near the mean colour. Smaller signals pass the normalisations as if there were none."""
-        start_convolutions_at_unit_variance(self.analysis, self.padded(frames[:16]) - 0.5)
-        last = self.analysis[-1]
-        last.weight.mul_(2.0)
-        last.bias.mul_(2.0)
-        start_convolutions_at_unit_variance(self.synthesis, self.encode(frames[:16]))
-        out = self.synthesis[-1][0]
-        out.weight.mul_(0.03)  # noise at first
-        # Sub-pixels of a colour lie together: four to each.
-        out.bias.copy_((frames.mean(dim=(0, 2, 3)) - 0.5).repeat_interleave(4))
+        """Starts as a linear transform of the frames, its latents in steps of 0.3 of an orthonormal one; see `linear_start`."""
+        x = self.padded(frames[:STARTING_FRAMES]) - 0.5
+        mean = x.mean(dim=(0, 2, 3), keepdim=True)
+        n, deep = self.config.channels, self.config.deep or self.config.channels
+        first, second, third, last = transform(x - mean, [(2, n), (2, n), (2, deep), (2, min(deep, self.config.code))])
+        latents = last / STARTING_STEP
+        first, second, third, last = (scaled(signal, STARTING_DEVIATION) for signal in (first, second, third, last))
+        made = x
+        for part, target in zip(self.analysis, (first, None, second, None, None, third, None, last, None, latents)):
+            made = start_part(part, made, target)
+        if self.hyper is not None:
+            self.hyper.initialise(made)
+        # The noise that stands for rounding: directions that it drowns are not blown up on the way back.
+        made = made + torch.rand_like(made) - 0.5
+        for part, target in zip(self.synthesis, (last, None, third, None, second, None, None, first, None, None, x)):
+            made = start_part(part, made, target)
+
+
+def start_part(part: nn.Module, x: Tensor, target: Tensor | None) -> Tensor:
+    """Makes a part's outputs the target where there is one, else nearly its inputs; gives the outputs."""
+    if isinstance(part, Attention):
+        part.features[-1].weight.mul_(QUIET)
+    elif isinstance(part, Residual):
+        part.start(x, target)
+    else:
+        up = isinstance(part, nn.Sequential)
+        fit(part[0] if up else part, x, F.pixel_unshuffle(target, 2) if up else target)
+    return part(x)
 
 
 def subpixel(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

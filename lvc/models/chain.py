@@ -13,10 +13,13 @@ from torch import Tensor, nn
 
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.chain_layers import MAX_SIDE, Filter, Layer, layer_of, mirrored, stack, through
+from lvc.models.chain_layers import MAX_SIDE, Filter, Layer, Pointwise, layer_of, mirrored, stack, through
 from lvc.models.layers import start_convolutions_at_unit_variance
+from lvc.models.linear_start import fit, scaled, transform
 from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, logit
 
+STARTING_FRAMES = 64
+STARTING_SYMBOLS = 2.0  # deviation of latents that are rounded
 MAX_LAYERS = 128
 MAX_STRIDE = 1024  # of a whole encoder
 
@@ -124,16 +127,60 @@ class Chain(Model):
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Starts all filters at unit variance, so that codes differ enough to say something, and the output near the mean colour,
-        where the last layer's outputs are the frame or its logits."""
+        """Starts as a linear transform of the frames where the layers can be one, see `linear_start`. Others start with all filters
+        at unit variance, so that codes differ enough to say something, and the output near the mean colour, where the last layer's
+        outputs are the frame or its logits."""
+        squashed = isinstance(self.g_s[-1], nn.Sigmoid)
+        if self.can_be_linear():
+            self._start_as_transform(self.continued(frames[:STARTING_FRAMES]), squashed)
+            return
         start_convolutions_at_unit_variance(self.g_a, self.continued(frames[:16]))
         start_convolutions_at_unit_variance(self.g_s, self.encode(frames[:16]))
-        squashed = isinstance(self.g_s[-1], nn.Sigmoid)
         last = self.g_s[-2 if squashed else -1]  # a synthesis has a filter, so a sigmoid is not all of it
         if isinstance(last, (nn.Conv2d, nn.ConvTranspose2d)) and last.bias is not None:
             colour = frames.mean(dim=(0, 2, 3))
             last.weight.mul_(0.02)  # noise at first, so well below what frames differ by
             last.bias.copy_(logit(colour) if squashed else colour)
+
+    def can_be_linear(self) -> bool:
+        """Whether filters of square strides, with (leaky) ReLUs between them at most, are followed by their mirror."""
+        last = self.decoder[-1]
+        mirror = self.decoder[:-1] if isinstance(last, Pointwise) and last.kind == "sigmoid" else self.decoder
+        return mirror == mirrored_or_none(self.encoder) and isinstance(self.encoder[-1], Filter) and all(map(can_pack, self.encoder))
+
+    def _start_as_transform(self, x: Tensor, squashed: bool) -> None:
+        mean = x.mean(dim=(0, 2, 3), keepdim=True)
+        filters = [layer for layer in self.encoder if isinstance(layer, Filter)]
+        # A direction takes two channels, itself and its opposite, of which a ReLU leaves one.
+        widths = [max(1, layer.outputs // 2) for layer in filters[:-1]]
+        *between, codes = transform(x - mean, list(zip((layer.stride[0] for layer in filters), [*widths, filters[-1].outputs])))
+        between = [scaled(signal, 1.0) for signal in between]
+        between = [torch.cat((signal, -signal), dim=1)[:, : layer.outputs] for signal, layer in zip(between, filters)]
+        # Each code by itself, so that a sigmoid squashes none, and rounded ones all say something.
+        codes = scaled(codes, 1.0 if self.latent_range else STARTING_SYMBOLS, each=True)
+        made = self.code(start_filters(self.g_a, x, [*between, codes]))
+        start_filters(self.g_s, made, [*reversed(between), logit(x) if squashed else x])
+
+
+def start_filters(layers: nn.Sequential, x: Tensor, targets: list[Tensor]) -> Tensor:
+    """Fits the filters of `layers` in turn to the targets, from what x is there; gives the outputs."""
+    left = iter(targets)
+    for layer in layers:
+        x = fit(layer, x, next(left)) if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) else layer(x)
+    return x
+
+
+def can_pack(layer: Layer) -> bool:
+    """Whether it is a filter whose taps take all that its stride steps over, or a ReLU."""
+    if isinstance(layer, Pointwise):
+        return layer.kind in ("relu", "leaky_relu")
+    square = layer.kernel[0] == layer.kernel[1] and layer.stride[0] == layer.stride[1]
+    taps = layer.padding[0] + layer.stride[0] <= layer.kernel[0]
+    return square and taps and layer.dilation == (1, 1) and layer.groups == 1 and layer.bias and layer == layer.same()
+
+
+def mirrored_or_none(layers: tuple[Layer, ...]) -> tuple[Layer, ...] | None:
+    return None if any(isinstance(layer, Filter) and layer.up for layer in layers) else mirrored(layers)
 
 
 def spread(part: nn.Conv2d | nn.ConvTranspose2d) -> float:

@@ -76,6 +76,17 @@ class HyperPrior(nn.Module):
         return last(x)
 
     @torch.no_grad()
+    def initialise(self, latents: Tensor) -> None:
+        """Starts with the scale for each channel that codes its latents [T, code, h, w] best, which the side information then has
+        to better alone: at one scale for all, latents that say nothing cost most of the bits."""
+        noisy = latents.float() + torch.rand_like(latents) - 0.5
+        scales = SCALE_LOWEST + SCALE_STEP * torch.arange(SCALE_LEVELS)
+        bits = torch.stack([-torch.log2(logistic_mass(noisy, torch.zeros(()), scale)).sum(dim=(0, 2, 3)) for scale in scales])
+        last = self.synthesis[-1]
+        last.bias.copy_(scales.to(latents.device)[bits.argmin(dim=0)])
+        last.weight.mul_(0.3)
+
+    @torch.no_grad()
     def settle(self) -> None:
         for layer, exact in zip(self.synthesis, self.exact):
             exact.load_state_dict(layer.exact().state_dict())
