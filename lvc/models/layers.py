@@ -51,14 +51,13 @@ def start_at_unit_variance(layers: nn.Sequential, x: Tensor) -> Tensor:
 def start_convolutions_at_unit_variance(part: nn.Module, x: Tensor) -> Tensor:
     """The same for all convolutions of `part`, in the order in which they run on the data `x` [T, C, H, W]; gives its outputs.
 
-    Each channel's mean goes where there is a bias for it; one scale serves all channels of a layer. A layer may have a number
-    `start`, its outputs' deviation instead of 1.
+    Each channel's mean goes where there is a bias for it; one scale serves all channels of a layer.
     """
 
     def start(layer: nn.Module, _, y: Tensor) -> Tensor:
         mean = y.mean(dim=(0, 2, 3)) if layer.bias is not None else y.new_zeros(y.shape[1])
         centred = y - mean[:, None, None]
-        scale = centred.square().mean().sqrt().clamp_min(1e-6) / getattr(layer, "start", 1.0)
+        scale = centred.square().mean().sqrt().clamp_min(1e-6)
         layer.weight.div_(scale)
         if layer.bias is not None:
             layer.bias.sub_(mean).div_(scale)

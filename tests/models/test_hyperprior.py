@@ -45,6 +45,18 @@ def test_coding_computes_the_whole_numbers_that_were_trained(prior):
     assert len(levels.unique()) > 3
 
 
+def test_each_channel_starts_at_the_scale_that_its_latents_have(prior):
+    """Channels of six widths: with the scale that each starts with, their bits are within a tenth of those of the best logistic."""
+    widths = torch.tensor([0.0, 0.3, 1.0, 4.0, 20.0, 100.0]).view(6, 1, 1)
+    rng = torch.Generator().manual_seed(4)
+    latents = torch.randn(8, 6, 8, 8, generator=rng) * widths
+    before = prior.rate(latents)[0].sum()
+    prior.initialise(latents)
+    bits, _ = prior.rate(latents)
+    at_least = torch.log2(1 + widths.flatten() * 4.13).sum() * 8 * 8 * 8  # of normal ones that wide, once they are wide
+    assert bits.sum() < before * 0.8 and bits.sum() < 1.1 * at_least
+
+
 def test_levels_are_the_same_for_ever():
     """Weights in whole numbers, as in a file: what they say may never change."""
     prior = HyperPrior(3, 2)
