@@ -20,7 +20,7 @@ from lvc.models.model import check_count
 from lvc.models.strided import Strided
 
 LEAST_NORM = 1e-6
-LARGEST_POWER = 100.0
+LARGEST_GAIN = 4.0
 # How training starts: the quantiser's step in an orthonormal transform of 0..1, which is right for a rate's weight of 3e-3 if
 # steps are small (the squared error gains as much as the weighed bits lose); the deviation of signals within, small so that
 # normalisations pass them nearly as they are; what branches that are not needed start with.
@@ -51,7 +51,7 @@ class AttentionConfig:
 class Normalisation(nn.Module):
     """Generalised divisive normalisation: x / sqrt(beta + gamma * x^2), over the channels of each position; or its inverse.
 
-    The inverse squares large values, and eight in a row take them beyond float32, so it grows linearly beyond +-10.
+    The inverse squares large values, and eight in a row take them beyond float32, so it multiplies by 4 at most.
     """
 
     def __init__(self, channels: int, *, inverse: bool = False):
@@ -63,9 +63,8 @@ class Normalisation(nn.Module):
         self.gamma = nn.Parameter(0.001 * (torch.eye(channels) + 0.01))
 
     def forward(self, x: Tensor) -> Tensor:
-        power = (x * x).clamp_max(LARGEST_POWER) if self.inverse else x * x
-        norm = torch.sqrt(F.conv2d(power, self.gamma.abs()[:, :, None, None], self.beta.abs() + LEAST_NORM))
-        return x * norm if self.inverse else x / norm
+        norm = torch.sqrt(F.conv2d(x * x, self.gamma.abs()[:, :, None, None], self.beta.abs() + LEAST_NORM))
+        return x * norm.clamp_max(LARGEST_GAIN) if self.inverse else x / norm
 
 
 class Residual(nn.Module):
