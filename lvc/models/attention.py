@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lvc.frames import Geometry
 from lvc.models.hyperprior import HyperPrior
 from lvc.models.layers import thinned
-from lvc.models.linear_start import fit, scaled, transform
+from lvc.models.linear_start import few, fit, scaled, transform
 from lvc.models.model import check_count
 from lvc.models.strided import Strided
 
@@ -25,7 +25,6 @@ LARGEST_GAIN = 4.0
 # steps are small (the squared error gains as much as the weighed bits lose); the deviation of signals within, small so that
 # normalisations pass them nearly as they are; what branches that are not needed start with.
 STARTING_STEP, STARTING_DEVIATION, QUIET = 0.3, 0.5, 0.1
-STARTING_FRAMES = 64
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ class GdnAttention(Strided):
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
         """Starts as a linear transform of the frames, its latents in steps of 0.3 of an orthonormal one; see `linear_start`."""
-        x = self.padded(frames[:STARTING_FRAMES]) - 0.5
+        x = self.padded(few(frames)) - 0.5
         mean = x.mean(dim=(0, 2, 3), keepdim=True)
         n, deep = self.config.channels, self.config.deep or self.config.channels
         first, second, third, last = transform(x - mean, [(2, n), (2, n), (2, deep), (2, min(deep, self.config.code))])

@@ -15,10 +15,9 @@ from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.chain_layers import MAX_SIDE, Filter, Layer, Pointwise, layer_of, mirrored, stack, through
 from lvc.models.layers import start_convolutions_at_unit_variance
-from lvc.models.linear_start import fit, scaled, transform
+from lvc.models.linear_start import few, fit, scaled, transform
 from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, logit
 
-STARTING_FRAMES = 64
 STARTING_SYMBOLS = 2.0  # deviation of latents that are rounded
 MAX_LAYERS = 128
 MAX_STRIDE = 1024  # of a whole encoder
@@ -132,7 +131,7 @@ class Chain(Model):
         outputs are the frame or its logits."""
         squashed = isinstance(self.g_s[-1], nn.Sigmoid)
         if self.can_be_linear():
-            self._start_as_transform(self.continued(frames[:STARTING_FRAMES]), squashed)
+            self._start_as_transform(self.continued(few(frames)), squashed)
             return
         start_convolutions_at_unit_variance(self.g_a, self.continued(frames[:16]))
         start_convolutions_at_unit_variance(self.g_s, self.encode(frames[:16]))

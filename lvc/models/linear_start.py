@@ -10,10 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+PIXELS = 64 * 200 * 160  # of the frames that a start looks at, so that all a network makes of them has room
 POSITIONS = 16_384  # that a layer is fitted to
 RIDGE = 1e-4  # of the inputs' mean power: where they say nothing, weights stay small
 REST = 0.05  # of what weights start with that the transform does not need
 ENOUGH = 4  # positions to each unknown of an output, below which a kernel is fitted in its middle alone
+
+
+def few(frames: Tensor) -> Tensor:
+    """Frames [T, 3, H, W] of these, evenly spread, that a start can look at in any size: one at least."""
+    return frames[spread(len(frames), max(1, PIXELS // frames[0, 0].numel()), frames.device)]
+
+
+def spread(count: int, limit: int, device: torch.device) -> Tensor:
+    return torch.linspace(0, count - 1, min(count, limit), device=device).round().long()
 
 
 @torch.no_grad()
@@ -60,10 +70,11 @@ def fit(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, target: Tensor) -> Ten
         layer.bias[:outputs] = bias.view(outputs, -1).mean(dim=1)
     else:
         side = layer.kernel_size[0]
-        whole = stride == 1 and target[:, 0].numel() >= ENOUGH * inputs * side * side
+        some = spread(len(x), max(1, ENOUGH * POSITIONS // target[0, 0].numel()), x.device)
+        whole = stride == 1 and target[some, 0].numel() >= ENOUGH * inputs * side * side
         taps = slice(0, side) if whole else slice(start, start + stride)
-        seen = F.unfold(x, side, padding=start).view(len(x), -1, *x.shape[2:]) if whole else F.pixel_unshuffle(x, stride)
-        weight, bias = solve(seen, target)
+        seen = F.unfold(x[some], side, padding=start).view(len(some), -1, *x.shape[2:]) if whole else F.pixel_unshuffle(x[some], stride)
+        weight, bias = solve(seen, target[some])
         width = taps.stop - taps.start
         layer.weight[:outputs] = 0
         layer.weight[:outputs, :, taps, taps] = weight.reshape(outputs, inputs, width, width)
@@ -74,10 +85,8 @@ def fit(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, target: Tensor) -> Ten
 def solve(x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Weights [K, C] and biases [K] that make target [T, K, h, w] of x [T, C, h, w], by least squares over positions."""
     x, target = (part.permute(0, 2, 3, 1).flatten(0, 2) for part in (x, target))
-    if len(x) > POSITIONS:
-        chosen = torch.linspace(0, len(x) - 1, POSITIONS, device=x.device).long()
-        x, target = x[chosen], target[chosen]
-    x, target = x.double(), target.double()
+    chosen = spread(len(x), POSITIONS, x.device)
+    x, target = x[chosen].double(), target[chosen].double()
     mean, aim = x.mean(dim=0), target.mean(dim=0)
     x, target = x - mean, target - aim
     products = x.T @ x

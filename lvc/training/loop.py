@@ -52,7 +52,6 @@ INITIAL_FRAMES = 128  # what a model may look at before its first step
 WARM_UP_STEPS = 20  # Adam's second moments are guesses before
 LOWEST_LR = 0.02  # of the highest, where the cosine ends
 FREE_ON_RESUME = ("epochs", "steps", "patience", "limit_seconds")
-HYPER_LR = 5.0  # times the model's: it starts from nothing, where the model starts as a transform
 DENSITY_LR = 10.0  # times the model's: three numbers a channel have far to go, and nothing to spoil
 
 
@@ -179,11 +178,7 @@ class Run:
         if isinstance(quantiser, Round) and options.rate_weight > 0:
             channels = contexts(model.latent_shape()) if model.hyper is None else model.hyper.channels
             self.density = ChannelDensity(channels).to(device)
-        hyper = list(model.hyper.parameters()) if model.hyper is not None else []
-        own = {id(parameter) for parameter in hyper}
-        groups = [{"params": [one for one in model.parameters() if id(one) not in own], "factor": 1.0}]
-        if hyper:
-            groups.append({"params": hyper, "factor": HYPER_LR})
+        groups = [{"params": list(model.parameters()), "factor": 1.0}]
         if self.density is not None:
             groups.append({"params": list(self.density.parameters()), "factor": DENSITY_LR})
         self.optimiser = torch.optim.Adam(groups, lr=options.lr, fused=True)
@@ -197,7 +192,8 @@ class Run:
 
     def initialise(self, source: Frames) -> None:
         frames = source.frames(spread(len(source), INITIAL_FRAMES))
-        self.model.initialise(to_input(frames, self.device))
+        with seeded(self.options.seed, -1, self.device):
+            self.model.initialise(to_input(frames, self.device))
 
     # Made at the first step, when the weights are those that the run begins or goes on with.
 
