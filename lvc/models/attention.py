@@ -15,16 +15,15 @@ from torch import Tensor, nn
 from lvc.frames import Geometry
 from lvc.models.hyperprior import HyperPrior
 from lvc.models.layers import thinned
-from lvc.models.linear_start import few, fit, scaled, transform
+from lvc.models.linear_start import STEP, few, fit, scaled, transform
 from lvc.models.model import check_count
 from lvc.models.strided import Strided
 
 LEAST_NORM = 1e-6
 LARGEST_GAIN = 4.0
-# How training starts: the quantiser's step in an orthonormal transform of 0..1, which is right for a rate's weight of 3e-3 if
-# steps are small (the squared error gains as much as the weighed bits lose); the deviation of signals within, small so that
-# normalisations pass them nearly as they are; what branches that are not needed start with.
-STARTING_STEP, STARTING_DEVIATION, QUIET = 0.3, 0.5, 0.1
+# How training starts: the deviation of signals within, small so that normalisations pass them nearly as they are, and what branches
+# that are not needed start with.
+STARTING_DEVIATION, QUIET = 0.5, 0.1
 
 
 @dataclass(frozen=True)
@@ -174,12 +173,12 @@ class GdnAttention(Strided):
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Starts as a linear transform of the frames, its latents in steps of 0.3 of an orthonormal one; see `linear_start`."""
+        """Starts as a linear transform of the frames, see `linear_start`."""
         x = self.padded(few(frames)) - 0.5
         mean = x.mean(dim=(0, 2, 3), keepdim=True)
         n, deep = self.config.channels, self.config.deep or self.config.channels
         first, second, third, last = transform(x - mean, [(2, n), (2, n), (2, deep), (2, min(deep, self.config.code))])
-        latents = last / STARTING_STEP
+        latents = last / STEP
         first, second, third, last = (scaled(signal, STARTING_DEVIATION) for signal in (first, second, third, last))
         made = x
         for part, target in zip(self.analysis, (first, None, second, None, None, third, None, last, None, latents)):

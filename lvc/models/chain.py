@@ -15,10 +15,9 @@ from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.chain_layers import MAX_SIDE, Filter, Layer, Pointwise, layer_of, mirrored, stack, through
 from lvc.models.layers import start_convolutions_at_unit_variance
-from lvc.models.linear_start import few, fit, scaled, transform
+from lvc.models.linear_start import STEP, few, fit, for_sigmoid, scaled, transform
 from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, logit
 
-STARTING_SYMBOLS = 2.0  # deviation of latents that are rounded
 MAX_LAYERS = 128
 MAX_STRIDE = 1024  # of a whole encoder
 
@@ -155,8 +154,7 @@ class Chain(Model):
         *between, codes = transform(x - mean, list(zip((layer.stride[0] for layer in filters), [*widths, filters[-1].outputs])))
         between = [scaled(signal, 1.0) for signal in between]
         between = [torch.cat((signal, -signal), dim=1)[:, : layer.outputs] for signal, layer in zip(between, filters)]
-        # Each code by itself, so that a sigmoid squashes none, and rounded ones all say something.
-        codes = scaled(codes, 1.0 if self.latent_range else STARTING_SYMBOLS, each=True)
+        codes = codes / STEP if self.rounded_latents else for_sigmoid(codes)
         made = self.code(start_filters(self.g_a, x, [*between, codes]))
         start_filters(self.g_s, made, [*reversed(between), logit(x) if squashed else x])
 

@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 PIXELS = 64 * 200 * 160  # of the frames that a start looks at, so that all a network makes of them has room
+# The step that latents are rounded in, of an orthonormal transform of values in 0..1: right for a rate's weight of 3e-3 if steps are
+# small, since there the squared error gains as much by a smaller one as the weighed bits lose.
+STEP = 0.3
 POSITIONS = 16_384  # that a layer is fitted to
 RIDGE = 1e-4  # of the inputs' mean power: where they say nothing, weights stay small
 REST = 0.05  # of what weights start with that the transform does not need
@@ -44,10 +47,19 @@ def transform(frames: Tensor, steps: list[tuple[int, int]]) -> list[Tensor]:
     return signals
 
 
-def scaled(signal: Tensor, deviation: float, *, each: bool = False) -> Tensor:
-    """The signal [T, C, h, w] with that deviation, of all its channels together or of each."""
-    power = signal.square().mean(dim=(0, 2, 3), keepdim=True) if each else signal.square().mean()
-    return signal * (deviation / power.sqrt().clamp_min(1e-6))
+def scaled(signal: Tensor, deviation: float) -> Tensor:
+    """The signal [T, C, h, w] with that deviation, of all its channels together."""
+    return signal * (deviation / signal.square().mean().sqrt().clamp_min(1e-6))
+
+
+def for_sigmoid(signal: Tensor) -> Tensor:
+    """The signal [T, C, h, w] with its strongest channel at a deviation of 1, and the others' brought near it: one of 0.25 to 0.5.
+
+    As they are, the weak ones would be lost in a few bits; all alike, they would take as many as the strong ones. Measured on
+    edge3: 36.6 dB at 15 kB by histogram as it starts, 8 bits a code; all at 1, 31.4 dB at 21 kB.
+    """
+    deviation = signal.square().mean(dim=(0, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
+    return signal / (deviation * deviation.max()).sqrt()
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lvc.models.linear_start import fit, scaled, transform
+from lvc.models.linear_start import fit, for_sigmoid, scaled, transform
 
 torch.set_num_threads(1)
 
@@ -75,6 +75,8 @@ def test_inputs_that_say_nothing_get_no_weight():
 def test_scaling():
     signal = noise(3, 2, 4, 4) * torch.tensor([1.0, 5.0]).view(2, 1, 1)
     assert scaled(signal, 0.5).square().mean().sqrt() == pytest.approx(0.5, rel=1e-4)
-    each = scaled(signal, 2.0, each=True).square().mean(dim=(0, 2, 3)).sqrt()
-    assert torch.allclose(each, torch.tensor([2.0, 2.0]), rtol=1e-4)
+    strongest, weaker = for_sigmoid(signal).square().mean(dim=(0, 2, 3)).sqrt().sort(descending=True).values.tolist()
+    assert strongest == pytest.approx(1, rel=1e-4)
+    assert weaker == pytest.approx((signal[:, 0].std() / signal[:, 1].std()).item() ** 0.5, rel=0.05)  # std takes a mean off
+    assert not for_sigmoid(torch.zeros(1, 2, 2, 2)).any()
     assert not scaled(torch.zeros(1, 2, 2, 2), 1.0).any()
