@@ -116,14 +116,18 @@ def photographs(share: Path) -> Iterator[tuple[str, Path, int]]:
             print(f"crop_photographs: {package} is not installed, its photographs are left out", file=sys.stderr)
             continue
         for name, often in names.items():
-            yield Path(name).stem, Path(module.__file__).parent / folder / name, often
+            yield stem(name), Path(module.__file__).parent / folder / name, often
     for package, (folder, names) in BACKGROUNDS.items():
         if not (share / folder / next(iter(names))).exists():
             print(f"crop_photographs: Debian's {package} is not installed, its photographs are left out", file=sys.stderr)
             continue
         for name, often in names.items():
-            path = share / folder / name
-            yield Path(name).parts[0].removesuffix(".jpg"), path, often
+            yield stem(name), share / folder / name, often
+
+
+def stem(name: str) -> str:
+    """What a photograph is called: by its file, or by the folder that has it in several sizes."""
+    return Path(Path(name).parts[0]).stem
 
 
 def crops(picture: np.ndarray, count: int, side: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

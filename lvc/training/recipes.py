@@ -31,18 +31,23 @@ RECIPES = {
     "conv5": Recipe("conv5", training=TrainingOptions(epochs=320, batch=4, lr=1e-2)),
     "vae": Recipe("vae", training=TrainingOptions(epochs=220, batch=32, lr=3e-4)),
     "resnet18": Recipe("resnet18", quantiser={"name": "bits", "bits": 2}, entropy={"name": "adaptive"}, training=TrainingOptions(epochs=100, batch=4, lr=2e-3)),
-    "gdn-attention": Recipe("gdn-attention", quantiser={"name": "round", "step": 1.0}, training=TrainingOptions(epochs=100, batch=4, lr=1e-3, rate_weight=1e-3, clip=0.02)),
+    "gdn-attention": Recipe(
+        "gdn-attention",
+        options={"channels": 32, "deep": 128, "code": 128},
+        quantiser={"name": "round", "step": 1.0},
+        training=TrainingOptions(epochs=100, batch=4, lr=1e-3, rate_weight=1e-3, clip=0.1),
+    ),
     "gdn-hyperprior": Recipe(
         "gdn-attention",
-        options={"hyper": 48},
+        options={"channels": 32, "deep": 128, "code": 128, "hyper": 48},
         quantiser={"name": "round", "step": 1.0},
         entropy={"name": "hyperprior"},
-        training=TrainingOptions(epochs=100, batch=4, lr=1e-3, rate_weight=1e-3, clip=0.02),
+        training=TrainingOptions(epochs=100, batch=4, lr=1e-3, rate_weight=1e-3, clip=0.1),
         description="gdn-attention with side information",
     ),
-    # As the edge codec was trained: mean absolute error, batches of 16, 5 epochs.
-    "edge3": Recipe("edge3", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
-    "edge5": Recipe("edge5", training=TrainingOptions(epochs=5, batch=16, lr=1e-3, distortion="mae")),
+    # As the edge codec was trained: mean absolute error, batches of 16, 5 epochs. Longer steps undo the transform that it starts as.
+    "edge3": Recipe("edge3", training=TrainingOptions(epochs=5, batch=16, lr=2e-4, distortion="mae", clip=0.1)),
+    "edge5": Recipe("edge5", training=TrainingOptions(epochs=5, batch=16, lr=2e-4, distortion="mae", clip=0.1)),
     "temporal": Recipe("temporal", quantiser={"name": "round"}, entropy={"name": "prediction"}, training=TemporalOptions()),
     "temporal-palette": Recipe("temporal-palette", quantiser={"name": "round"}, entropy={"name": "mixing"}, training=PaletteOptions()),
     # The shipped weights.

@@ -87,3 +87,31 @@ def test_crops_are_parts_of_the_picture(gameplay):
     assert all(crop.shape == (64, 64, 3) and crop.dtype == np.uint8 for crop in found)
     whole = next(tool.crops(picture[:64, :64], 1, 64, np.random.default_rng(0)))
     assert np.array_equal(whole, picture[:64, :64]) or np.array_equal(whole[:, ::-1], picture[:64, :64])
+
+
+def test_photographs_of_debians_packages_are_found_where_they_were_unpacked(tmp_path, capsys):
+    tool = module("crop_photographs")
+    [folder, names] = tool.BACKGROUNDS["mate-backgrounds"]
+    (tmp_path / folder).mkdir(parents=True)
+    for name in names:
+        (tmp_path / folder / name).touch()
+    found = [one for one in tool.photographs(tmp_path) if tmp_path in one[1].parents]
+    assert [(name, often) for name, _, often in found] == [(name.removesuffix(".jpg"), often) for name, often in names.items()]
+    assert all(path.exists() for _, path, _ in found)
+    told = capsys.readouterr().err
+    assert "lomiri-wallpapers-16.04 is not installed" in told and "mate-backgrounds" not in told
+
+
+def test_no_two_photographs_share_a_recording():
+    tool = module("crop_photographs")
+    names = [name for groups in (tool.PHOTOGRAPHS, tool.BACKGROUNDS) for _, pictures in groups.values() for name in pictures]
+    stems = [tool.stem(name) for name in names]
+    assert len(set(stems)) == len(stems) == 47
+
+
+def test_parts_of_large_photographs_are_larger():
+    """Beyond 1,200 pixels a side a crop is averaged down at least as much as the photograph is larger."""
+    tool = module("crop_photographs")
+    noise = np.random.default_rng(1).integers(0, 256, (2400, 2400, 3), np.uint8)
+    for crop in tool.crops(noise, 5, 32, np.random.default_rng(0)):
+        assert crop.std() < noise.std() / 1.7  # of 2x2 values: half as much
