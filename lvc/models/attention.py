@@ -49,7 +49,7 @@ class AttentionConfig:
 class Normalisation(nn.Module):
     """Generalised divisive normalisation: x / sqrt(beta + gamma * x^2), over the channels of each position; or its inverse.
 
-    The inverse squares large values, and eight in a row take them beyond float32, so it multiplies by 4 at most.
+    Neither multiplies by more than 4: the inverse squares large values, and eight in a row take them beyond float32.
     """
 
     def __init__(self, channels: int, *, inverse: bool = False):
@@ -62,7 +62,7 @@ class Normalisation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         norm = torch.sqrt(F.conv2d(x * x, self.gamma.abs()[:, :, None, None], self.beta.abs() + LEAST_NORM))
-        return x * norm.clamp_max(LARGEST_GAIN) if self.inverse else x / norm
+        return x * norm.clamp_max(LARGEST_GAIN) if self.inverse else x / norm.clamp_min(1 / LARGEST_GAIN)
 
 
 class Residual(nn.Module):
