@@ -15,7 +15,7 @@ from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.models.chain_layers import MAX_SIDE, Filter, Layer, Pointwise, layer_of, mirrored, stack, through
 from lvc.models.layers import start_convolutions_at_unit_variance
-from lvc.models.linear_start import STEP, few, fit, for_sigmoid, scaled, transform
+from lvc.models.linear_start import STEP, few, fit, for_sigmoid, paired, scaled, transform
 from lvc.models.model import BOUNDED, ROUNDED, Model, activation, check_count, check_kind, logit
 
 MAX_LAYERS = 128
@@ -153,7 +153,7 @@ class Chain(Model):
         widths = [max(1, layer.outputs // 2) for layer in filters[:-1]]
         *between, codes = transform(x - mean, list(zip((layer.stride[0] for layer in filters), [*widths, filters[-1].outputs])))
         between = [scaled(signal, 1.0) for signal in between]
-        between = [torch.cat((signal, -signal), dim=1)[:, : layer.outputs] for signal, layer in zip(between, filters)]
+        between = [paired(signal, layer.outputs) for signal, layer in zip(between, filters)]
         codes = codes / STEP if self.rounded_latents else for_sigmoid(codes)
         made = self.code(start_filters(self.g_a, x, [*between, codes]))
         start_filters(self.g_s, made, [*reversed(between), logit(x) if squashed else x])

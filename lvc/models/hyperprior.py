@@ -5,12 +5,15 @@ The side information is made in floats, by the encoder alone, and travels. What 
 scale, is computed in whole numbers, so that decoding cannot drift.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvc.errors import ModelError
 from lvc.models.integer_layers import ACTIVATION_SCALE, ExactConv, IntegerConv, clipped
+from lvc.models.linear_start import fit, paired, solve
 from lvc.models.temporal import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP, logistic_mass
 
 STRIDE = 4  # latents to a position of the side information, each way
@@ -18,6 +21,10 @@ SIDE_LIMIT = 127
 # A layer of at most 2,048 inputs sums to less than 2**37 (8-bit weights, inputs to 255, a bias of 32 bits); with these shifts
 # it stays within the whole numbers that float64 holds.
 SHIFTS = (-16, 31)
+# How it starts. What a step of the side information stands for, in `strengths` along a direction: a twelfth of an octave where 128 latents
+# grow alike; and what it is in the next layer's units, which end at 16.
+SIDE_STEP, SIDE_UNIT = 0.6, 0.25
+LOGISTIC_MEAN = 2 * math.log(2)  # of a logistic's magnitude, for a scale of 1
 SCALES_PER_UNIT = round(1 / SCALE_STEP)
 LOWEST_LEVEL = round(-SCALE_LOWEST / SCALE_STEP)
 
@@ -50,8 +57,12 @@ class HyperPrior(nn.Module):
     def side(self, latents: Tensor) -> Tensor:
         """Side information float32 [T, channels, h / 4, w / 4] of latents [T, code, h, w], not rounded."""
         right, bottom = -latents.shape[3] % STRIDE, -latents.shape[2] % STRIDE
-        # Magnitudes alone: a scale has no sign. Large ones say no more than their order.
-        return self.analysis(torch.log1p(F.pad(latents.float(), (0, right, 0, bottom)).abs()) * 4)
+        return self.analysis(self.strengths(F.pad(latents.float(), (0, right, 0, bottom))))
+
+    @staticmethod
+    def strengths(latents: Tensor) -> Tensor:
+        """Magnitudes alone: a scale has no sign. Large ones say no more than their order."""
+        return torch.log1p(latents.abs()) * 4
 
     def rate(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """For training: bits of each frame [T] beside those of its side information, and the latter with noise.
@@ -77,14 +88,49 @@ class HyperPrior(nn.Module):
 
     @torch.no_grad()
     def initialise(self, latents: Tensor) -> None:
-        """Starts with the scale for each channel that codes its latents [T, code, h, w] best, which the side information then has
-        to better alone: at one scale for all, latents that say nothing cost most of the bits."""
-        noisy = latents.float() + torch.rand_like(latents) - 0.5
-        scales = SCALE_LOWEST + SCALE_STEP * torch.arange(SCALE_LEVELS)
-        bits = torch.stack([-torch.log2(logistic_mass(noisy, torch.zeros(()), scale)).sum(dim=(0, 2, 3)) for scale in scales])
-        last = self.synthesis[-1]
-        last.bias.copy_(scales.to(latents.device)[bits.argmin(dim=0)])
-        last.weight.mul_(0.3)
+        """Starts with side information that says how strong the latents [T, code, h, w] are around a position, in the directions in
+        which that differs most, and with the scales that follow from it by least squares.
+
+        From random weights it takes thousands of steps to say anything, while latents are coded at one scale everywhere.
+        """
+        latents = latents.float()
+        right, bottom = -latents.shape[3] % STRIDE, -latents.shape[2] % STRIDE
+        padded = F.pad(latents, (0, right, 0, bottom), mode="replicate") if right or bottom else latents
+        strengths = self.strengths(padded)
+        count = max(1, self.channels // 2)  # a direction takes two channels between, of which a ReLU leaves one
+        signal = strengths - strengths.mean(dim=(0, 2, 3), keepdim=True)
+        rows = F.avg_pool2d(signal, STRIDE).transpose(0, 1).flatten(1).double()
+        directions = torch.linalg.eigh(rows @ rows.T)[1].flip(1)[:, :count].to(signal)
+        signal = torch.einsum("ck,tchw->tkhw", directions, signal) / SIDE_STEP
+        halved = F.avg_pool2d(signal, 2)
+        quartered = F.avg_pool2d(halved, 2)
+        first, second, third = (self.analysis[place] for place in (0, 2, 4))
+        made = F.relu(fit(first, strengths, paired(signal, self.channels)))
+        made = F.relu(fit(second, made, paired(halved, self.channels)))
+        side = fit(third, made, quartered).round().clamp(-SIDE_LIMIT, SIDE_LIMIT)
+        count = quartered.shape[1]
+        widths = F.avg_pool2d(padded.abs(), STRIDE) / LOGISTIC_MEAN
+        weight, bias = solve(side[:, :count], torch.log2(widths.clamp_min(2.0**SCALE_LOWEST)))
+        middle = slice(1, 2)  # of kernels of 3x3
+        first, second, third = self.synthesis
+        for layer in self.synthesis:
+            layer.weight.mul_(0.1)
+            layer.bias.zero_()
+        for place, sign in enumerate((1.0, -1.0)):
+            for number in range(count):
+                channel = place * count + number
+                first.weight[channel], second.weight[channel] = 0, 0
+                first.weight[channel, number, middle, middle] = sign * SIDE_UNIT
+                second.weight[channel, channel, middle, middle] = 1
+            third.weight[:, place * count : (place + 1) * count] = 0
+            third.weight[:, place * count : (place + 1) * count, 1, 1] = sign * weight / SIDE_UNIT
+        third.bias.copy_(bias)
+        # A mean of logarithms is below what codes best where widths differ.
+        noisy = latents + torch.rand_like(latents) - 0.5
+        scale = self.scales(side, self.synthesis)[:, :, : latents.shape[2], : latents.shape[3]] / ACTIVATION_SCALE
+        shifts = torch.arange(-1, 3, SCALE_STEP, device=latents.device)
+        bits = [-torch.log2(logistic_mass(noisy, torch.zeros_like(noisy), (scale + shift).clamp_min(SCALE_LOWEST))).sum(dim=(0, 2, 3)) for shift in shifts]
+        third.bias.add_(shifts[torch.stack(bits).argmin(dim=0)])
 
     @torch.no_grad()
     def settle(self) -> None:

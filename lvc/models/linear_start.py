@@ -52,6 +52,11 @@ def scaled(signal: Tensor, deviation: float) -> Tensor:
     return signal * (deviation / signal.square().mean().sqrt().clamp_min(1e-6))
 
 
+def paired(signal: Tensor, channels: int) -> Tensor:
+    """The signal [T, C, h, w] and its opposite, of which a ReLU leaves one; no more channels than there are."""
+    return torch.cat((signal, -signal), dim=1)[:, :channels]
+
+
 def for_sigmoid(signal: Tensor) -> Tensor:
     """The signal [T, C, h, w] with its strongest channel at a deviation of 1, and the others' brought near it: one of 0.25 to 0.5.
 
