@@ -13,6 +13,7 @@ from lvc.training.similarity import ms_ssim
 
 MIXTURE = 3  # logistics to a channel: enough for a peak at zero and a tail on either side
 LEAST_MASS = 2.0**-20
+LEAST_DEVIATION = 0.3  # about that of the noise which stands for rounding
 
 
 def cross_entropy(frames: Tensor, target: Tensor) -> Tensor:
@@ -94,6 +95,14 @@ class ChannelDensity(nn.Module):
         self.mean = nn.Parameter(torch.linspace(-1.0, 1.0, MIXTURE).repeat(channels, 1))
         self.log_scale = nn.Parameter(torch.zeros(channels, MIXTURE))
         self.log_weight = nn.Parameter(torch.zeros(channels, MIXTURE))
+
+    @torch.no_grad()
+    def initialise(self, symbols: Tensor) -> None:
+        """Starts as wide as the symbols [T, C, ...] are: its scales are logarithms, and steps that suit a model's weights are slow for them."""
+        rows = symbols.float().transpose(0, 1).flatten(1)
+        deviation = rows.std(dim=1, correction=0, keepdim=True).clamp_min(LEAST_DEVIATION)
+        self.mean.copy_(rows.mean(dim=1, keepdim=True) + deviation * torch.linspace(-1.0, 1.0, MIXTURE, device=rows.device))
+        self.log_scale.copy_(torch.log(deviation * math.sqrt(3) / math.pi).expand_as(self.log_scale))  # of a logistic that wide
 
     def bits(self, symbols: Tensor) -> Tensor:
         """Bits of each frame [T] for symbols [T, C, ...] in units of the quantiser's step, with noise or whole."""

@@ -9,6 +9,7 @@ from lvc.errors import ModelError
 from lvc.hyperprior import scale_tables, side_symbols
 from lvc.models.hyperprior import HyperPrior
 from lvc.models.integer_layers import ACTIVATION_SCALE
+from lvc.models.temporal import logistic_mass
 
 torch.set_num_threads(1)
 
@@ -55,6 +56,21 @@ def test_each_channel_starts_at_the_scale_that_its_latents_have(prior):
     bits, _ = prior.rate(latents)
     at_least = torch.log2(1 + widths.flatten() * 4.13).sum() * 8 * 8 * 8  # of normal ones that wide, once they are wide
     assert bits.sum() < before * 0.8 and bits.sum() < 1.1 * at_least
+
+
+def test_side_information_starts_as_what_latents_do_around_a_position():
+    """Half of each frame is forty times as strong: scales that know where cost less than the best ones that do not."""
+    torch.manual_seed(2)
+    prior = HyperPrior(6, 4)
+    strong = (torch.arange(16) >= 8) * 8.0 + 0.2
+    latents = torch.randn(12, 6, 8, 16, generator=torch.Generator().manual_seed(4)) * strong
+    prior.initialise(latents)
+    bits, _ = prior.rate(latents)
+    scales = torch.arange(-3, 6, 0.25)
+    one_scale = min(-torch.log2(logistic_mass(latents, torch.zeros_like(latents), scale)).sum().item() for scale in scales)
+    assert bits.sum() < 0.9 * one_scale
+    side = prior.side(latents).round()
+    assert side.abs().max() > 2, "it is no rounded nothing"
 
 
 def test_levels_are_the_same_for_ever():
