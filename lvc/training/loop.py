@@ -49,7 +49,7 @@ SCHEDULES = ("cosine", "constant", "cyclic")
 CYCLES, LOWEST_OF_CYCLE = 4, 0.1
 FACTORISED = "factorised"
 INITIAL_FRAMES = 128  # what a model may look at before its first step
-DENSITY_FRAMES = 16  # of them, that the density of symbols starts from
+DENSITY_FRAMES = 16  # of them, that the density of a hyperprior's side information starts from
 WARM_UP_STEPS = 20  # Adam's second moments are guesses before
 LOWEST_LR = 0.02  # of the highest, where the cosine ends
 FREE_ON_RESUME = ("epochs", "steps", "patience", "limit_seconds")
@@ -196,9 +196,9 @@ class Run:
         x = to_input(frames, self.device)
         with seeded(self.options.seed, -1, self.device), torch.no_grad():
             self.model.initialise(x)
-            if self.density is not None:
+            if self.density is not None and self.model.hyper is not None:
                 symbols = self.model.analyse(x[:: max(1, len(x) // DENSITY_FRAMES)]) / self.quantiser.step
-                self.density.initialise(symbols if self.model.hyper is None else self.model.hyper.side(symbols))
+                self.density.initialise(self.model.hyper.side(symbols))
 
     # Made at the first step, when the weights are those that the run begins or goes on with.
 

@@ -45,6 +45,18 @@ def test_terms_add_up():
     assert terms["loss"].item() == pytest.approx(0.25 + 0.5 + 0.1 * 2.0)
 
 
+def test_a_density_starts_as_wide_as_the_symbols():
+    """Normal ones: within a tenth of what they cost at least, log2 of 4.13 deviations, where a new density pays for the distance."""
+    symbols = torch.randn(40, 2, 300, generator=torch.Generator().manual_seed(0)) * torch.tensor([[30.0], [4.0]]) + torch.tensor([[50.0], [0.0]])
+    density = ChannelDensity(2)
+    before = density.bits(symbols).mean()
+    density.initialise(symbols)
+    at_least = 300 * math.log2(4.13**2 * 30 * 4)
+    assert at_least < density.bits(symbols).mean() < 1.1 * at_least < before
+    density.initialise(torch.zeros(3, 2, 4))
+    assert torch.isfinite(density.bits(torch.zeros(3, 2, 4))).all()
+
+
 def test_density_is_a_distribution_over_whole_numbers():
     density = ChannelDensity(2)
     symbols = torch.arange(-60, 61).float()
