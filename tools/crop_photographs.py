@@ -2,8 +2,8 @@
 
     apt-get install lomiri-wallpapers-16.04 mate-backgrounds plasma-workspace-wallpapers
     python tools/crop_photographs.py -o crops
-    lvc build-dataset crops --every 1 --size 128x128 --validation grace_hopper.mkv -o photographs
-    lvc train photographs --recipe gdn-hyperprior --batch 8 -o photographs.safetensors
+    lvc build-dataset crops --every 1 --size 256x256 --validation grace_hopper.mkv -o photographs
+    lvc train photographs --recipe gdn-hyperprior --lr 5e-5 -o photographs.safetensors
 
 scikit-image, scikit-learn and matplotlib ship some, and three of Debian's packages of desktop backgrounds the rest. The five that
 tools/compare_pictures.py shows results on (astronaut, coffee, chelsea, rocket, motorcycle_left) are not among them, nor
@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-SIDE = 128
+SIDE = 256
 SHARP_SIDE = 1200  # pixels on the shorter side, beyond which a photograph shows no more
 OFTEN, SELDOM = 6, 1  # shares of the crops
 # Python's package: the folder within it, and how often each picture is cut
