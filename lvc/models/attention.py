@@ -193,13 +193,15 @@ class GdnAttention(Strided):
 
 def start_part(part: nn.Module, x: Tensor, target: Tensor | None) -> Tensor:
     """Makes a part's outputs the target where there is one, else nearly its inputs; gives the outputs."""
+    if isinstance(part, nn.Conv2d):
+        return fit(part, x, target)
+    if isinstance(part, nn.Sequential):
+        convolution, shuffle = part
+        return shuffle(fit(convolution, x, F.pixel_unshuffle(target, 2)))
     if isinstance(part, Attention):
         part.features[-1].weight.mul_(QUIET)
-    elif isinstance(part, Residual):
-        part.start(x, target)
     else:
-        up = isinstance(part, nn.Sequential)
-        fit(part[0] if up else part, x, F.pixel_unshuffle(target, 2) if up else target)
+        part.start(x, target)
     return part(x)
 
 

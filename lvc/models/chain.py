@@ -144,7 +144,7 @@ class Chain(Model):
         """Whether filters of square strides, with (leaky) ReLUs between them at most, are followed by their mirror."""
         last = self.decoder[-1]
         mirror = self.decoder[:-1] if isinstance(last, Pointwise) and last.kind == "sigmoid" else self.decoder
-        return mirror == mirrored_or_none(self.encoder) and isinstance(self.encoder[-1], Filter) and all(map(can_pack, self.encoder))
+        return all(map(can_pack, self.encoder)) and isinstance(self.encoder[-1], Filter) and mirror == mirrored(self.encoder)
 
     def _start_as_transform(self, x: Tensor, squashed: bool) -> None:
         mean = x.mean(dim=(0, 2, 3), keepdim=True)
@@ -152,8 +152,7 @@ class Chain(Model):
         # A direction takes two channels, itself and its opposite, of which a ReLU leaves one.
         widths = [max(1, layer.outputs // 2) for layer in filters[:-1]]
         *between, codes = transform(x - mean, list(zip((layer.stride[0] for layer in filters), [*widths, filters[-1].outputs])))
-        between = [scaled(signal, 1.0) for signal in between]
-        between = [paired(signal, layer.outputs) for signal, layer in zip(between, filters)]
+        between = [paired(scaled(signal, 1.0), layer.outputs) for signal, layer in zip(between, filters)]
         codes = codes / STEP if self.rounded_latents else for_sigmoid(codes)
         made = self.code(start_filters(self.g_a, x, [*between, codes]))
         start_filters(self.g_s, made, [*reversed(between), logit(x) if squashed else x])
@@ -168,16 +167,12 @@ def start_filters(layers: nn.Sequential, x: Tensor, targets: list[Tensor]) -> Te
 
 
 def can_pack(layer: Layer) -> bool:
-    """Whether it is a filter whose taps take all that its stride steps over, or a ReLU."""
+    """Whether it is a convolution whose taps take all that its stride steps over, or a ReLU."""
     if isinstance(layer, Pointwise):
         return layer.kind in ("relu", "leaky_relu")
     square = layer.kernel[0] == layer.kernel[1] and layer.stride[0] == layer.stride[1]
     taps = layer.padding[0] + layer.stride[0] <= layer.kernel[0]
-    return square and taps and layer.dilation == (1, 1) and layer.groups == 1 and layer.bias and layer == layer.same()
-
-
-def mirrored_or_none(layers: tuple[Layer, ...]) -> tuple[Layer, ...] | None:
-    return None if any(isinstance(layer, Filter) and layer.up for layer in layers) else mirrored(layers)
+    return not layer.up and square and taps and layer.dilation == (1, 1) and layer.groups == 1 and layer.bias and layer == layer.same()
 
 
 def spread(part: nn.Conv2d | nn.ConvTranspose2d) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lvc.errors import ModelError
 from lvc.models.integer_layers import ACTIVATION_SCALE, ExactConv, IntegerConv, clipped
-from lvc.models.linear_start import fit, paired, solve
+from lvc.models.linear_start import fit, paired, solve, strongest
 from lvc.models.temporal import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP, logistic_mass
 
 STRIDE = 4  # latents to a position of the side information, each way
@@ -99,9 +99,7 @@ class HyperPrior(nn.Module):
         strengths = self.strengths(padded)
         count = max(1, self.channels // 2)  # a direction takes two channels between, of which a ReLU leaves one
         signal = strengths - strengths.mean(dim=(0, 2, 3), keepdim=True)
-        rows = F.avg_pool2d(signal, STRIDE).transpose(0, 1).flatten(1).double()
-        directions = torch.linalg.eigh(rows @ rows.T)[1].flip(1)[:, :count].to(signal)
-        signal = torch.einsum("ck,tchw->tkhw", directions, signal) / SIDE_STEP
+        signal = torch.einsum("ck,tchw->tkhw", strongest(F.avg_pool2d(signal, STRIDE), count), signal) / SIDE_STEP
         halved = F.avg_pool2d(signal, 2)
         quartered = F.avg_pool2d(halved, 2)
         first, second, third = (self.analysis[place] for place in (0, 2, 4))
@@ -111,7 +109,6 @@ class HyperPrior(nn.Module):
         count = quartered.shape[1]
         widths = F.avg_pool2d(padded.abs(), STRIDE) / LOGISTIC_MEAN
         weight, bias = solve(side[:, :count], torch.log2(widths.clamp_min(2.0**SCALE_LOWEST)))
-        middle = slice(1, 2)  # of kernels of 3x3
         first, second, third = self.synthesis
         for layer in self.synthesis:
             layer.weight.mul_(0.1)
@@ -120,8 +117,8 @@ class HyperPrior(nn.Module):
             for number in range(count):
                 channel = place * count + number
                 first.weight[channel], second.weight[channel] = 0, 0
-                first.weight[channel, number, middle, middle] = sign * SIDE_UNIT
-                second.weight[channel, channel, middle, middle] = 1
+                first.weight[channel, number, 1, 1] = sign * SIDE_UNIT  # the middle of 3x3
+                second.weight[channel, channel, 1, 1] = 1
             third.weight[:, place * count : (place + 1) * count] = 0
             third.weight[:, place * count : (place + 1) * count, 1, 1] = sign * weight / SIDE_UNIT
         third.bias.copy_(bias)

@@ -37,14 +37,17 @@ def transform(frames: Tensor, steps: list[tuple[int, int]]) -> list[Tensor]:
     for stride, channels in steps:
         if stride > 1:
             packed = F.pixel_unshuffle(x, stride)
-            rows = packed.transpose(0, 1).flatten(1).double()
-            _, directions = torch.linalg.eigh(rows @ rows.T)
-            kept = directions.flip(1)[:, :channels].to(x)
-            x = torch.einsum("dk,tdhw->tkhw", kept, packed)
+            x = torch.einsum("dk,tdhw->tkhw", strongest(packed, channels), packed)
         else:
             x = x[:, :channels]
         signals.append(x)
     return signals
+
+
+def strongest(signal: Tensor, count: int) -> Tensor:
+    """The directions [C, count], or as many as there are, in which a signal [T, C, h, w] has most power, the strongest first."""
+    rows = signal.transpose(0, 1).flatten(1).double()
+    return torch.linalg.eigh(rows @ rows.T)[1].flip(1)[:, :count].to(signal)
 
 
 def scaled(signal: Tensor, deviation: float) -> Tensor:
