@@ -15,17 +15,17 @@ from lvc.errors import DisplayError, FormatError, InputError, LvcError, ModelErr
 
 # public name: the module it lives in, and its name there
 _PUBLIC = {
-    "open": ("lvc.reader", "Reader"),
-    "Reader": ("lvc.reader", "Reader"),
-    "Writer": ("lvc.writer", "Writer"),
-    "encode": ("lvc.encoding", "encode"),
-    "decode": ("lvc.decoding", "decode"),
-    "storyboard": ("lvc.contact_sheet", "storyboard"),
-    "Target": ("lvc.search", "Target"),
+    "open": ("lvc.reading.reader", "Reader"),
+    "Reader": ("lvc.reading.reader", "Reader"),
+    "Writer": ("lvc.writing.writer", "Writer"),
+    "encode": ("lvc.encoding.encode", "encode"),
+    "decode": ("lvc.reading.decoding", "decode"),
+    "storyboard": ("lvc.reading.contact_sheet", "storyboard"),
+    "Target": ("lvc.encoding.search", "Target"),
     "FrameBatch": ("lvc.frames", "FrameBatch"),
     "Geometry": ("lvc.frames", "Geometry"),
     "Sampling": ("lvc.video.sample", "Sampling"),
-    "FrameDataset": ("lvc.frame_dataset", "FrameDataset"),
+    "FrameDataset": ("lvc.reading.frame_dataset", "FrameDataset"),
     "FrameStore": ("lvc.dataset.read", "FrameStore"),
 }
 

@@ -1,5 +1,6 @@
-"""Values that travel between the rooms: geometry and batches of frames with their timestamps."""
+"""Values that travel between the rooms: geometry, batches of frames with their timestamps, and latents."""
 
+import zlib
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -73,3 +74,24 @@ class FrameBatch:
 
     def __repr__(self) -> str:
         return f"FrameBatch({len(self)} frames of {self.geometry}, pts {self.pts[:1]}…{self.pts[-1:]} x {self.time_base} s)"
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser.
+
+    moves: `Motion` of each frame, what an encoder found to have moved in each frame, or nothing; it makes the same symbols cheaper to code.
+    """
+
+    symbols: np.ndarray
+    parameters: np.ndarray
+    moves: tuple = ()
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+
+def symbols_digest(symbols: np.ndarray, before: int = 0) -> int:
+    """CRC-32 of symbols as little-endian int32, in order, of which those before had that one: tells a wrong model or a numeric fault
+    from a right decode."""
+    return zlib.crc32(np.ascontiguousarray(symbols, "<i4"), before)

@@ -80,10 +80,10 @@ def save_small():
     """`save_small(path, family)` saves a tiny model of 40x32 as it comes from its random start: conv4 (scale, raw), temporal or temporal-palette."""
     import torch
 
-    from lvc.checkpoints import Checkpoint, Metadata, save
+    from lvc.codecs.family import build
+    from lvc.codecs.temporal.prediction import prediction_tables
     from lvc.frames import Geometry
-    from lvc.models.config import build
-    from lvc.prediction import prediction_tables
+    from lvc.weights.checkpoints import Checkpoint, Metadata, save
 
     def make(path, family):
         torch.manual_seed(4)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lvc.background import Ahead, Background
+from lvc.parallel.background import Ahead, Background
 
 
 @pytest.fixture

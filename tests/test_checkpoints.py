@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from lvc import checkpoints
-from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codecs import family as models
 from lvc.entropy.tables import from_counts
 from lvc.errors import ModelError, OptionError, OutputError
 from lvc.frames import Geometry
-from lvc.models import config as models
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 GEOMETRY = Geometry(width=32, height=16)
 FRAMES = torch.rand(2, 3, 16, 32, generator=torch.Generator().manual_seed(0))
@@ -183,7 +183,7 @@ def test_large_weights_are_mapped_not_read(tmp_path):
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size + begin)
     program = (
-        "import sys, torch; from lvc import checkpoints\n"
+        "import sys, torch; from lvc.weights import checkpoints\n"
         "def private(): return next(int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('RssAnon'))\n"
         "before = private(); c = checkpoints.load_file(sys.argv[1], sha256='0' * 64)\n"
         "print((private() - before) // 1024, sum(t.numel() for t in c.model.state_dict().values()))"
@@ -454,7 +454,7 @@ def test_models_of_colours_are_loaded_and_code_without_torch(tmp_path):
 import sys
 import numpy as np
 import lvc
-from lvc import checkpoints
+from lvc.weights import checkpoints
 for name in ("arcade", "pacman"):
     assert checkpoints.is_of_arrays(name)
     with lvc.Writer({str(tmp_path / "a.lvc")!r}, fps=3, model=name, overwrite=True) as writer:
@@ -471,9 +471,9 @@ def test_loading_weights_leaves_what_compiles_models_alone():
     """torch fills tensors without memory by kernels in Python, which bring along a thousand modules, sympy among them: 2 s to load a model of 0.1 s."""
     code = """
 import sys
-from lvc import checkpoints
+from lvc.weights import checkpoints
+from lvc.codecs.family import MODELS, build_empty
 from lvc.frames import Geometry
-from lvc.models.config import MODELS, build_empty
 for name in checkpoints.shipped():
     checkpoints.load(name)
 for name in MODELS:

@@ -1,4 +1,4 @@
-from lvc.clock import clock
+from lvc.reading.times import clock
 
 
 def test_clock():

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.checkpoints import Checkpoint, Metadata
-from lvc.codec import Codec, symbols_digest
+from lvc.codecs.codec import Codec, symbols_digest
+from lvc.codecs.family import build
+from lvc.codecs.networks.hyperprior_coding import scale_tables
+from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.container.layout import Packet
 from lvc.entropy.priors import learned_by_channel
 from lvc.errors import FormatError, LvcError, OptionError
 from lvc.frames import Geometry
-from lvc.hyperprior import scale_tables
-from lvc.models.config import build
-from lvc.prediction import prediction_tables
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 SMALL = Geometry(width=40, height=32)
 OPTIONS = {

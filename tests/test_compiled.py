@@ -12,8 +12,8 @@ from pathlib import Path
 import numba
 import pytest
 
-from lvc import compiled as module
-from lvc.compiled import FOLDER_VARIABLE, SOURCES, cache_folder, compiled
+from lvc.kernels import compiled as module
+from lvc.kernels.compiled import FOLDER_VARIABLE, SOURCES, cache_folder, compiled
 
 PACKAGE = Path(module.__file__).parent
 HIDDEN = FOLDER_VARIABLE, "XDG_CACHE_HOME", "LOCALAPPDATA"

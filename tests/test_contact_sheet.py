@@ -2,10 +2,10 @@
 
 import pytest
 
-from lvc.contact_sheet import MAX_SHEET_PIXELS, SheetLayout, spread_frames
 from lvc.container.layout import Index
 from lvc.errors import OptionError
 from lvc.frames import Geometry
+from lvc.reading.contact_sheet import MAX_SHEET_PIXELS, SheetLayout, spread_frames
 
 
 def index_of(*groups):

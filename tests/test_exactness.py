@@ -13,16 +13,17 @@ import pytest
 import torch
 
 import lvc
-from lvc import checkpoints, prediction
-from lvc.checkpoints import Checkpoint, Metadata
-from lvc.codec import Codec, Latents, symbols_digest
+from lvc.codecs.codec import Codec, Latents, symbols_digest
+from lvc.codecs.integer_layers import ACTIVATION_LIMIT
+from lvc.codecs.temporal import prediction
+from lvc.codecs.temporal.integer_prior import CodingPrior
+from lvc.codecs.temporal.model import HISTORY, LATENT_LIMIT, MODE_PHASES, MODE_UNIT, MODES, PREDICTED, References
+from lvc.codecs.temporal.prediction import Chain, prediction_tables
 from lvc.errors import ModelError
 from lvc.frames import Geometry
-from lvc.models.coding import CodingPrior
-from lvc.models.integer_layers import ACTIVATION_LIMIT
-from lvc.models.temporal import HISTORY, LATENT_LIMIT, MODE_PHASES, MODE_UNIT, MODES, PREDICTED, References
-from lvc.pixel_grid import Blur, PixelGrid
-from lvc.prediction import Chain, prediction_tables
+from lvc.native.pixel_grid import Blur, PixelGrid
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))

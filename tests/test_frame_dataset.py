@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 import lvc
-from lvc.codec import GroupDecoder
+from lvc.codecs.codec import GroupDecoder
 from lvc.frames import FrameBatch, Geometry
 
 SMALL = Geometry(width=40, height=32)

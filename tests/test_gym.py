@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import lvc
-from lvc import checkpoints
+from lvc.weights import checkpoints
 
 gymnasium = pytest.importorskip("gymnasium")
 
 from lvc.container.recover import verify
-from lvc.gym import RecordVideo, seldom
+from lvc.writing.record_video import RecordVideo, seldom
 
 EPISODE = 6  # steps, so that an episode shows seven pictures
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvc import kept_frames
-from lvc.kept_frames import FrameCache, KeptFrames
+from lvc.reading import kept_frames
+from lvc.reading.kept_frames import FrameCache, KeptFrames
 
 
 def frames_of(count, height, width, seed, *, blocks=4):

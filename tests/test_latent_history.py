@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lvc.latent_history import LatentHistory
+from lvc.codecs.latent_history import LatentHistory
 
 SHAPES = ((4, 2, 3), (6,), (2, 5), (1, 1, 1))
 

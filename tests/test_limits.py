@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import lvc
-from lvc import checkpoints
-from lvc.codec import Codec, check_pixels
+from lvc.codecs.codec import Codec, check_pixels
+from lvc.codecs.networks.transform import BATCH
 from lvc.container.layout import Group, Header, Packet
 from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
-from lvc.network_transform import BATCH
-from lvc.reader import Reader
+from lvc.reading.reader import Reader
+from lvc.weights import checkpoints
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 1000  # MB, of which Python, torch and the weights take 300
@@ -143,13 +143,13 @@ def test_a_group_is_decoded_in_parts_where_its_pixels_are_many(save_small, tmp_p
     with Reader(tmp_path / "game.lvc", model=weights) as reader:
         whole = [batch.data for batch in reader.batches()]
         assert [len(batch) for batch in whole] == [8, 2]
-    monkeypatch.setattr("lvc.reader.BATCH_BYTES", 3 * 3 * 32 * 40)
+    monkeypatch.setattr("lvc.reading.reader.BATCH_BYTES", 3 * 3 * 32 * 40)
     with Reader(tmp_path / "game.lvc", model=weights) as reader:
         parts = [batch.data for batch in reader.batches()]
         assert [len(batch) for batch in parts] == [3, 3, 2, 2]
         assert np.array_equal(np.concatenate(parts), np.concatenate(whole))
         assert len(list(reader)) == 10
     # Symbols that are not those that were coded show before the first part of their group.
-    monkeypatch.setattr("lvc.codec.symbols_digest", lambda *symbols: 1)
+    monkeypatch.setattr("lvc.codecs.codec.symbols_digest", lambda *symbols: 1)
     with Reader(tmp_path / "game.lvc", model=weights) as reader, pytest.raises(FormatError, match="other symbols"):
         next(reader.batches())

@@ -11,17 +11,17 @@ import pytest
 import torch
 
 import lvc
-from lvc import checkpoints
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
 from lvc.container.header import inflated
-from lvc.encoding import encode
+from lvc.encoding.encode import encode
+from lvc.encoding.search import ranked, tried
 from lvc.errors import FormatError, LvcError, OptionError
 from lvc.frames import FrameBatch, Geometry
-from lvc.palette.shown import Screen
-from lvc.pixel_grid import Blur, PixelGrid
-from lvc.search import ranked, tried
+from lvc.native.pixel_grid import Blur, PixelGrid
+from lvc.native.shown import Screen
 from lvc.video.sample import Sampling, sampled_frames
-from lvc.writer import Writer
+from lvc.weights import checkpoints
+from lvc.writing.writer import Writer
 
 sys.path[:0] = [str(Path(__file__).parent / part) for part in ("fuzz", "video")]
 from pixel_art import game

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lvc.errors import OptionError
-from lvc.pictures import checked_order, pictures_of
+from lvc.writing.pictures import checked_order, pictures_of
 
 HWC = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
 CHW = HWC.transpose(2, 0, 1)

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from lvc.errors import OptionError
 from lvc.frames import MAX_SIDE, Geometry
-from lvc.pixel_grid import KERNEL_ABS_LIMIT, KERNEL_UNIT, MAX_KERNEL, PLAIN, WEIGHT_UNIT, Blur, PixelGrid, axis_of
+from lvc.native.pixel_grid import (
+    KERNEL_ABS_LIMIT,
+    KERNEL_UNIT,
+    MAX_KERNEL,
+    PLAIN,
+    WEIGHT_UNIT,
+    Blur,
+    PixelGrid,
+    axis_of,
+)
 
 # Numbers of any sign that add up to KERNEL_UNIT, within what is allowed.
 SOFT = (-20, 60, 176, 60, -20)

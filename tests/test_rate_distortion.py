@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvc import checkpoints
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
+from lvc.codecs.temporal.prediction import BACK, NEW, SAME, Chain
+from lvc.codecs.temporal.rate_distortion import LASTING, Choice, Tape, logistic_bits
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.prediction import BACK, NEW, SAME, Chain
-from lvc.rate_distortion import LASTING, Choice, Tape, logistic_bits
 from lvc.video.sample import Sampling, sampled_frames
+from lvc.weights import checkpoints
 
 
 def cost(latents, symbols, weights, said, reference, limited):

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import lvc
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
+from lvc.codecs.palette.walk import PaletteFrames
 from lvc.frames import FrameBatch, Geometry
-from lvc.palette.walk import PaletteFrames
 
 SMALL = Geometry(width=40, height=32)
 MILLISECOND = Fraction(1, 1000)

@@ -3,7 +3,7 @@
 import numpy as np
 
 import lvc
-from lvc.scene import is_cut
+from lvc.writing.scene import is_cut
 
 
 def scenes(count: int, cut: int) -> np.ndarray:

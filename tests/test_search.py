@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvc import checkpoints, encoding
-from lvc.codec import Codec
-from lvc.encoding import encode, groups_of, levels_of, settled_level
+from lvc.codecs.codec import Codec
+from lvc.encoding.encode import encode, groups_of, levels_of, settled_level
+from lvc.encoding.encode import encode as encoding
+from lvc.encoding.search import Target, Trial, joined, level_for, ranked, tried
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.search import Target, Trial, joined, level_for, ranked, tried
 from lvc.video.sample import Sampling, sampled_frames
+from lvc.weights import checkpoints
 
 SAMPLING = Sampling(every=8, geometry=Geometry(200, 160))
 

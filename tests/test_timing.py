@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lvc.errors import OptionError
-from lvc.timing import Clock, rate_of
+from lvc.writing.clock import Clock, rate_of
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from lvc.errors import OptionError
-from lvc.workers import run, threads_of
+from lvc.parallel.workers import run, threads_of
 
 # Each worker is a process of its own that loads the function from the program's file, so the tests are programs.
 TASKS = """
 import os, signal, sys, time
 from pathlib import Path
 from lvc.errors import InputError
-from lvc.workers import Done, Failed, Lost, run
+from lvc.parallel.workers import Done, Failed, Lost, run
 
 folder = Path(sys.argv[1])
 

@@ -15,14 +15,14 @@ import pytest
 import torch
 
 import lvc
-from lvc import checkpoints
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
 from lvc.container.reader import ContainerReader
 from lvc.container.recover import repair, verify
 from lvc.container.writer import ContainerWriter
 from lvc.frames import FrameBatch, Geometry
 from lvc.video.resize import resize
 from lvc.video.sample import Sampling, sampled_frames
+from lvc.weights import checkpoints
 
 ROOT = Path(__file__).parent.parent
 SMALL = Geometry(40, 32)

@@ -30,7 +30,7 @@ import numpy as np
 
 from lvc.errors import InputError, LvcError, OptionError
 from lvc.frames import Geometry
-from lvc.pixel_grid import PixelGrid
+from lvc.native.pixel_grid import PixelGrid
 from lvc.quality.bdrate import bd_rate
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error, psnr_of_mean_mse, ssim
 from lvc.video.demux import probe
@@ -276,8 +276,8 @@ class NativeCodec:
         return self.inner.crfs
 
     def points(self, source: Sampled, crfs: tuple[float, ...], keyint: int | None):
-        from lvc.palette.colours import packed
-        from lvc.palette.shown import Screen
+        from lvc.codecs.palette.colours import packed
+        from lvc.native.shown import Screen
 
         if source.native is None:
             raise OptionError(f"{source.name} does not show a game's own pixels")

@@ -29,13 +29,13 @@ from av.codec.context import Flags
 from PIL import Image
 
 import lvc
-from lvc import checkpoints
 from lvc.cli.options import spec_of
 from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
 from lvc.quality.metrics import psnr, ssim
 from lvc.training.data import spread
 from lvc.training.loss import DISTORTIONS, distortion_of
+from lvc.weights import checkpoints
 
 # Pillow's format, its qualities from low to high, and what else it is told
 CLASSICAL = {

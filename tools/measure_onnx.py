@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from lvc import checkpoints
-from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codecs.family import MODELS, build
+from lvc.codecs.networks.quantize import build as build_quantiser
 from lvc.dataset.read import FrameStore
 from lvc.errors import LvcError
 from lvc.frames import Geometry
 from lvc.interchange.exporting import export_onnx, run_graph, session
-from lvc.models.config import MODELS, build
 from lvc.quality.metrics import psnr
-from lvc.quantize import build as build_quantiser
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 FRAMES = 16
 

@@ -23,13 +23,13 @@ os.environ["OMP_NUM_THREADS"] = "1"
 LATER = 5
 # What is timed: a name for people, the module, and the function in it. Inner ones are part of the outer ones above them.
 STEPS = (
-    ("header and index", "lvc.reader", "ContainerReader"),
-    ("codec", "lvc.reader", "codec_of"),
-    ("- SHA-256 of the weights", "lvc.checkpoints", "file_digest"),
-    ("- weights' header", "lvc.checkpoints", "read_header"),
-    ("- model without memory", "lvc.checkpoints", "empty_model"),
-    ("symbols", "lvc.codec", "GroupDecoder.advance"),
-    ("pixels", "lvc.codec", "Codec.pictures"),
+    ("header and index", "lvc.reading.reader", "ContainerReader"),
+    ("codec", "lvc.reading.reader", "codec_of"),
+    ("- SHA-256 of the weights", "lvc.weights.checkpoints", "file_digest"),
+    ("- weights' header", "lvc.weights.checkpoints", "read_header"),
+    ("- model without memory", "lvc.weights.checkpoints", "empty_model"),
+    ("symbols", "lvc.codecs.codec", "GroupDecoder.advance"),
+    ("pixels", "lvc.codecs.codec", "Codec.pictures"),
 )
 
 
@@ -70,7 +70,7 @@ def openings(path: str, frame: int) -> list[dict]:
     """Seconds of each step: of starting and the first opening, then of later ones."""
     first: dict = {"Python": time.process_time()}
     with timed(first, "import of lvc"):
-        reader = importlib.import_module("lvc.reader").Reader
+        reader = importlib.import_module("lvc.reading.reader").Reader
     found: dict = {}
     watch(found)
     rows = []

@@ -18,7 +18,7 @@ from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
 from lvc.output import written_whole
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error
-from lvc.recency import RecentlyUsed
+from lvc.reading.recency import RecentlyUsed
 
 BATCH = 32
 OPEN_FILES = 64  # as FrameDataset

@@ -28,11 +28,11 @@ import torch
 from tqdm import tqdm
 
 import lvc
-from lvc import checkpoints
 from lvc.cli.options import spec_of
 from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
 from lvc.quality.metrics import psnr, ssim
+from lvc.weights import checkpoints
 
 KEYINT = 64
 THIRD = Fraction(1, 3)  # seconds from sampled frame to sampled frame

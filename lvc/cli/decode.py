@@ -56,7 +56,7 @@ def decode_folder(folder: Path, options: argparse.Namespace) -> int:
 
 def decode_one(source: Path, output: Path, options: argparse.Namespace) -> int:
     from lvc.container.reader import ContainerReader
-    from lvc.decoding import decode
+    from lvc.reading.decoding import decode
 
     if left_alone(options, output):
         return 0

@@ -26,16 +26,16 @@ from lvc.cli.options import (
     stdout_for_data,
     workers_of,
 )
-from lvc.crf import DEFAULT_CRF
+from lvc.codecs.crf import DEFAULT_CRF
 from lvc.errors import InputError, LvcError, OptionError, OutputError
 from lvc.output import check_output, part_of
+from lvc.parallel.workers import Done, Failed, Lost, Report, threads_of
+from lvc.parallel.workers import run as run_tasks
 from lvc.video.demux import SUFFIXES as RECORDINGS
 from lvc.video.demux import probe
 from lvc.video.find import files_in
 from lvc.video.picture import SUFFIXES as PICTURES
 from lvc.video.picture import is_picture
-from lvc.workers import Done, Failed, Lost, Report, threads_of
-from lvc.workers import run as run_tasks
 
 SUMMARY = "code recordings and pictures into .lvc files"
 
@@ -268,7 +268,7 @@ def write_report(source: Path, output: Path, options: argparse.Namespace) -> Non
 
 
 def picture_coded(task: Task):
-    from lvc.encoding import encode_picture
+    from lvc.encoding.encode import encode_picture
     from lvc.frames import Geometry
 
     options = task.options
@@ -305,13 +305,13 @@ def recording_coded(task: Task, report: Report):
         report(total)
 
     with sampled_ahead(task.source, sampling, native=True, threads=task.threads) as frames:  # before torch is loaded: that takes a second or more
-        from lvc.encoding import encode
+        from lvc.encoding.encode import encode
 
         return encode(task.source, task.output, sampling=sampling, keyint=keyint, threads=task.threads, progress=count, frames=frames, **coding_options(task.options))
 
 
 def target_of(options: argparse.Namespace):
-    from lvc.search import Target
+    from lvc.encoding.search import Target
 
     given = {"min_psnr": options.min_psnr, "min_ssim": options.min_ssim, "bytes_per_frame": options.target_bytes_per_frame}
     return Target(**given) if any(value is not None for value in given.values()) else None

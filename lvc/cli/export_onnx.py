@@ -30,8 +30,8 @@ def run(options: argparse.Namespace) -> int:
         check_output(path, overwrite=options.overwrite, inputs=(Path(options.model),))
     geometry = Geometry.parse(options.size) if options.size else None
 
-    from lvc import checkpoints
     from lvc.interchange.exporting import export_onnx
+    from lvc.weights import checkpoints
 
     made = export_onnx(checkpoints.load(options.model), geometry=geometry)
     with contextlib.ExitStack() as both:

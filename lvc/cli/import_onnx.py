@@ -31,8 +31,8 @@ def run(options: argparse.Namespace) -> int:
     geometry = Geometry.parse(options.size) if options.size else None
     quantiser = spec_of(options.quantiser, "--quantiser") if options.quantiser else None
 
-    from lvc import checkpoints
     from lvc.interchange.importing import import_onnx
+    from lvc.weights import checkpoints
 
     made = import_onnx(options.encoder, options.decoder, name=options.name or options.output.stem, geometry=geometry, quantiser=quantiser)
     checkpoints.save(options.output, made, overwrite=options.overwrite)

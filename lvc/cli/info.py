@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lvc.cli.options import PARTLY_DONE, printable, say
 from lvc.errors import FormatError, LvcError, OptionError
-from lvc.pixel_grid import PixelGrid
+from lvc.native.pixel_grid import PixelGrid
 
 SUMMARY = "show header, model, frames, keyframes and bytes by part"
 

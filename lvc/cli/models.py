@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from lvc import checkpoints
+    from lvc.weights import checkpoints
 
     paths = options.files or [path for folder in checkpoints.folders() for path in sorted(folder.glob(f"*{checkpoints.SUFFIX}"))]
     described = []
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     for facts in described:
         print(json.dumps(facts) if options.json else as_text(facts))
     if not options.json:
-        from lvc.models.config import MODELS
+        from lvc.codecs.family import MODELS
 
         if not described:
             print(f"no weights are shipped or in ${checkpoints.FOLDERS_VARIABLE}")
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def facts_of(path: Path) -> dict:
-    from lvc import checkpoints
+    from lvc.weights import checkpoints
 
     header = checkpoints.read_header(path)
     metadata = header.metadata

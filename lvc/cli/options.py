@@ -36,7 +36,7 @@ def add_workers(parser: argparse.ArgumentParser, *, default: str) -> None:
 
 
 def workers_of(options: argparse.Namespace, *, default: int | None) -> dict:
-    """The workers and ray that --workers and --ray ask for, as `lvc.workers.run` takes them. default: processes here; None for one a core."""
+    """The workers and ray that --workers and --ray ask for, as `lvc.parallel.workers.run` takes them. default: processes here; None for one a core."""
     if options.workers is not None and options.workers < 1:
         raise OptionError(f"--workers must be a whole number from 1, not {options.workers}")
     here = default or os.cpu_count() or 1
@@ -81,7 +81,7 @@ def say(text: str, *, quiet: bool) -> None:
 def say_compiling(entropy: str | None, *, quiet: bool) -> None:
     """Tells of what makes the first file take longer; entropy: of the file, None where it may be any."""
     if entropy in (None, "mixing"):
-        from lvc.compiled import is_kept
+        from lvc.kernels.compiled import is_kept
 
         if not is_kept():
             say("the coder is compiled for this processor, once; it takes half a minute", quiet=quiet)

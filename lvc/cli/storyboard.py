@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from lvc.contact_sheet import storyboard
     from lvc.container.reader import ContainerReader
+    from lvc.reading.contact_sheet import storyboard
 
     if left_alone(options, options.output):
         return 0

@@ -69,12 +69,12 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError(f"{options.output}: a name ending in .safetensors was expected")
     import torch
 
-    from lvc import quantize
+    from lvc.codecs.networks import quantize
+    from lvc.codecs.palette.training import train_palette
+    from lvc.codecs.temporal.training import train_temporal
     from lvc.dataset.read import FrameStore
     from lvc.training.loop import new_model, train
-    from lvc.training.palette import train_palette
     from lvc.training.team import joined
-    from lvc.training.temporal import train_temporal
 
     if options.start_from and options.resume and (options.model or options.recipe):
         raise OptionError("--resume goes on with the run's own weights: give it or --start-from")
@@ -112,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
 
 def weights_to_start_from(options: argparse.Namespace):
     """The checkpoint of --start-from where it brings its model along, or None; raises OptionError for what cannot go with it."""
-    from lvc import checkpoints
+    from lvc.weights import checkpoints
 
     if options.start_from is None or options.recipe or options.model:
         return None
@@ -126,7 +126,7 @@ def weights_to_start_from(options: argparse.Namespace):
 
 def choices(options: argparse.Namespace, started=None):
     """The recipe, the defaults or those of the weights to start from, with what was given on the command line in their place."""
-    from lvc.models.config import option_names
+    from lvc.codecs.family import option_names
     from lvc.training.recipes import entropy_for, recipe_of
 
     if started is not None:
@@ -160,7 +160,7 @@ def choices(options: argparse.Namespace, started=None):
 
 def family_defaults(model: str):
     """The recipe of a family's name for a first try: fewer epochs than its own where it has epochs."""
-    from lvc.models.config import MODELS
+    from lvc.codecs.family import MODELS
     from lvc.training.loop import TrainingOptions
     from lvc.training.recipes import RECIPES, Recipe
 

@@ -19,10 +19,10 @@ from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
 from lvc.dataset.storage import RUN, FrameFile, FrameFileWriter
 from lvc.errors import InputError, OutputError
 from lvc.output import written_whole
+from lvc.parallel.workers import Done, Lost, Report, run, threads_of
 from lvc.video.demux import SUFFIXES, probe, source_digest
 from lvc.video.find import files_in
 from lvc.video.sample import Sampling, sampled_frames
-from lvc.workers import Done, Lost, Report, run, threads_of
 
 FRAMES_FOLDER = "frames"
 
@@ -110,7 +110,7 @@ def build_dataset(
     Each recording's frame file appears whole or not at all. Built again after an interruption, frame files are kept
     whose source has the same size and the same time of change or SHA-256; with `overwrite` none is. Splitting works
     on whole recordings; a ratio counts those that could be read. workers, ray: processes, 1 for none besides this one, or a
-    cluster; see `lvc.workers.run`. progress is called with the frames written so far, of all recordings together.
+    cluster; see `lvc.parallel.workers.run`. progress is called with the frames written so far, of all recordings together.
     A recording that cannot be read is yielded as VideoFailed and listed in the manifest.
     Raises OutputError where `output` cannot be written or holds a data set of another sampling, OptionError where the
     split does not fit the recordings, InputError where no recording at all could be read.

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from lvc.compiled import inlined
+from lvc.kernels.compiled import inlined
 
 CERTAIN = 1 << 16  # probabilities are whole numbers 1 … CERTAIN - 1
 WRITING, READING, COUNTING, MEASURING = range(4)  # odd ones read; MEASURING: reads, and says what that cost

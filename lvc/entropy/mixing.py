@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from lvc.compiled import inlined
+from lvc.kernels.compiled import inlined
 
 # A slot, uint32: probability of a yes in the upper 22 bits, and how many answers it has seen in the lower ten.
 COUNT_BITS = 10

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lvc.checkpoints import Checkpoint
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.interchange.graph import onnx_package
 from lvc.interchange.importing import METADATA
 from lvc.interchange.limits import MAX_FILE_BYTES
+from lvc.weights.checkpoints import Checkpoint
 
 OPSET = 18  # of 2022: what runtimes of edge devices read
 MOST_AT_ONCE = 4096  # frames to a call; the number is free within

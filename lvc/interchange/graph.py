@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lvc.codecs.networks.chain_layers import BATCH_NORM, MAX_CHANNELS, PRELU, Filter, Layer, Pointwise
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.interchange.limits import MAX_FILE_BYTES, check_structure
-from lvc.models.chain_layers import BATCH_NORM, MAX_CHANNELS, PRELU, Filter, Layer, Pointwise
 
 MAX_NODES = 4096
 MAX_TENSOR = 1 << 28  # numbers

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codecs.family import build
+from lvc.codecs.networks.chain import Chain, edge
+from lvc.codecs.networks.chain_layers import PRELU, Filter, Pointwise, layer_of, mirrored
+from lvc.codecs.networks.model import BOUNDED, ROUNDED
+from lvc.codecs.networks.quantize import build as build_quantiser
+from lvc.codecs.networks.quantize import check_combination
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.interchange.graph import OnnxChain, Step, read_chain
-from lvc.models.chain import Chain, edge
-from lvc.models.chain_layers import PRELU, Filter, Pointwise, layer_of, mirrored
-from lvc.models.config import build
-from lvc.models.model import BOUNDED, ROUNDED
-from lvc.quantize import build as build_quantiser
-from lvc.quantize import check_combination
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 DEFAULT_GEOMETRY = Geometry(200, 160)
 METADATA = "lvc"  # the key of what `lvc export-onnx` leaves in a file, JSON

@@ -2,9 +2,9 @@
 
 from bisect import bisect_right
 
-from lvc.clock import clock
 from lvc.errors import OptionError
 from lvc.player.keys import Action
+from lvc.reading.times import clock
 
 SPEED_STEP = 1.1
 SLOWEST, FASTEST = 0.01, 100.0

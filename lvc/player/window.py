@@ -9,11 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lvc.clock import clock
 from lvc.errors import DisplayError, OutputError
 from lvc.player.display import ADVICE, Display
 from lvc.player.keys import Action, action_of, help_lines, is_shift
 from lvc.player.playback import Playback
+from lvc.reading.times import clock
 
 CHUNK_FRAMES = 32
 # Between two frames of the file a source may have ten or more, all of which are decoded.

@@ -11,20 +11,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lvc import checkpoints, quantize
-from lvc.checkpoints import Checkpoint
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
+from lvc.codecs.networks import quantize
+from lvc.codecs.networks.model import BOUNDED, ROUNDED
 from lvc.errors import OptionError
 from lvc.frames import FrameBatch
-from lvc.models.model import BOUNDED, ROUNDED
 from lvc.quality.metrics import mean_squared_error, psnr_of_mean_mse
-from lvc.reader import Reader
+from lvc.reading.reader import Reader
 from lvc.study.pictures import Pictures, PictureSet
 from lvc.study.systems import configuration, system_of
 from lvc.training.loop import TrainingOptions, new_model, noisy, seeded, train
 from lvc.training.validation import to_input
 from lvc.video.resize import resize
-from lvc.writer import Writer
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint
+from lvc.writing.writer import Writer
 
 CURVES = ("loss_curve", "validation_curve")  # [step, loss] each
 CURVE_PIECES = 40  # means of the loss over as many pieces of the run

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import torch
 
-from lvc import checkpoints, quantize
+from lvc.codecs import family as models
+from lvc.codecs.networks import quantize
 from lvc.errors import InputError, OptionError, OutputError
-from lvc.models import config as models
 from lvc.output import written_whole
 from lvc.study.pictures import Amounts, PictureSet
 from lvc.study.point import CURVES, Case, Settings, measure_point
 from lvc.study.systems import SYSTEMS, configuration
 from lvc.training.loop import is_number
+from lvc.weights import checkpoints
 
 FILE_NAME, POINTS = "study.json", "points"
 FORMAT, VERSION = "lvc study", 1

@@ -6,9 +6,9 @@ what the convolutions leave, which is a fully connected layer written as a convo
 
 from dataclasses import dataclass
 
+from lvc.codecs.networks.model import BOUNDED
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.model import BOUNDED
 
 HIDDEN = 512  # width of the layer on either side of the code, in mlp2
 CHANNELS = 16  # of the first convolution, doubled at the second
@@ -41,7 +41,7 @@ def system_of(name: str) -> System:
 
 
 def configuration(name: str, code: int, geometry: Geometry, *, latents: str = BOUNDED) -> tuple[str, dict]:
-    """The model's name and options, as `lvc.models.config.build` takes them; raises OptionError for an unknown system.
+    """The model's name and options, as `lvc.codecs.family.build` takes them; raises OptionError for an unknown system.
 
     mlp1: one layer to the code and one back. mlp2: a hidden layer of 512 on either side. conv1, conv2: one or two
     convolutions that halve the sides, before the layer that makes the code, and mirrored.

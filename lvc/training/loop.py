@@ -26,16 +26,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvc import checkpoints
-from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codecs import family as models
+from lvc.codecs.in_torch import device_of
+from lvc.codecs.networks.model import Model, contexts
+from lvc.codecs.networks.quantize import Quantiser, Round, check_combination
 from lvc.entropy.priors import HYPERPRIOR, check_spec
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.models import config as models
-from lvc.models.in_torch import device_of
-from lvc.models.model import Model, contexts
 from lvc.output import check_output
-from lvc.quantize import Quantiser, Round, check_combination
 from lvc.training.adversary import Adversary
 from lvc.training.adversary import step as adversary_step
 from lvc.training.data import ClipSampler, Frames, spread
@@ -43,6 +41,8 @@ from lvc.training.loss import ChannelDensity, parts_of, training_loss
 from lvc.training.start import start_from
 from lvc.training.team import ALONE, Team
 from lvc.training.validation import Validation, fit_hyper_tables, fit_tables, latent_statistics, to_input, validate
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 SCHEDULES = ("cosine", "constant", "cyclic")

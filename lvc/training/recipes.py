@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from lvc.codecs.palette.training import PaletteOptions
+from lvc.codecs.temporal.training import TemporalOptions
 from lvc.errors import OptionError
 from lvc.training.loop import TrainingOptions
-from lvc.training.palette import PaletteOptions
-from lvc.training.temporal import TemporalOptions
 
 
 @dataclass(frozen=True)

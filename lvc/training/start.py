@@ -6,8 +6,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from lvc.codecs.networks.model import Model
 from lvc.errors import ModelError
-from lvc.models.model import Model
 
 # What files hold beside a model's own tensors, or where the classifier ends.
 LEFT_OUT = ("entropy.", "training.", "fc.")

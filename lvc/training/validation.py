@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lvc.codecs.networks.hyperprior_coding import scale_tables, side_symbols
+from lvc.codecs.networks.model import Model, contexts
+from lvc.codecs.networks.quantize import Quantiser
 from lvc.entropy.priors import learned, learned_by_channel
 from lvc.entropy.tables import Tables
-from lvc.hyperprior import scale_tables, side_symbols
-from lvc.models.model import Model, contexts
-from lvc.quantize import Quantiser
 from lvc.training.data import Frames, spread
 from lvc.training.loss import distortion_of
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 
-from lvc.background import Ahead
 from lvc.errors import InputError, OptionError
 from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
+from lvc.native.grid_search import found_grid
+from lvc.native.planes import NativeSampler, PlaneReader
+from lvc.parallel.background import Ahead
 from lvc.video.demux import BESIDE_OTHERS, VideoInfo, opened_video, rotation_of
-from lvc.video.foresight import Foresight
-from lvc.video.grid_search import found_grid
-from lvc.video.planes import NativeSampler, PlaneReader
+from lvc.video.lookahead import Foresight
 from lvc.video.resize import AreaScaler
 
 MAX_BATCH = 32  # frames

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from lvc import checkpoints
 from lvc.cli.main import main
+from lvc.codecs.family import build
+from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.prediction import prediction_tables
+from lvc.weights import checkpoints
 
 SIZE = Geometry(48, 32)
 SAMPLING = ("--every", "2", "--size", str(SIZE))  # of all files that these tests make: 30 frames of 60

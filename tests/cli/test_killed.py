@@ -28,7 +28,7 @@ def recording(tmp_path_factory, make_recording, gameplay):
 def processes():
     """Forked from one that has torch and all else loaded: starting an encoder takes milliseconds, not seconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lvc.cli.encode", "lvc.encoding", "lvc.writer"])
+    context.set_forkserver_preload(["lvc.cli.encode", "lvc.encoding.encode", "lvc.writing.writer"])
     return context
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from lvc import checkpoints
+from lvc.weights import checkpoints
 
 SAMPLING = ("--every", "2", "--size", "48x32")
 ADDED = {"strides": [2, 2], "pads": [1, 1, 1, 1]}

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 import lvc as library
-from lvc.contact_sheet import SheetLayout
 from lvc.container.reader import ContainerReader
 from lvc.errors import FormatError, OptionError, OutputError
 from lvc.frames import Geometry
+from lvc.reading.contact_sheet import SheetLayout
 
 
 def tile(path, layout, place) -> np.ndarray:

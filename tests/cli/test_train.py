@@ -9,10 +9,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from lvc import checkpoints
 from lvc.cli.main import main
 from lvc.frames import FrameBatch, Geometry
 from lvc.video.mux import open_output
+from lvc.weights import checkpoints
 
 TINY = ["--model", "conv4", "--option", "stages=2", "--option", "channels=4", "--threads", "1", "--batch", "8"]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lvc.compiled import compiled
 from lvc.entropy.bits import CERTAIN, MOST_BYTES, BitCoder, BitCounter, BitReader, BitWriter, code_bit
+from lvc.kernels.compiled import compiled
 
 DECISIONS = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([1, 2, CERTAIN // 2, CERTAIN - 2, CERTAIN - 1]) | st.integers(1, CERTAIN - 1)), max_size=300)
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.entropy.coder import SymbolReader, SymbolWriter
 from lvc.entropy.tables import Tables, from_counts, from_probabilities
 from lvc.errors import FormatError
-from lvc.prediction import prediction_tables
 
 
 def mixed() -> Tables:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvc.compiled import compiled
 from lvc.entropy import mixing
 from lvc.entropy.bits import CERTAIN
 from lvc.entropy.mixing import (
@@ -26,6 +25,7 @@ from lvc.entropy.mixing import (
     scattered,
     slot_probability,
 )
+from lvc.kernels.compiled import compiled
 
 LEAST = 24  # of CERTAIN: nothing is thought less likely
 ONE = 1 << 16  # a weight of one

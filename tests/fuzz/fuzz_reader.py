@@ -7,12 +7,12 @@ import sys
 
 import atheris
 
-import lvc.palette.transform  # noqa: F401, first: what is compiled cannot be told where it goes
+import lvc.codecs.palette.transform  # noqa: F401, first: what is compiled cannot be told where it goes
 
 with atheris.instrument_imports(include=["lvc"]):
-    from lvc import network_transform  # noqa: F401, which is imported late
+    from lvc.codecs.networks import transform  # noqa: F401, which is imported late
     from lvc.errors import LvcError
-    from lvc.reader import Reader
+    from lvc.reading.reader import Reader
 
 from sealing import mutated_container
 

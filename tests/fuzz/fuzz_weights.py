@@ -9,10 +9,10 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["lvc.checkpoints", "lvc.models", "lvc.entropy"]):
-    from lvc import checkpoints
-    from lvc.models import in_numpy, in_torch  # noqa: F401, which are imported late
+with atheris.instrument_imports(include=["lvc.weights.checkpoints", "lvc.codecs", "lvc.entropy"]):
+    from lvc.codecs import in_numpy, in_torch  # noqa: F401, which are imported late
     from lvc.errors import LvcError
+    from lvc.weights import checkpoints
 
 from sealing import mutated_weights
 

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 import lvc
-from lvc import checkpoints
-from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codecs.family import build
+from lvc.codecs.networks.hyperprior_coding import scale_tables
+from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.container.reader import ContainerReader
 from lvc.entropy.priors import learned, learned_by_channel
 from lvc.frames import Geometry
-from lvc.hyperprior import scale_tables
-from lvc.models.config import build
-from lvc.prediction import prediction_tables
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 sys.path.insert(0, str(GOLDEN))

@@ -11,15 +11,24 @@ from pathlib import Path
 
 import numpy as np
 
-from lvc import checkpoints
-from lvc.checkpoints import Checkpoint, Metadata
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
+from lvc.codecs.family import build
+from lvc.codecs.palette.model import (
+    MIXER_INPUTS,
+    MIXER_ROWS,
+    NO_COLOUR,
+    OWN_SLOTS,
+    PATTERN_SLOTS,
+    SPRITE_SIDE,
+    TRUST_STEP,
+    Palette,
+)
+from lvc.codecs.palette.moves import Direction, Moves
+from lvc.codecs.palette.stage import Scene
+from lvc.codecs.palette.walk import Motion
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.models.palette import MIXER_INPUTS, MIXER_ROWS, NO_COLOUR, OWN_SLOTS, PATTERN_SLOTS, SPRITE_SIDE, TRUST_STEP, Palette
-from lvc.palette.moves import Direction, Moves
-from lvc.palette.stage import Scene
-from lvc.palette.walk import Motion
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_prediction import write_golden

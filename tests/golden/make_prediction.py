@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lvc import checkpoints
-from lvc.checkpoints import Checkpoint, Metadata
-from lvc.codec import Codec, Latents, symbols_digest
+from lvc.codecs.codec import Codec, Latents, symbols_digest
+from lvc.codecs.family import build
+from lvc.codecs.temporal.model import COPY_LEVELS, MEAN_FRACTIONS, SCALE_LEVELS
+from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.container.layout import Group, Header
 from lvc.container.writer import ContainerWriter
 from lvc.entropy.tables import from_counts
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.models.temporal import COPY_LEVELS, MEAN_FRACTIONS, SCALE_LEVELS
-from lvc.prediction import prediction_tables
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 NAME = "prediction-v1"
 GEOMETRY = Geometry(width=52, height=36)

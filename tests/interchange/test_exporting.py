@@ -7,15 +7,15 @@ import onnxruntime
 import pytest
 import torch
 
-from lvc.checkpoints import Checkpoint, Metadata
+from lvc.codecs.family import MODELS, build
+from lvc.codecs.networks.quantize import build as build_quantiser
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.interchange import exporting
 from lvc.interchange.exporting import export_onnx
 from lvc.interchange.importing import import_onnx
-from lvc.models.config import MODELS, build
 from lvc.quality.metrics import psnr
-from lvc.quantize import build as build_quantiser
+from lvc.weights.checkpoints import Checkpoint, Metadata
 
 SIZE = Geometry(52, 36)  # the convolutional ones pad it, each in its own way
 # name: options that make each family small enough for a test, and the quantiser

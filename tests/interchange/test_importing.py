@@ -6,10 +6,10 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from lvc.codecs.family import build
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.interchange.importing import import_onnx
-from lvc.models.config import build
 
 # Both sum a layer's products in float32, in another order: 1e-6 of values near 1, and a chain has ten layers.
 TOLERANCE = 1e-5

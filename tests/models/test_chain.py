@@ -2,10 +2,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lvc.codecs.family import build
+from lvc.codecs.networks.chain_layers import Filter, layer_of, stack
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.chain_layers import Filter, layer_of, stack
-from lvc.models.config import build
 
 
 @pytest.mark.parametrize("name, parameters", [("edge3", 1_841_280), ("edge5", 2_365_568)])

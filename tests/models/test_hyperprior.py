@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from lvc.codecs.integer_layers import ACTIVATION_SCALE
+from lvc.codecs.networks.hyperprior import HyperPrior
+from lvc.codecs.networks.hyperprior_coding import scale_tables, side_symbols
+from lvc.codecs.temporal.model import logistic_mass
 from lvc.entropy.tables import Tables
 from lvc.errors import ModelError
-from lvc.hyperprior import scale_tables, side_symbols
-from lvc.models.hyperprior import HyperPrior
-from lvc.models.integer_layers import ACTIVATION_SCALE
-from lvc.models.temporal import logistic_mass
 
 torch.set_num_threads(1)
 

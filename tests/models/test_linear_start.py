@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lvc.models.linear_start import fit, for_sigmoid, scaled, transform
+from lvc.codecs.networks.linear_start import fit, for_sigmoid, scaled, transform
 
 torch.set_num_threads(1)
 

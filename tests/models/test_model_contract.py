@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lvc.codecs.family import MODELS, build, option_names
+from lvc.codecs.networks.model import contexts, parameter_bytes
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.config import MODELS, build, option_names
-from lvc.models.model import contexts, parameter_bytes
 
 torch.set_num_threads(1)
 SMALL = Geometry(48, 32)
@@ -304,8 +304,7 @@ def test_a_step_at_full_size_survives_in_a_process_of_its_own(name):
     """torch's strided 1x1 convolutions of 3 channels wrote beyond their memory, which small frames did not show."""
     code = f"""
 import torch
-from lvc.frames import Geometry
-from lvc.models.config import build
+from lvc.codecs.family import build
 torch.set_num_threads(1)
 model = build({name!r}, geometry=Geometry(200, 160), channels=24, code=32).train()
 for _ in range(3):

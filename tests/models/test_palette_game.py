@@ -6,12 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvc import checkpoints
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
+from lvc.codecs.family import build
+from lvc.codecs.palette.model import (
+    MOST_COLOURS,
+    MOST_SCENES,
+    MOST_SPRITES,
+    MOST_TRUST,
+    NO_COLOUR,
+    SPRITE_SIDE,
+    TRUST_STEP,
+)
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.models.palette import MOST_COLOURS, MOST_SCENES, MOST_SPRITES, MOST_TRUST, NO_COLOUR, SPRITE_SIDE, TRUST_STEP
+from lvc.weights import checkpoints
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
 from make_mixing import random_palette

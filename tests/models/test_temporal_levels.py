@@ -2,8 +2,8 @@
 
 import pytest
 
+from lvc.codecs.temporal.model import TemporalConfig
 from lvc.errors import OptionError
-from lvc.models.temporal import TemporalConfig
 
 
 def test_crf_0_stands_for_the_finest_level_and_63_for_the_last():

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvc.palette.actors import REACH
-from lvc.palette.past import BORDER
-from lvc.palette.stage import CAST, ENTERED, SPRITE, Scene, Stage, X, Y
-from lvc.palette.walk import Known, PaletteFrames
+from lvc.codecs.palette.actors import REACH
+from lvc.codecs.palette.past import BORDER
+from lvc.codecs.palette.stage import CAST, ENTERED, SPRITE, Scene, Stage, X, Y
+from lvc.codecs.palette.walk import Known, PaletteFrames
 
 
 @dataclass(frozen=True)

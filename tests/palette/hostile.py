@@ -12,11 +12,11 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "
 from acting import acted
 from make_mixing import random_palette, random_pictures
 
-from lvc.compiled import bare
+from lvc.codecs.palette.walk import PaletteFrames
 from lvc.entropy.bits import BitReader, BitWriter
 from lvc.errors import FormatError
 from lvc.frames import Geometry
-from lvc.palette.walk import PaletteFrames
+from lvc.kernels.compiled import bare
 
 GEOMETRY = Geometry(32, 24)
 GAMES = {"many games": {}, "one game": {"colours": 9, "sprites": 12, "scenes": 2}}

@@ -17,14 +17,26 @@ import hostile
 from acting import acted, random_scene
 from make_mixing import blank_palette, random_palette, random_pictures
 
+from lvc.codecs.palette.actor_search import found_scene
+from lvc.codecs.palette.actors import ACTORS_MOST, KNOWN_AGE, LEAST_AREA, REACH, TRIED_AGE, bits_of, part_from
+from lvc.codecs.palette.choice import channels
+from lvc.codecs.palette.stage import (
+    AGE,
+    CAST,
+    ENTERED,
+    KNOWN_SPRITES,
+    OWN_SPRITES,
+    SHOWN,
+    SPRITE,
+    SPRITE_SIDE,
+    Scene,
+    X,
+    Y,
+)
+from lvc.codecs.palette.walk import Known, Motion, PaletteFrames
 from lvc.entropy.bits import BitReader, BitWriter
 from lvc.errors import FormatError
 from lvc.frames import Geometry
-from lvc.palette.actor_search import found_scene
-from lvc.palette.actors import ACTORS_MOST, KNOWN_AGE, LEAST_AREA, REACH, TRIED_AGE, bits_of, part_from
-from lvc.palette.choice import channels
-from lvc.palette.stage import AGE, CAST, ENTERED, KNOWN_SPRITES, OWN_SPRITES, SHOWN, SPRITE, SPRITE_SIDE, X, Y, Scene
-from lvc.palette.walk import Known, Motion, PaletteFrames
 
 GEOMETRY = Geometry(48, 40)
 SHAPE = 1, 40, 48

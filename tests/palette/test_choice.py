@@ -7,11 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvc import checkpoints
-from lvc.codec import Codec
-from lvc.entropy.bits import BitCounter
-from lvc.frames import Geometry
-from lvc.palette.choice import (
+from lvc.codecs.codec import Codec
+from lvc.codecs.palette.choice import (
     BESIDE_BITS,
     BLOCK_BITS,
     STAYS,
@@ -25,12 +22,15 @@ from lvc.palette.choice import (
     nearest_of_cells,
     worth_coding,
 )
-from lvc.palette.colours import COUNTS, packed, palette_of, rgb
-from lvc.palette.move_search import Shown, found_moves
-from lvc.palette.moves import Direction, Moves
-from lvc.palette.past import BACKS, DIRECTIONS_LIMIT
-from lvc.palette.walk import Motion, PaletteFrames
+from lvc.codecs.palette.colours import COUNTS, packed, palette_of, rgb
+from lvc.codecs.palette.move_search import Shown, found_moves
+from lvc.codecs.palette.moves import Direction, Moves
+from lvc.codecs.palette.past import BACKS, DIRECTIONS_LIMIT
+from lvc.codecs.palette.walk import Motion, PaletteFrames
+from lvc.entropy.bits import BitCounter
+from lvc.frames import Geometry
 from lvc.video.sample import Sampling, sampled_frames
+from lvc.weights import checkpoints
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
 from make_mixing import blank_palette
@@ -156,7 +156,7 @@ def test_nothing_is_found_where_nothing_has_moved():
 
 def test_a_way_of_late_is_taken_again_without_looking(monkeypatch):
     one, other = pictures_of(scene(2, noise=0))
-    monkeypatch.setattr("lvc.palette.move_search.TILES", 0)
+    monkeypatch.setattr("lvc.codecs.palette.move_search.TILES", 0)
     assert found(other, [one], one, ()).directions == ()
     assert found(other, [one], one, (Direction(0, 9, 9), Direction(0, -5, -3))).directions == (Direction(0, -5, -3),)
 

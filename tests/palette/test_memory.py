@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from lvc.codecs.family import build
+from lvc.codecs.palette.memory import PATTERN_SLOTS, SLOTS, forget_colours, keep, memory_of
+from lvc.codecs.palette.model import WEIGHT_LIMIT
 from lvc.entropy.mixing import COUNT_MASK, EMPTY
 from lvc.errors import ModelError
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.models.palette import WEIGHT_LIMIT
-from lvc.palette.memory import PATTERN_SLOTS, SLOTS, forget_colours, keep, memory_of
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvc.codecs.family import build
+from lvc.codecs.palette import memory_pool
+from lvc.codecs.palette.memory import GUESS_KINDS, GUESSES, MARKS, SLOTS, memory_of
+from lvc.codecs.palette.memory_pool import KEPT, Memories
+from lvc.codecs.palette.walk import CODING_RATE, PaletteFrames
 from lvc.entropy.bits import BitReader, BitWriter
 from lvc.errors import FormatError
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.palette import memory_pool
-from lvc.palette.memory import GUESS_KINDS, GUESSES, MARKS, SLOTS, memory_of
-from lvc.palette.memory_pool import KEPT, Memories
-from lvc.palette.walk import CODING_RATE, PaletteFrames
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
 from make_mixing import golden_moves, random_palette, random_pictures

@@ -4,10 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvc.entropy.bits import BitReader, BitWriter
-from lvc.entropy.mixing import EMPTY
-from lvc.palette.memory import NUMBER_SLOTS
-from lvc.palette.numbers import (
+from lvc.codecs.palette.memory import NUMBER_SLOTS
+from lvc.codecs.palette.numbers import (
     ACROSS,
     COUNT,
     DOWN,
@@ -18,6 +16,8 @@ from lvc.palette.numbers import (
     code_unary,
     code_uniform,
 )
+from lvc.entropy.bits import BitReader, BitWriter
+from lvc.entropy.mixing import EMPTY
 
 NUMBER = st.tuples(st.just(code_unary), st.sampled_from([COUNT, NEW_COUNT]), st.integers(0, 40), st.just(40))
 NUMBER |= st.tuples(st.just(code_signed), st.sampled_from([ACROSS, DOWN]), st.integers(1 - (2 << LONGEST), (2 << LONGEST) - 1) | st.integers(-3, 3))

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvc.frames import Geometry
-from lvc.palette import shown
-from lvc.palette.shown import BY_GREEN, GREEN, LINES, LUMA_BITS, THOUSANDTH, Screen
-from lvc.pixel_grid import Blur, PixelGrid, axis_of
+from lvc.native import shown
+from lvc.native.pixel_grid import Blur, PixelGrid, axis_of
+from lvc.native.shown import BY_GREEN, GREEN, LINES, LUMA_BITS, THOUSANDTH, Screen
 
 SOFT = (-20, 60, 176, 60, -20)
 HALVED = Blur(2, 2, SOFT, (0, 128, 128))

@@ -9,18 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from lvc.entropy.bits import BitReader, BitWriter
-from lvc.entropy.mixing import EMPTY
-from lvc.errors import FormatError
-from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.palette import walk
-from lvc.palette.colour_table import ColourTable, code_colours
-from lvc.palette.memory import (
+from lvc.codecs.family import build
+from lvc.codecs.palette import walk
+from lvc.codecs.palette.colour_table import ColourTable, code_colours
+from lvc.codecs.palette.memory import (
     COLOUR_SLOTS,
     GUESS_BITS,
     MOST_CONTEXTS,
-    NO_COLOUR,
     NUMBER_SLOTS,
     PIXEL_COLOURS,
     PIXEL_PATTERNS,
@@ -34,9 +29,22 @@ from lvc.palette.memory import (
     SURE,
     SURE_SLOTS,
 )
-from lvc.palette.moves import REACH, STILL, Direction, Moves, code_ways, expect, keep_recent, recent_directions, show_row, find_sources, shown_word
-from lvc.palette.numbers import NEW_COUNT, code_unary, code_uniform
-from lvc.palette.past import (
+from lvc.codecs.palette.model import NO_COLOUR
+from lvc.codecs.palette.moves import (
+    REACH,
+    STILL,
+    Direction,
+    Moves,
+    code_ways,
+    expect,
+    find_sources,
+    keep_recent,
+    recent_directions,
+    show_row,
+    shown_word,
+)
+from lvc.codecs.palette.numbers import NEW_COUNT, code_unary, code_uniform
+from lvc.codecs.palette.past import (
     BACKS,
     BORDER,
     COLOURS_LIMIT,
@@ -49,8 +57,8 @@ from lvc.palette.past import (
     no_past,
     with_room,
 )
-from lvc.palette.past import COLOURS as COLOUR_COUNT
-from lvc.palette.pixels import (
+from lvc.codecs.palette.past import COLOURS as COLOUR_COUNT
+from lvc.codecs.palette.pixels import (
     AROUND,
     GUESS_1,
     HASH_1,
@@ -63,7 +71,11 @@ from lvc.palette.pixels import (
     run_slot,
     sure_slot,
 )
-from lvc.palette.walk import Motion, PaletteFrames
+from lvc.codecs.palette.walk import Motion, PaletteFrames
+from lvc.entropy.bits import BitReader, BitWriter
+from lvc.entropy.mixing import EMPTY
+from lvc.errors import FormatError
+from lvc.frames import Geometry
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
 from make_mixing import golden_moves, random_palette, random_pictures

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
+from lvc.codecs.family import build
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.config import build
 from lvc.study.systems import SYSTEMS, configuration
 
 

@@ -30,6 +30,6 @@ def test_each_step_is_taken_where_a_file_is_opened(tool, tmp_path, save_small, m
         monkeypatch.setattr(holder, last, tool.around(getattr(holder, last), found, name))
     other = tmp_path / "copy.safetensors"
     other.write_bytes(weights.read_bytes())  # weights that this process does not have yet
-    with lvc.reader.Reader(tmp_path / "game.lvc", model=other) as reader:
+    with lvc.reading.reader.Reader(tmp_path / "game.lvc", model=other) as reader:
         reader[2]
     assert set(found) == {name for name, _, _ in tool.STEPS}

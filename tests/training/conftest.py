@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvc import quantize
+from lvc.codecs.networks import quantize
 from lvc.frames import Geometry
 from lvc.training.loop import TrainingOptions, new_model, train
 

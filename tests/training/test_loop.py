@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from lvc import checkpoints
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
+from lvc.codecs.networks.quantize import build
 from lvc.errors import InputError, ModelError, OptionError, OutputError
 from lvc.frames import Geometry
-from lvc.quantize import build
 from lvc.training.loop import Run, TrainingOptions, last_path, learning_rate_at, new_model, noisy, seeded
+from lvc.weights import checkpoints
 
 
 def curve(records):
@@ -169,7 +169,7 @@ def test_factorised_tables_are_fitted_to_the_symbols_of_the_best_weights(trained
     trained(model_options={"latents": "rounded"}, quantiser={"name": "round", "step": 0.1}, entropy="factorised")
     checkpoint = checkpoints.load(tmp_path / "model.safetensors")
     tables = checkpoint.tables["factorised"]
-    from lvc import quantize
+    from lvc.codecs.networks import quantize
     from lvc.entropy.priors import Factorised
     from lvc.training.validation import to_input
 

@@ -5,15 +5,23 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from lvc import checkpoints
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
+from lvc.codecs.family import build
+from lvc.codecs.palette import fit_game as game
+from lvc.codecs.palette import training as palette
+from lvc.codecs.palette.memory import memory_of
+from lvc.codecs.palette.training import (
+    KEPT_COUNT,
+    PaletteOptions,
+    coded_clip,
+    train_palette,
+    validate_palette,
+    whole_pictures,
+)
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.palette.memory import memory_of
-from lvc.training import game, palette
-from lvc.training.palette import KEPT_COUNT, PaletteOptions, coded_clip, train_palette, validate_palette, whole_pictures
 from lvc.training.team import Team
+from lvc.weights import checkpoints
 
 GEOMETRY = Geometry(width=40, height=32)
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from lvc.codecs.family import build
 from lvc.errors import ModelError
 from lvc.frames import Geometry
-from lvc.models.config import build
 from lvc.training.start import start_from
 
 SMALL = Geometry(32, 32)

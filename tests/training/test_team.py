@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvc import checkpoints
 from lvc.cli.main import main
 from lvc.errors import InputError
 from lvc.training.data import ClipSampler
+from lvc.weights import checkpoints
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,7 +21,7 @@ PROGRAM = """
 import importlib.util, json, sys
 from pathlib import Path
 import torch
-from lvc import quantize
+from lvc.codecs.networks import quantize
 from lvc.training.loop import TrainingOptions, new_model, train
 from lvc.training.team import joined
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from lvc import checkpoints
-from lvc.codec import Codec
+from lvc.codecs.codec import Codec
+from lvc.codecs.family import build
+from lvc.codecs.temporal.model import KEY, PREDICTED
+from lvc.codecs.temporal.training import TemporalOptions, chains_of, train_temporal
 from lvc.errors import OptionError
 from lvc.frames import Geometry
-from lvc.models.config import build
-from lvc.models.temporal import KEY, PREDICTED
-from lvc.training.temporal import TemporalOptions, chains_of, train_temporal
+from lvc.weights import checkpoints
 
 GEOMETRY = Geometry(width=40, height=32)
 OPTIONS = {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4, "finest": 9}

@@ -8,9 +8,9 @@ import pytest
 
 from lvc.errors import InputError
 from lvc.frames import Geometry
-from lvc.video import foresight
+from lvc.video import lookahead as foresight
 from lvc.video.demux import opened_video
-from lvc.video.foresight import Foresight
+from lvc.video.lookahead import Foresight
 from lvc.video.sample import EveryNth, Sampling, sampled_frames, timed_frames
 
 SMALL = Geometry(48, 32)

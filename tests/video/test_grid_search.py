@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from lvc.frames import Geometry
-from lvc.pixel_grid import KERNEL_ABS_LIMIT, KERNEL_UNIT, PixelGrid
-from lvc.video.grid_search import LEAST_PSNR, found_grid, native_side, spread, whole_kernel
-from lvc.video.planes import PlaneReader, Planes, shown
+from lvc.native.grid_search import LEAST_PSNR, found_grid, native_side, spread, whole_kernel
+from lvc.native.pixel_grid import KERNEL_ABS_LIMIT, KERNEL_UNIT, PixelGrid
+from lvc.native.planes import PlaneReader, Planes, shown
 from lvc.video.resize import AreaScaler
 from lvc.video.sample import LOOKED_THROUGH, Sampling, sampled_frames
 

@@ -10,8 +10,8 @@ import pytest
 
 from lvc.errors import InputError
 from lvc.frames import Geometry
-from lvc.pixel_grid import KERNEL_UNIT, PLAIN, Blur, PixelGrid, exact_weights
-from lvc.video.planes import NativeSampler, PlaneReader, averaging, averaging_of, unblurring
+from lvc.native.pixel_grid import KERNEL_UNIT, PLAIN, Blur, PixelGrid, exact_weights
+from lvc.native.planes import NativeSampler, PlaneReader, averaging, averaging_of, unblurring
 from lvc.video.sample import Sampling, sampled_frames
 
 sys.path.insert(0, str(Path(__file__).parent))

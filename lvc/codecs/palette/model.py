@@ -1,0 +1,119 @@
+"""The palette family: pictures of few colours, coded colour by colour, for games that no network has seen.
+
+A frame's latents are its pixels' colours themselves, few of them after the encoder has chosen. What is likely to stand where is said
+by memories of what followed on the same surroundings. Those of patterns, which see only which pixels are alike, are learned from
+many games and are this model; those of colours begin empty in each group of frames.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lvc.errors import ModelError, OptionError
+from lvc.frames import Geometry
+
+SIDE = 4  # pixels of a block that is kept or coded
+PATTERN_SLOTS, OWN_SLOTS, GUESSES, MIXER_ROWS, MIXER_INPUTS = 713_728, 815_104, 196_608, 272, 20  # see lvc/codecs/palette/memory.py
+SPRITE_SIDE = 16  # pixels, at most
+MOST_COLOURS, MOST_SPRITES, MOST_SCENES = 256, 256, 16  # that weights know
+NO_COLOUR = -1
+TRUST_STEP, MOST_TRUST = 1 << 16, 255  # in a guess: how often it was right, above the colour's place from 1 on, or 0
+FIRST_CHANCE = 0  # a half, of chances from -2**15
+FIRST_WEIGHT = round(0.22 * (1 << 16))  # of each slot, before anything is learned
+WEIGHT_LIMIT = 1 << 24
+
+
+@dataclass(frozen=True)
+class PaletteConfig:
+    """width, height: what it was trained on; others are taken too. colours, sprites, scenes: how many it knows of one game; 0 for many games."""
+
+    exact: ClassVar[bool] = True  # whole numbers alone
+
+    width: int = 200
+    height: int = 160
+    colours: int = 0
+    sprites: int = 0
+    scenes: int = 0
+
+    def __post_init__(self):
+        for name, most in (("colours", MOST_COLOURS), ("sprites", MOST_SPRITES), ("scenes", MOST_SCENES)):
+            if not (type(getattr(self, name)) is int and 0 <= getattr(self, name) <= most):
+                raise OptionError(f"{name} must be a whole number from 0 to {most}, not {getattr(self, name)!r}")
+        if not self.colours and (self.sprites or self.scenes):
+            raise OptionError("sprites and scenes are of colours, of which there are none")
+
+
+class Palette:
+    """Colours as they are, with what was learned of patterns: numpy arrays, for which no torch is loaded.
+
+    chances int16 and counts uint8 [PATTERN_SLOTS]: how likely a yes is in each context, less a half, in 2**-16, and of how many answers.
+    weights int32 [MIXER_ROWS, MIXER_INPUTS]: how far each kind of context is to be trusted, in 2**-16.
+    Of one game: colours int32 [C], 0xRRGGBB; sprites int16 [S, SPRITE_SIDE, SPRITE_SIDE] of their places and sizes int16 [S, 2];
+    scenes int16 [N, H, W] of their places; own_chances and own_counts [OWN_SLOTS], as above of what no other game shares; guesses int32 [GUESSES].
+    """
+
+    any_geometry = True
+    rounded_latents = True
+    latent_range = None
+    many_rates = True
+
+    def __init__(self, name: str, config: PaletteConfig, arrays: Mapping[str, np.ndarray] | None = None):
+        self.name, self.config = name, config
+        self.geometry = Geometry(config.width, config.height)
+        for part, blank in blanks(config).items():
+            setattr(self, part, blank.copy() if arrays is None else arrays[part])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All parts by name, not copied."""
+        return {part: getattr(self, part) for part in blanks(self.config)}
+
+    def for_coding(self) -> "Palette":
+        """Ready to code; raises ModelError for weights that could leave the range in which sums are exact."""
+        if not -WEIGHT_LIMIT <= int(self.weights.min()) <= int(self.weights.max()) <= WEIGHT_LIMIT:
+            raise ModelError(f"the weights {self.name} hold mixing weights beyond ±{WEIGHT_LIMIT}")
+        if self.config.colours:
+            self._check_game()
+        return self
+
+    def _check_game(self) -> None:
+        """Compiled code checks no bounds."""
+        places = self.sprites[self.sprites != NO_COLOUR], self.scenes
+        if any(each.size and not 0 <= int(each.min()) <= int(each.max()) < self.config.colours for each in places):
+            raise ModelError(f"the weights {self.name} hold places of colours that there are not")
+        if self.config.sprites and not 0 <= int(self.sizes.min()) <= int(self.sizes.max()) <= SPRITE_SIDE:
+            raise ModelError(f"the weights {self.name} hold sprites of more than {SPRITE_SIDE} pixels a side")
+        places = self.guesses & (TRUST_STEP - 1)
+        if int(self.guesses.min()) < 0 or int(places.max()) > self.config.colours or int(self.guesses.max()) >= (MOST_TRUST + 1) * TRUST_STEP or ((places == 0) & (self.guesses > 0)).any():
+            raise ModelError(f"the weights {self.name} hold guesses of colours that there are not")
+        if not 0 <= int(self.colours.min()) <= int(self.colours.max()) < 1 << 24:
+            raise ModelError(f"the weights {self.name} hold colours beyond 24 bits")
+
+    def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, int, int]:
+        return 1, *whole_blocks(geometry or self.geometry)
+
+
+def whole_blocks(geometry: Geometry) -> tuple[int, int]:
+    """Rows and columns of pixels, up to multiples of SIDE."""
+    return SIDE * -(-geometry.height // SIDE), SIDE * -(-geometry.width // SIDE)
+
+
+def blanks(config: PaletteConfig) -> dict[str, np.ndarray]:
+    """What each part of a model is before anything is learned: read-only views, which take no memory, of the shapes and types that any weights have."""
+    parts = {
+        "chances": (np.int16(FIRST_CHANCE), (PATTERN_SLOTS,)),
+        "counts": (np.uint8(0), (PATTERN_SLOTS,)),
+        "weights": (np.int32(FIRST_WEIGHT), (MIXER_ROWS, MIXER_INPUTS)),
+    }
+    if config.colours:
+        parts |= {
+            "colours": (np.int32(0), (config.colours,)),
+            "sprites": (np.int16(NO_COLOUR), (config.sprites, SPRITE_SIDE, SPRITE_SIDE)),
+            "sizes": (np.int16(0), (config.sprites, 2)),
+            "scenes": (np.int16(0), (config.scenes, *whole_blocks(Geometry(config.width, config.height)))),
+            "own_chances": (np.int16(FIRST_CHANCE), (OWN_SLOTS,)),
+            "own_counts": (np.uint8(0), (OWN_SLOTS,)),
+            "guesses": (np.int32(0), (GUESSES,)),
+        }
+    return {part: np.broadcast_to(value, shape) for part, (value, shape) in parts.items()}

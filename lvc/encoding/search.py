@@ -1,0 +1,157 @@
+"""Finds the quality level that meets a target, and the shipped model that serves a recording best, on some of its frames."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lvc.codecs.codec import Codec
+from lvc.codecs.crf import CRF_LEVELS, DEFAULT_CRF
+from lvc.codecs.palette.choice import PASSED_ON
+from lvc.codecs.palette.choice import error_worth as palette_worth
+from lvc.codecs.palette.model import Palette
+from lvc.errors import OptionError
+from lvc.frames import Geometry
+from lvc.native.pixel_grid import PixelGrid
+from lvc.quality.metrics import mean_squared_error, psnr_of_mse, ssim
+from lvc.weights import checkpoints
+from lvc.weights.checkpoints import Checkpoint
+
+GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
+SUITED_PSNR = 38.0  # dB, from which on a model of colours suits frames
+PEAK_PSNR = 100.0  # what an identical frame counts as
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What some frames came to: bytes a frame with what a file adds, and means over frames of PSNR (dB, RGB), SSIM (where it was asked for) and squared error."""
+
+    frames: int
+    bytes_per_frame: float
+    psnr: float
+    ssim: float | None
+    mse: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a file must reach, as cheaply (or as well) as it can: one of a mean PSNR in dB, a mean SSIM, or at most so many bytes a frame."""
+
+    min_psnr: float | None = None
+    min_ssim: float | None = None
+    bytes_per_frame: float | None = None
+
+    def __post_init__(self):
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if len(given) != 1:
+            raise OptionError("one of min_psnr, min_ssim and bytes_per_frame was expected")
+        if not all(value > 0 for value in given.values()) or (self.min_ssim or 0) >= 1:
+            raise OptionError("a target is above 0, and one of SSIM below 1")
+
+    def met(self, trial: Trial) -> bool:
+        if self.min_psnr is not None:
+            return trial.psnr >= self.min_psnr
+        if self.min_ssim is not None:
+            return trial.ssim >= self.min_ssim
+        return trial.bytes_per_frame <= self.bytes_per_frame
+
+    def __str__(self) -> str:
+        if self.min_psnr is not None:
+            return f"a PSNR of {self.min_psnr:g} dB"
+        return f"an SSIM of {self.min_ssim:g}" if self.min_ssim is not None else f"{self.bytes_per_frame:g} bytes a frame"
+
+
+def tried(codec: Codec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False) -> Trial:
+    """Codes frames uint8 [T, 3, H, W] as one group, and measures them; SSIM, which takes longest, only with `similarity`.
+
+    native: the game's own pixels, for a codec of these.
+    """
+    latents, packets, _ = codec.code(frames if codec.grid is None else native)
+    decoded = codec.synthesise(latents)
+    errors = [mean_squared_error(one, other) for one, other in zip(frames, decoded)]
+    similarities = [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)] if similarity else None
+    return Trial(
+        len(frames),
+        (sum(len(packet.payload) for packet in packets) + GROUP_BYTES) / len(frames),
+        float(np.mean([PEAK_PSNR if (value := psnr_of_mse(error)) is None else value for error in errors])),
+        None if similarities is None else float(np.mean(similarities)),
+        float(np.mean(errors)),
+    )
+
+
+def joined(trials: Sequence[Trial]) -> Trial:
+    """The groups of a file together."""
+    counts = [trial.frames for trial in trials]
+    mean = lambda name: float(np.average([getattr(trial, name) for trial in trials], weights=counts))
+    similarity = None if trials[0].ssim is None else mean("ssim")
+    return Trial(sum(counts), mean("bytes_per_frame") + HEADER_BYTES / sum(counts), mean("psnr"), similarity, mean("mse"))
+
+
+def level_for(target: Target, trial_at: Callable[[int], Trial], *, start: int | None = None) -> int | None:
+    """The quality level that meets the target at the least cost (bytes, or quality for a target of bytes); None where none does.
+
+    trial_at: what a level comes to; bytes and quality fall as levels rise. The ends of the search are tried themselves: the
+    level given met the target, and its neighbour on the other side did not. start: a level that is thought to be near.
+    """
+    # Depth 0 meets the target most easily, the last depth hardest.
+    level_at = (lambda depth: depth) if target.bytes_per_frame is None else (lambda depth: CRF_LEVELS - 1 - depth)
+    good, bad = -1, CRF_LEVELS  # all up to `good` meet it, all from `bad` on do not
+    # From `start` in strides that double; without it by halves, as each stride then leads out of the range.
+    depth, stride = (CRF_LEVELS // 2, CRF_LEVELS) if start is None else (level_at(start), 1)
+    while bad - good > 1:
+        if not good < depth < bad:
+            depth = (good + bad) // 2
+        if target.met(trial_at(level_at(depth))):
+            good, depth = depth, depth + stride
+        else:
+            bad, depth = depth, depth - stride
+        stride *= 2
+    return None if good < 0 else level_at(good)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A shipped model on some frames: what it came to at a level, and what that costs, in bits a frame with the error's worth."""
+
+    checkpoint: Checkpoint
+    trial: Trial
+    cost: float
+
+
+def ranked(
+    frames: np.ndarray,
+    geometry: Geometry,
+    *,
+    native: np.ndarray | None = None,
+    grid: PixelGrid | None = None,
+    crf: int | None = None,
+    names: Sequence[str] | None = None,
+    device: str = "cpu",
+) -> list[Candidate]:
+    """The shipped models of many rates on frames uint8 [T, 3, H, W], the cheapest at the wanted quality first.
+
+    native: the game's own pixels of these frames, and the `grid` that they are shown by, for models of colours.
+    """
+    crf = DEFAULT_CRF if crf is None else crf
+    trials: list[tuple[Checkpoint, Trial]] = []
+    # Models of colours first: they take a tenth of the time, and where one suits the frames no other comes near, and none is loaded.
+    of_arrays = {name: checkpoints.is_of_arrays(name) for name in (checkpoints.shipped() if names is None else names)}
+    for name in sorted(of_arrays, key=lambda name: not of_arrays[name]):
+        if not of_arrays[name] and any(trial.psnr >= SUITED_PSNR for _, trial in trials):
+            continue
+        checkpoint = checkpoints.load(name, device=device)
+        if not checkpoint.model.many_rates:
+            continue
+        of_colours = isinstance(checkpoint.model, Palette)
+        codec = Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device, grid=grid if of_colours else None)
+        trials.append((checkpoint, tried(codec, frames, native)))
+    if any(not isinstance(checkpoint.model, Palette) for checkpoint, _ in trials):
+        from lvc.codecs.temporal.model import error_worth  # not above: models of colours need no torch
+
+        worth = error_worth(crf)
+    else:  # models of colours choose by another worth
+        worth = palette_worth(crf) / PASSED_ON * 3 * geometry.width * geometry.height
+    found = [Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse) for checkpoint, trial in trials]
+    if not found:
+        raise OptionError("no shipped model serves many rates; name one with --model")
+    return sorted(found, key=lambda candidate: candidate.cost)
