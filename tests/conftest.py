@@ -16,6 +16,11 @@ import av
 import numpy as np
 import pytest
 
+from lvc.kernels.build import LIBRARY, build, is_current
+
+if not (os.environ.get("LVC_KERNELS") or is_current()):
+    build(LIBRARY)
+
 
 @pytest.fixture(scope="session")
 def make_recording():

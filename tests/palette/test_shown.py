@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from lvc.frames import Geometry
 from lvc.native import shown
 from lvc.native.pixel_grid import Blur, PixelGrid, axis_of
-from lvc.native.shown import BY_GREEN, GREEN, LINES, LUMA_BITS, THOUSANDTH, Screen
+from lvc.native.shown import LINES, Screen
 
+LUMA_BITS, GREEN, THOUSANDTH, BY_GREEN = 4, 587, 4294968, 1829203  # of lvc/kernels/grid_show.c
 SOFT = (-20, 60, 176, 60, -20)
 HALVED = Blur(2, 2, SOFT, (0, 128, 128))
 GRIDS = {
