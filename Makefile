@@ -23,10 +23,10 @@ test-slow: $(BIN)/lvc
 
 fuzz: $(BIN)/lvc
 	$(BIN)/pip install --quiet -e ".[fuzz]"
-	$(BIN)/python tests/fuzz/seeds.py $(FUZZ)
+	$(BIN)/python -m tests.fuzz.seeds $(FUZZ)
 	set -e; for target in container reader weights; do \
 		mkdir -p $(FUZZ)/grown/$$target $(FUZZ)/found; \
-		LVC_MODELS=$(FUZZ)/weights OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python tests/fuzz/fuzz_$$target.py \
+		LVC_MODELS=$(FUZZ)/weights OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python -m tests.fuzz.fuzz_$$target \
 			$(FUZZ)/grown/$$target $(FUZZ)/corpus/$$target -max_total_time=$(FUZZ_SECONDS) \
 			-rss_limit_mb=4000 -timeout=300 -artifact_prefix=$(FUZZ)/found/$$target- -print_final_stats=1; \
 	done
@@ -34,7 +34,7 @@ fuzz: $(BIN)/lvc
 # Several nodes of a Ray cluster and several processes of torchrun, on loopback.
 test-machines: $(BIN)/lvc
 	$(BIN)/pip install --quiet -e ".[test,ray]"
-	$(BIN)/python -m pytest -q -m slow tests/test_cluster.py tests/training/test_team.py
+	$(BIN)/python -m pytest -q -m slow tests/parallel/test_cluster.py tests/training/test_team.py
 
 demo: $(BIN)/lvc
 	$(BIN)/python tools/demo.py

@@ -7,16 +7,17 @@ import sys
 import time
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 
-# Before torch is imported: on tiny tensors and a busy machine, threads that wait for each other make tests 50 times slower.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before torch is imported: on tiny tensors and a busy machine, threads that wait for each other make tests 50 times slower;
+# and training is compared bit for bit, which holds for one number of threads.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import av
 import numpy as np
 import pytest
 
 from lvc.kernels.build import LIBRARY, build, is_current
+from tests import ROOT
 
 if not (os.environ.get("LVC_KERNELS") or is_current()):
     build(LIBRARY)
@@ -114,7 +115,7 @@ def clip(tmp_path_factory):
     import av
 
     path = tmp_path_factory.mktemp("clip") / "ms_pacman.mp4"
-    with av.open(str(Path(__file__).parent.parent / "datasets/clips/ms_pacman.mp4")) as source, av.open(str(path), "w") as target:
+    with av.open(str(ROOT / "datasets/clips/ms_pacman.mp4")) as source, av.open(str(path), "w") as target:
         stream = source.streams.video[0]
         copied = target.add_stream_from_template(stream)
         for packet in source.demux(stream):
@@ -155,7 +156,7 @@ def virtual_display():
             number = pipe.readline().strip()
         if not number:
             pytest.skip("Xvfb does not start here")
-        yield {**os.environ, "DISPLAY": f":{number}", "PYTHONPATH": str(Path(__file__).parent.parent)}
+        yield {**os.environ, "DISPLAY": f":{number}", "PYTHONPATH": str(ROOT)}
     finally:
         server.terminate()
         server.wait()

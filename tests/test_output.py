@@ -14,8 +14,8 @@ from lvc import output
 from lvc.errors import OutputError
 from lvc.output import check_output, repaired_name, written_whole
 from lvc.video.mux import folder_written_whole
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 HELD = """
 import sys
 from lvc.output import written_whole

@@ -1,8 +1,6 @@
 """The command lvc build-dataset: exit codes, what goes to which stream, and its options."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +8,7 @@ import pytest
 from lvc.cli.main import main
 from lvc.dataset.read import FrameStore
 from lvc.frames import Geometry
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "video"))
-from pixel_art import game
+from tests.builders.pixel_art import game
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import subprocess
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,8 +8,7 @@ import pytest
 
 import lvc as library
 from lvc.cli.main import main
-
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a window server")

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from lvc.container.reader import ContainerReader
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 SAMPLING = ("--every", "2", "--size", "48x32")
 
 

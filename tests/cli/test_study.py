@@ -2,14 +2,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lvc.cli.main import main
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 SAMPLING = ("--every", "2", "--size", "48x32")
 TINY = ("--sizes", "2,5", "--systems", "mlp1,conv1", "--steps", 4, "--pictures", 64, "--test-pictures", 16, "--threads", 1)
 REPORTS = {"points.csv", "points.json", "table.md", "sweep.png", "curves.png", "denoising.png", "elsewhere.png"}

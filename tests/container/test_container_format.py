@@ -1,11 +1,9 @@
 """The bytes themselves: the golden file, FORMAT.md's worked example, and a reader written from FORMAT.md alone."""
 
-import importlib.util
 import io
 import json
 import re
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,18 +13,15 @@ from lvc.container.header import MAX_DEPTH, MAX_HEADER_BYTES
 from lvc.container.layout import MAX_BODY_BYTES, MAX_FRAMES, MAX_GROUP_FRAMES, MAX_SPAN_TICKS, Group, Header, Packet
 from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
+from tests import GOLDEN, ROOT
+from tests.golden import read_container
 
-ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "tests" / "golden"
 FORMAT = (ROOT / "FORMAT.md").read_text()
 
 
 @pytest.fixture(scope="module")
 def by_document():
-    spec = importlib.util.spec_from_file_location("read_container", GOLDEN / "read_container.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.container
+    return read_container.container
 
 
 def written(header: Header, groups: list[Group]) -> bytes:

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from lvc.container.reader import ContainerReader
 from lvc.container.recover import repair, verify
 from lvc.container.source import ByteSource
 from lvc.errors import FormatError, InputError, ModelError, OutputError
+from tests import ROOT
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ with open(sys.argv[2], "wb") as file:
 
 def test_a_writer_that_is_killed_leaves_all_but_its_last_group(game, tmp_path):
     part = tmp_path / "killed.lvc.part"
-    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(game), str(part)], cwd=Path(__file__).parents[2]) as process:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(game), str(part)], cwd=ROOT) as process:
         until = time.monotonic() + 60
         while time.monotonic() < until and not (part.exists() and part.stat().st_size > 500_000):
             time.sleep(0.005)

@@ -7,8 +7,9 @@ import pytest
 
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
 from lvc.errors import InputError, OptionError
+from tests import ROOT
 
-RECIPES = Path(__file__).parents[2] / "datasets"
+RECIPES = ROOT / "datasets"
 
 
 def sources(count):

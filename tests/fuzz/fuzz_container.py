@@ -1,6 +1,6 @@
 """Fuzz target: the container's reader, `verify` and `repair`, over files whose checksums hold and over any bytes.
 
-    python seeds.py FOLDER && python fuzz_container.py FOLDER/corpus/container [libFuzzer's options]    (or `make fuzz`)
+    python -m tests.fuzz.seeds FOLDER && python -m tests.fuzz.fuzz_container FOLDER/corpus/container [libFuzzer's options]    (or `make fuzz`)
 """
 
 import sys
@@ -14,7 +14,7 @@ with atheris.instrument_imports(include=["lvc.container"]):
     from lvc.container.recover import repair, verify
     from lvc.errors import FormatError, LvcError
 
-from sealing import mutated_container
+from tests.fuzz.sealing import mutated_container
 
 FOLDER = Path(tempfile.mkdtemp(prefix="lvc-fuzz-"))
 

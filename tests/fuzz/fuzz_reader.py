@@ -1,6 +1,6 @@
 """Fuzz target: `lvc.open`'s Reader down to the pixels, with every entropy model and quantiser, under checksums that hold.
 
-    python seeds.py FOLDER && LVC_MODELS=FOLDER/weights python fuzz_reader.py FOLDER/corpus/reader [libFuzzer's options]
+    python -m tests.fuzz.seeds FOLDER && LVC_MODELS=FOLDER/weights python -m tests.fuzz.fuzz_reader FOLDER/corpus/reader [libFuzzer's options]
 """
 
 import sys
@@ -14,7 +14,7 @@ with atheris.instrument_imports(include=["lvc"]):
     from lvc.errors import LvcError
     from lvc.reading.reader import Reader
 
-from sealing import mutated_container
+from tests.fuzz.sealing import mutated_container
 
 
 def test_one_input(data: bytes) -> None:

@@ -1,6 +1,6 @@
 """Fuzz target: weights files, from their header to the loaded model.
 
-    python seeds.py FOLDER && python fuzz_weights.py FOLDER/corpus/weights [libFuzzer's options]
+    python -m tests.fuzz.seeds FOLDER && python -m tests.fuzz.fuzz_weights FOLDER/corpus/weights [libFuzzer's options]
 """
 
 import sys
@@ -14,7 +14,7 @@ with atheris.instrument_imports(include=["lvc.weights.checkpoints", "lvc.codecs"
     from lvc.errors import LvcError
     from lvc.weights import checkpoints
 
-from sealing import mutated_weights
+from tests.fuzz.sealing import mutated_weights
 
 PATH = Path(tempfile.mkdtemp(prefix="lvc-fuzz-")) / "input.safetensors"
 

@@ -1,6 +1,6 @@
 """Runs a fuzz target without atheris: over a folder of inputs, and over random changes of them.
 
-    python seeds.py FOLDER && LVC_MODELS=FOLDER/weights python replay.py container FOLDER/corpus/container [--mutations N]
+    python -m tests.fuzz.seeds FOLDER && LVC_MODELS=FOLDER/weights python -m tests.fuzz.replay container FOLDER/corpus/container [--mutations N]
 
 With a coverage tool around it, it tells which lines a corpus reaches. Ends with a line of figures; an error is as it comes,
 after the input that led to it was written to `failed-TARGET` in the working folder.
@@ -44,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     # The targets need of atheris only these; they run the same under both.
     sys.modules["atheris"] = SimpleNamespace(instrument_imports=lambda **_: contextlib.nullcontext(), Mutate=mutate)
-    target = importlib.import_module(f"fuzz_{options.target}")
+    target = importlib.import_module(f"tests.fuzz.fuzz_{options.target}")
     inputs = [path.read_bytes() for folder in options.folders for path in sorted(folder.iterdir())]
     chance.seed(options.seed)
     slowest = 0.0

@@ -1,4 +1,4 @@
-"""Seed corpora for the fuzz targets, and the tiny weights that their files need: python seeds.py FOLDER
+"""Seed corpora for the fuzz targets, and the tiny weights that their files need: python -m tests.fuzz.seeds FOLDER
 
 Makes FOLDER/weights (one file an entropy model) and FOLDER/corpus/container, /reader and /weights.
 """
@@ -20,10 +20,8 @@ from lvc.entropy.priors import learned, learned_by_channel
 from lvc.frames import Geometry
 from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint, Metadata
-
-GOLDEN = Path(__file__).parent.parent / "golden"
-sys.path.insert(0, str(GOLDEN))
-from make_mixing import random_palette
+from tests import GOLDEN
+from tests.builders.palette import random_palette
 
 GEOMETRY = Geometry(40, 24)
 CONV = {"stages": 2, "channels": 2}

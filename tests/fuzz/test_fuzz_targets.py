@@ -3,36 +3,33 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from replay import mutate
-from sealing import assembled, mutated_container, parts_of
-
 from lvc.container.reader import ContainerReader
 from lvc.errors import FormatError
+from tests import ROOT
+from tests.fuzz.replay import mutate
+from tests.fuzz.sealing import assembled, mutated_container, parts_of
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fuzz")
-    run("seeds.py", folder, folder=folder)
+    run("seeds", folder, folder=folder)
     return folder
 
 
 def run(program, *arguments, folder):
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1]), "OMP_NUM_THREADS": "1", "LVC_MODELS": str(folder / "weights")}
-    done = subprocess.run([sys.executable, HERE / program, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LVC_MODELS": str(folder / "weights")}
+    done = subprocess.run([sys.executable, "-m", f"tests.fuzz.{program}", *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
 
 @pytest.mark.parametrize("target, mutations", [("container", 300), ("reader", 80), ("weights", 40)])
 def test_nothing_but_our_errors_escapes(folder, target, mutations):
-    shown = run("replay.py", target, folder / "corpus" / target, "--mutations", mutations, "--seed", 20241121, folder=folder)
+    shown = run("replay", target, folder / "corpus" / target, "--mutations", mutations, "--seed", 20241121, folder=folder)
     assert shown.startswith(f"{target}: ")
     assert float(shown.split()[-2]) < 20, "seconds that one small input takes"
 

@@ -1,4 +1,4 @@
-"""Makes the golden files of the entropy model `prediction`: python make_prediction.py FOLDER
+"""Makes the golden files of the entropy model `prediction`: python -m tests.golden.make_prediction FOLDER
 
 prediction-v1.lvc must decode with prediction-v1.safetensors.gz to the symbols of prediction-v1.json for ever; so these are
 made anew only with another version of the format, under another name.
@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from lvc.codecs.codec import Codec, Latents, symbols_digest
-from lvc.codecs.family import build
 from lvc.codecs.temporal.model import COPY_LEVELS, MEAN_FRACTIONS, SCALE_LEVELS
 from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.container.layout import Group, Header
@@ -23,40 +22,12 @@ from lvc.entropy.tables import from_counts
 from lvc.frames import Geometry
 from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint, Metadata
+from tests.builders.temporal import random_model, random_symbols
 
 NAME = "prediction-v1"
 GEOMETRY = Geometry(width=52, height=36)
 FRAMES = (9, 1, 4)  # of each group
 SIZES = {"channels": 6, "groups": (2, 1, 3), "phases": (1, 4, 2), "features": 4, "detail": 2, "trunk": 12, "context": 6, "placed": 2}
-
-
-def random_model(*, seed: int, geometry: Geometry, **sizes):
-    """A temporal model whose prior, in integers, reaches far: every activation and table comes up."""
-    torch.manual_seed(seed)
-    model = build("temporal", geometry=geometry, **sizes)
-    with torch.no_grad():
-        for parameter in (model.prior.relation, model.prior.quality, model.prior.position):
-            if parameter is not None:
-                parameter.normal_(0, 1)
-        for head in (*model.prior.last, *model.prior.mode_last):
-            head.weight.mul_(4)
-    return model.exact().eval()
-
-
-def random_symbols(count: int, shape, *, seed: int) -> np.ndarray:
-    """Latents of which most positions stay, some go back and some are new, with a few that the prior cannot see and a few
-    beyond every table.
-    """
-    generator = np.random.default_rng(seed)
-    symbols = np.rint(generator.laplace(0, 3, (count, *shape))).astype(np.int32)
-    for number in range(1, count):
-        chance = generator.random(shape[1:])
-        alone = generator.random(shape) < 0.5
-        back, stays = chance < 0.2, (chance >= 0.2) & (chance < 0.8)
-        symbols[number] = np.where(back, symbols[0], np.where(stays | alone, symbols[number - 1], symbols[number]))
-    symbols[count // 2].flat[::41] = 150
-    symbols[-1].flat[::97] = -70_000
-    return symbols
 
 
 def small_tables() -> dict:

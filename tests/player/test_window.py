@@ -1,7 +1,5 @@
-import importlib.util
 import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,20 +9,13 @@ from lvc.errors import DisplayError, OutputError
 from lvc.player import window
 from lvc.player.display import Display
 from lvc.player.playback import Playback
-
-HERE = Path(__file__).parent
-
-
-def plain_reader():
-    specification = importlib.util.spec_from_file_location("fake_player", HERE / "fake_player.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.PlainReader()
+from tests.player import fake_player
+from tests.player.fake_player import PlainReader
 
 
 class CountingReader:
     def __init__(self):
-        self._reader = plain_reader()
+        self._reader = PlainReader()
         self.runs = []
 
     def __getattr__(self, name):
@@ -129,7 +120,7 @@ def number_shown(screenshot) -> int:
 
 @pytest.mark.parametrize("beside", [(), ("--compare",)], ids=["alone", "beside its source"])
 def test_real_keys_in_a_real_window(tmp_path, open_window, until, beside):
-    command = [sys.executable, HERE / "fake_player.py", tmp_path, *beside]
+    command = [sys.executable, "-m", fake_player.__name__, tmp_path, *beside]
     with open_window(command, "^plain.lvc - lvc$") as (player, press):
 
         def frame_after(*keys):

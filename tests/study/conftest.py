@@ -1,17 +1,8 @@
 import numpy as np
 import pytest
-import torch
 
 from lvc.study.pictures import Pictures, PictureSet
 from lvc.study.point import Settings
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

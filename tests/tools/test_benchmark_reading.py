@@ -2,18 +2,12 @@
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lvc.cli.main import main
-
-ROOT = Path(__file__).parent.parent.parent
-TOOL = ROOT / "tools" / "benchmark_reading.py"
+from tests.builders.tools import run
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +18,13 @@ def dataset(tmp_path_factory, make_recording, gameplay):
     return folder / "set"
 
 
-def run(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, TOOL, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.slow
 def test_all_tables_are_written_between_the_marks(dataset, tmp_path):
     page, data = tmp_path / "page.md", tmp_path / "figures.json"
     page.write_text("# Mine\n\n<!-- measured -->\nold figures\n<!-- end of what is measured -->\nwhat it means\n")
     formats = ["lvc keyint 4", "H.264 g=2", "PNG"] + (["HDF5"] if importlib.util.find_spec("h5py") else [])
     clips = ("--clips", 3, "--distinct", 2, "--frames", 8, "--keyint", 4, "--formats", ",".join(formats), "--folder", tmp_path / "coded")
-    done = run(dataset, "-o", page, "--data", data, *clips, "--samples", 2, "--long-frames", 60)
+    done = run("benchmark_reading", dataset, "-o", page, "--data", data, *clips, "--samples", 2, "--long-frames", 60)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
     assert text.startswith("# Mine\n") and text.endswith("what it means\n") and "old figures" not in text
@@ -55,6 +44,6 @@ def test_all_tables_are_written_between_the_marks(dataset, tmp_path):
 
 @pytest.mark.parametrize("more, says", [(("--clips", 100), "windows"), (("--formats", "VHS"), "VHS")], ids=["too many clips", "no such format"])
 def test_what_cannot_be_measured_is_told(dataset, tmp_path, more, says):
-    done = run(dataset, "-o", tmp_path / "page.md", "--frames", 8, "--clips", 1, *more)
+    done = run("benchmark_reading", dataset, "-o", tmp_path / "page.md", "--frames", 8, "--clips", 1, *more)
     assert done.returncode == 1 and says in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
     assert not (tmp_path / "page.md").exists()

@@ -1,11 +1,6 @@
 """Single pictures beside other codecs: tables, curves and pictures of real files; and crops of photographs to train on."""
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,23 +9,10 @@ from PIL import Image
 from lvc.cli.main import main
 from lvc.dataset.read import FrameStore
 from lvc.quality.metrics import psnr
+from tests.builders.tools import module_of, run
 
-ROOT = Path(__file__).parent.parent.parent
 pytest.importorskip("matplotlib")
 pytest.importorskip("skimage")
-
-
-def module(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    tool = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = tool  # dataclasses look there
-    spec.loader.exec_module(tool)
-    return tool
-
-
-def run(name, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, ROOT / "tools" / f"{name}.py", *map(str, arguments)], env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -60,7 +42,7 @@ def test_measures_of_training_are_added_where_asked_for(picture, tmp_path):
 
 
 def test_an_hevc_picture_comes_back_as_it_was_coded(gameplay):
-    tool, picture = module("compare_pictures"), gameplay(1, 66, 50)[0].transpose(2, 0, 1)
+    tool, picture = module_of("compare_pictures"), gameplay(1, 66, 50)[0].transpose(2, 0, 1)
     sizes, decoded = zip(*(tool.coded_by_x265(picture, quantiser) for quantiser in (40, 4)))
     assert sizes[0] < sizes[1] < picture.size and all(one.shape == picture.shape and one.dtype == np.uint8 for one in decoded)
     assert psnr(picture, decoded[0]) < psnr(picture, decoded[1]) > 40
@@ -82,7 +64,7 @@ def test_crops_of_photographs_become_a_data_set(tmp_path):
 
 
 def test_crops_are_parts_of_the_picture(gameplay):
-    tool, picture = module("crop_photographs"), gameplay(1, 200, 160)[0]
+    tool, picture = module_of("crop_photographs"), gameplay(1, 200, 160)[0]
     found = list(tool.crops(picture, 20, 64, np.random.default_rng(0)))
     assert all(crop.shape == (64, 64, 3) and crop.dtype == np.uint8 for crop in found)
     whole = next(tool.crops(picture[:64, :64], 1, 64, np.random.default_rng(0)))
@@ -90,7 +72,7 @@ def test_crops_are_parts_of_the_picture(gameplay):
 
 
 def test_photographs_of_debians_packages_are_found_where_they_were_unpacked(tmp_path, capsys):
-    tool = module("crop_photographs")
+    tool = module_of("crop_photographs")
     [folder, names] = tool.BACKGROUNDS["mate-backgrounds"]
     (tmp_path / folder).mkdir(parents=True)
     for name in names:
@@ -103,7 +85,7 @@ def test_photographs_of_debians_packages_are_found_where_they_were_unpacked(tmp_
 
 
 def test_no_two_photographs_share_a_recording():
-    tool = module("crop_photographs")
+    tool = module_of("crop_photographs")
     names = [name for groups in (tool.PHOTOGRAPHS, tool.BACKGROUNDS) for _, pictures in groups.values() for name in pictures]
     stems = [tool.stem(name) for name in names]
     assert len(set(stems)) == len(stems) == 47
@@ -111,7 +93,7 @@ def test_no_two_photographs_share_a_recording():
 
 def test_parts_of_large_photographs_are_larger():
     """Beyond 1,200 pixels a side a crop is averaged down at least as much as the photograph is larger."""
-    tool = module("crop_photographs")
+    tool = module_of("crop_photographs")
     noise = np.random.default_rng(1).integers(0, 256, (2400, 2400, 3), np.uint8)
     for crop in tool.crops(noise, 5, 32, np.random.default_rng(0)):
         assert crop.std() < noise.std() / 1.7  # of 2x2 values: half as much

@@ -1,23 +1,17 @@
 """The steps that the profile of opening a file times are there under their names, and opening a file takes them."""
 
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lvc
 from lvc.frames import Geometry
-
-TOOL = Path(__file__).parent.parent.parent / "tools" / "profile_opening.py"
+from tests.builders.tools import module_of
 
 
 @pytest.fixture
 def tool():
-    specification = importlib.util.spec_from_file_location("profile_opening", TOOL)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return module_of("profile_opening")
 
 
 def test_each_step_is_taken_where_a_file_is_opened(tool, tmp_path, save_small, monkeypatch):

@@ -1,31 +1,11 @@
 """The tables of the workshop's models: made of real files, kept row by row, and put into a page."""
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from lvc.cli.main import main
-
-ROOT = Path(__file__).parent.parent.parent
-TOOL = ROOT / "tools" / "reproduce_tables.py"
-
-
-def module():
-    spec = importlib.util.spec_from_file_location("reproduce_tables", TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = tool  # dataclasses look there
-    spec.loader.exec_module(tool)
-    return tool
-
-
-def run(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, TOOL, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False)
+from tests.builders.tools import module_of, run
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +23,11 @@ def test_a_row_is_trained_then_measured_and_neither_twice(dataset, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("above\n<!-- the workshop's models, measured -->\nold\n<!-- end of the workshop's models -->\nbelow\n")
     common = (dataset, "-o", tmp_path / "results", "--threads", 1)
-    trained = run(*common, "--only", "conv4", "--train", "--minutes", 0.1, "--more", "--steps", 3, "--batch", 4)
+    trained = run("reproduce_tables", *common, "--only", "conv4", "--train", "--minutes", 0.1, "--more", "--steps", 3, "--batch", 4)
     assert trained.returncode == 0 and not trained.stdout, trained.stderr
     facts = json.loads((tmp_path / "results" / "conv4.json").read_text())
     assert facts["steps"] == 3 and facts["batch"] == 4 and facts["peak_memory"] > 1e8
-    measured = run(*common, "--measure", "--page", page)
+    measured = run("reproduce_tables", *common, "--measure", "--page", page)
     assert measured.returncode == 0, measured.stderr
     rows = json.loads((tmp_path / "results" / "results.json").read_text())
     assert [(row["quantiser"], row["entropy"]) for row in rows] == [("none", "raw"), ("naive", "factorised"), ("scale", "adaptive"), ("kmeans", "adaptive"), ("bits:3", "adaptive")]
@@ -57,26 +37,26 @@ def test_a_row_is_trained_then_measured_and_neither_twice(dataset, tmp_path):
     text = page.read_text()
     assert text.startswith("above\n") and text.endswith("below\n") and "old" not in text and "| conv4 | none | 30.36, 0.874 |" in text
     before = page.stat().st_mtime_ns, (tmp_path / "results" / "conv4.none.json").stat().st_mtime_ns
-    assert run(*common, "--only", "conv4").returncode == 0
+    assert run("reproduce_tables", *common, "--only", "conv4").returncode == 0
     assert (page.stat().st_mtime_ns, (tmp_path / "results" / "conv4.none.json").stat().st_mtime_ns) == before
 
 
 @pytest.mark.slow
 def test_a_failed_training_is_told_in_one_line_and_leaves_no_row(dataset, tmp_path):
-    failed = run(dataset, "-o", tmp_path / "results", "--only", "conv4", "--train", "--more", "--lr", "0")
+    failed = run("reproduce_tables", dataset, "-o", tmp_path / "results", "--only", "conv4", "--train", "--more", "--lr", "0")
     assert failed.returncode == 1 and failed.stderr.splitlines()[-1].startswith("reproduce_tables: conv4: lvc train ended with")
     assert not (tmp_path / "results" / "conv4.json").exists()
 
 
 def test_all_that_the_workshop_reported_has_its_row():
-    tool = module()
+    tool = module_of("reproduce_tables")
     labels = {row.theirs: row for row in tool.ROWS}
     assert len(tool.PUBLISHED) == 11
     assert all(name in labels and quantiser in labels[name].quantisers for name, quantiser in tool.PUBLISHED)
 
 
 def test_a_page_without_marks_is_left_as_it_is(tmp_path):
-    tool, page = module(), tmp_path / "page.md"
+    tool, page = module_of("reproduce_tables"), tmp_path / "page.md"
     page.write_text("nothing to replace\n")
     with pytest.raises(tool.InputError, match="has no lines"):
         tool.write_between_marks(page, "text\n")

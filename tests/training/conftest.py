@@ -1,61 +1,21 @@
-import numpy as np
 import pytest
-import torch
 
 from lvc.codecs.networks import quantize
 from lvc.frames import Geometry
 from lvc.training.loop import TrainingOptions, new_model, train
+from tests.builders.recordings_in_memory import squares
 
 GEOMETRY = Geometry(width=32, height=16)
 
 
-class MemoryFrames:
-    """Frames of some recordings held in memory: squares that move over a background of their own recording."""
-
-    def __init__(self, recordings: int, length: int, *, seed: int):
-        self.geometry = GEOMETRY
-        random = np.random.default_rng(seed)
-        self.lengths = [length] * recordings
-        pictures = []
-        for _ in range(recordings):
-            background = np.kron(random.integers(0, 200, (3, 4, 8)), np.ones((1, 4, 4))).astype(np.uint8)
-            for number in range(length):
-                picture = background.copy()
-                row, column = (3 * number) % 12, (5 * number) % 28
-                picture[:, row : row + 4, column : column + 4] = 255
-                pictures.append(picture)
-        self.data = np.stack(pictures)
-
-    def __len__(self):
-        return len(self.data)
-
-    def frames(self, indices):
-        return self.data[np.asarray(indices)]
-
-    def clips(self, length):
-        starts, first = [], 0
-        for count in self.lengths:
-            starts += range(first, first + count - length + 1)
-            first += count
-        return starts
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def training_frames():
-    return MemoryFrames(2, 24, seed=1)
+    return squares(2, 24, seed=1)
 
 
 @pytest.fixture
 def validation_frames():
-    return MemoryFrames(1, 10, seed=1)
+    return squares(1, 10, seed=1)
 
 
 @pytest.fixture

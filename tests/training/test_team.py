@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,28 +12,25 @@ from lvc.cli.main import main
 from lvc.errors import InputError
 from lvc.training.data import ClipSampler
 from lvc.weights import checkpoints
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
-
-# Trains what the fixtures of conftest.py make, as process RANK of WORLD_SIZE, and writes down what is to be compared.
+# Trains on what the fixtures of conftest.py give, as process RANK of WORLD_SIZE, and writes down what is to be compared.
 PROGRAM = """
-import importlib.util, json, sys
+import json, sys
 from pathlib import Path
 import torch
 from lvc.codecs.networks import quantize
 from lvc.training.loop import TrainingOptions, new_model, train
 from lvc.training.team import joined
+from tests.builders.recordings_in_memory import squares
 
-conftest, output, arguments = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
-spec = importlib.util.spec_from_file_location("shared", conftest)
-shared = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(shared)
+output, arguments = Path(sys.argv[1]), json.loads(sys.argv[2])
 torch.set_num_threads(1)
 options = TrainingOptions(**{"epochs": 2, "precision": "float32", "seed": 3, **arguments["options"]})
 with joined("cpu") as team:
-    model = new_model(arguments["model"], geometry=shared.GEOMETRY, seed=options.seed, **arguments["model_options"])
+    frames, validation = squares(2, 24, seed=1), squares(1, 10, seed=1)
+    model = new_model(arguments["model"], geometry=frames.geometry, seed=options.seed, **arguments["model_options"])
     quantiser = quantize.build(**arguments["quantiser"], latent_range=model.latent_range)
-    frames, validation = shared.MemoryFrames(2, 24, seed=1), shared.MemoryFrames(1, 10, seed=1)
     records = []
     for record in train(model, frames, validation, output, quantiser=quantiser, entropy={"name": arguments["entropy"]}, options=options, team=team, resume=arguments["resume"]):
         records.append([record.step, record.terms, record.validation and record.validation.psnr, record.ended])
@@ -60,7 +56,7 @@ def trained_by(tmp_path):
         program = tmp_path / "program.py"
         program.write_text(PROGRAM)
         arguments = {"model": model, "model_options": model_options, "quantiser": quantiser, "entropy": entropy, "options": {**options, **more}, "resume": resume}
-        command = [str(program), str(Path(__file__).parent / "conftest.py"), str(tmp_path / output), json.dumps(arguments)]
+        command = [str(program), str(tmp_path / output), json.dumps(arguments)]
         finished = subprocess.run([*launcher(processes), *command], env=environment(), capture_output=True, text=True, timeout=200, check=False)
         assert finished.returncode == 0, finished.stderr
         return [json.loads((tmp_path / f"{output}.{rank}.json").read_text()) for rank in range(processes)]

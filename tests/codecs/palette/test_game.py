@@ -1,7 +1,5 @@
 """What weights may know of one game, and what they may not: compiled code checks no bounds."""
 
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +18,7 @@ from lvc.codecs.palette.model import (
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.weights import checkpoints
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
-from make_mixing import random_palette
+from tests.builders.palette import random_palette
 
 GEOMETRY = Geometry(48, 40)
 GAME = {"colours": 9, "sprites": 12, "scenes": 2}

@@ -1,8 +1,6 @@
 """Which colours an encoder chooses: better ones for better qualities, and what moved is found."""
 
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,9 +29,7 @@ from lvc.entropy.bits import BitCounter
 from lvc.frames import Geometry
 from lvc.video.sample import Sampling, sampled_frames
 from lvc.weights import checkpoints
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
-from make_mixing import blank_palette
+from tests.builders.palette import blank_palette
 
 WORTH = error_worth(20)
 NONE = np.empty(0, np.int32)  # no colours are known before

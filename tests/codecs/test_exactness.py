@@ -24,12 +24,11 @@ from lvc.frames import Geometry
 from lvc.native.pixel_grid import Blur, PixelGrid
 from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint, Metadata
-
-GOLDEN = Path(__file__).parent / "golden"
-sys.path.insert(0, str(GOLDEN))
-from make_mixing import NAME as MIXING_NAME
-from make_mixing import golden_moves, golden_scenes, random_palette, random_pictures
-from make_prediction import NAME, random_model, random_symbols
+from tests import GOLDEN, ROOT
+from tests.builders.palette import golden_moves, golden_scenes, random_palette, random_pictures
+from tests.builders.temporal import random_model, random_symbols
+from tests.golden.make_mixing import NAME as MIXING_NAME
+from tests.golden.make_prediction import NAME
 
 MODELS = {
     # name: geometry, frames, sizes of the networks
@@ -103,8 +102,8 @@ def test_other_processors_and_threads_give_the_same_bytes_and_symbols(folder, ex
     if "NUMBA_CPU_NAME" in machine:
         machine["LVC_CACHE"] = str(tmp_path)  # so that no other test's code is taken for this processor's
     threads = machine.pop("THREADS", "1")
-    environment = {**os.environ, **machine, "OMP_NUM_THREADS": threads}
-    command = [sys.executable, __file__, str(folder)]
+    environment = {**os.environ, **machine, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", __name__, str(folder)]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=True)
     assert json.loads(answer.stdout) == expected
 

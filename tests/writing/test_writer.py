@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,8 +22,8 @@ from lvc.frames import FrameBatch, Geometry
 from lvc.video.resize import resize
 from lvc.video.sample import Sampling, sampled_frames
 from lvc.weights import checkpoints
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 SMALL = Geometry(40, 32)
 KEYINT = 4
 MILLISECOND = Fraction(1, 1000)

@@ -1,7 +1,5 @@
 """Frames of few colours: all comes back whatever has moved, and what cannot be is refused."""
 
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,9 +74,7 @@ from lvc.entropy.bits import BitReader, BitWriter
 from lvc.entropy.mixing import EMPTY
 from lvc.errors import FormatError
 from lvc.frames import Geometry
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
-from make_mixing import golden_moves, random_palette, random_pictures
+from tests.builders.palette import golden_moves, random_palette, random_pictures
 
 COLOURS = 0, 0xFFFFFF, 7, 0x10203, 0x808080
 DIRECTION = st.builds(Direction, st.integers(0, BACKS - 1), st.integers(-REACH, REACH), st.integers(-REACH, REACH)).filter(lambda direction: direction != STILL)

@@ -1,7 +1,5 @@
 """Whether a recording shows a game's own pixels, and how many: of made-up games, and never of what is none."""
 
-import sys
-from pathlib import Path
 
 import av
 import cv2
@@ -14,9 +12,7 @@ from lvc.native.pixel_grid import KERNEL_ABS_LIMIT, KERNEL_UNIT, PixelGrid
 from lvc.native.planes import PlaneReader, Planes, shown
 from lvc.video.resize import AreaScaler
 from lvc.video.sample import LOOKED_THROUGH, Sampling, sampled_frames
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pixel_art import NATIVE, enlarged, game
+from tests.builders.pixel_art import NATIVE, enlarged, game
 
 # Fine enough that edges stand where they were: coarser recordings ring around them.
 FINE = {"crf": "8", "preset": "veryfast"}

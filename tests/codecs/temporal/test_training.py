@@ -11,32 +11,10 @@ from lvc.codecs.temporal.training import TemporalOptions, chains_of, train_tempo
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.weights import checkpoints
+from tests.builders.recordings_in_memory import small_maze
 
 GEOMETRY = Geometry(width=40, height=32)
 OPTIONS = {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4, "finest": 9}
-
-
-class Play:
-    """Two recordings of a square that runs over a maze."""
-
-    geometry = GEOMETRY
-
-    def __init__(self, count: int = 40):
-        maze = np.kron(np.random.default_rng(3).integers(0, 256, (3, 4, 5)), np.ones((1, 8, 8))).astype(np.uint8)
-        self.data = np.repeat(maze[None], count, axis=0)
-        for number in range(count):
-            left = 2 * number % (GEOMETRY.width - 8)
-            self.data[number, :, 10:18, left : left + 8] = np.array([250, 220, 10])[:, None, None]
-
-    def __len__(self):
-        return len(self.data)
-
-    def frames(self, indices):
-        return self.data[np.asarray(indices)]
-
-    def clips(self, length):
-        half = len(self) // 2
-        return [start for start in range(len(self) - length + 1) if start // half == (start + length - 1) // half]
 
 
 def trained(folder, *, steps=12, resume=False, stop_after=None, name="small"):
@@ -46,8 +24,8 @@ def trained(folder, *, steps=12, resume=False, stop_after=None, name="small"):
     seen = []
     records = train_temporal(
         model,
-        Play(),
-        Play(20),
+        small_maze(),
+        small_maze(20),
         folder / f"{name}.safetensors",
         options=options,
         name=name,
@@ -70,7 +48,7 @@ def test_training_lowers_the_loss_and_leaves_a_model_that_codes(tmp_path):
     checkpoint = checkpoints.load(tmp_path / "small.safetensors")
     assert checkpoint.model.config.exact
     codec = Codec(checkpoint, geometry=GEOMETRY)
-    latents = codec.analyse(Play(8).data)
+    latents = codec.analyse(small_maze(8).data)
     packets, _ = codec.encode(latents)
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
 
@@ -88,7 +66,7 @@ def test_the_estimated_rate_is_within_two_percent_of_the_bytes(tmp_path, crf):
     trained(tmp_path, steps=40)
     tensors = checkpoints.load(tmp_path / "small.safetensors")
     codec = Codec(tensors, geometry=GEOMETRY, crf=crf)
-    latents = codec.analyse(Play(40).data)
+    latents = codec.analyse(small_maze(40).data)
     packets, _ = codec.encode(latents)
     symbols = torch.from_numpy(latents.symbols).float()
     relation = torch.tensor([KEY, *[PREDICTED] * (len(symbols) - 1)])

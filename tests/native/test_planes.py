@@ -1,8 +1,6 @@
 """A game's own pixels out of a recording's planes."""
 
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -13,9 +11,7 @@ from lvc.frames import Geometry
 from lvc.native.pixel_grid import KERNEL_UNIT, PLAIN, Blur, PixelGrid, exact_weights
 from lvc.native.planes import NativeSampler, PlaneReader, averaging, averaging_of, unblurring
 from lvc.video.sample import Sampling, sampled_frames
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pixel_art import NATIVE, game
+from tests.builders.pixel_art import NATIVE, game
 
 WINDOW = Geometry(960, 720)
 FINE = {"crf": "8", "preset": "veryfast"}

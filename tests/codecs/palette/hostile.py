@@ -1,22 +1,19 @@
-"""Decodes hostile bits: python hostile.py SEED COUNT. With NUMBA_BOUNDSCHECK=1 whatever is read or written out of bounds ends it."""
+"""Decodes hostile bits: python -m tests.codecs.palette.hostile SEED COUNT. With NUMBA_BOUNDSCHECK=1 whatever is read or written out of bounds ends it."""
 
 import json
 import os
 import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "golden")]
-from acting import acted
-from make_mixing import random_palette, random_pictures
 
 from lvc.codecs.palette.walk import PaletteFrames
 from lvc.entropy.bits import BitReader, BitWriter
 from lvc.errors import FormatError
 from lvc.frames import Geometry
 from lvc.kernels.compiled import bare
+from tests.builders.acting import acted
+from tests.builders.palette import random_palette, random_pictures
 
 GEOMETRY = Geometry(32, 24)
 GAMES = {"many games": {}, "one game": {"colours": 9, "sprites": 12, "scenes": 2}}

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from lvc.errors import OptionError
 from lvc.parallel.workers import run, threads_of
+from tests import ROOT
 
 # Each worker is a process of its own that loads the function from the program's file, so the tests are programs.
 TASKS = """
@@ -53,7 +53,7 @@ def start(tmp_path):
     def run_program(main, **environment):
         program = tmp_path / "program.py"
         program.write_text(TASKS + "\nif __name__ == '__main__':\n" + "\n".join(f"    {line}" for line in main.strip().splitlines()))
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
         return subprocess.Popen([sys.executable, str(program), str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     return run_program

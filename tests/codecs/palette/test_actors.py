@@ -5,17 +5,11 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "golden")]
-import hostile
-from acting import acted, random_scene
-from make_mixing import blank_palette, random_palette, random_pictures
 
 from lvc.codecs.palette.actor_search import found_scene
 from lvc.codecs.palette.actors import ACTORS_MOST, KNOWN_AGE, LEAST_AREA, REACH, TRIED_AGE, bits_of, part_from
@@ -37,6 +31,10 @@ from lvc.codecs.palette.walk import Known, Motion, PaletteFrames
 from lvc.entropy.bits import BitReader, BitWriter
 from lvc.errors import FormatError
 from lvc.frames import Geometry
+from tests import ROOT
+from tests.builders.acting import acted, random_scene
+from tests.builders.palette import blank_palette, random_palette, random_pictures
+from tests.codecs.palette import hostile
 
 GEOMETRY = Geometry(48, 40)
 SHAPE = 1, 40, 48
@@ -285,7 +283,7 @@ def test_hostile_bits_give_frames_or_a_typed_error(which):
 @pytest.mark.slow
 def test_hostile_bits_leave_no_array(tmp_path):
     """In code that checks bounds, which is compiled for this alone: it takes minutes."""
-    environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "LVC_CACHE": str(tmp_path)}
-    answer = subprocess.run([sys.executable, hostile.__file__, "2", "300"], env=environment, capture_output=True, text=True, timeout=280, check=False)
+    environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "LVC_CACHE": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run([sys.executable, "-m", hostile.__name__, "2", "300"], env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert answer.returncode == 0, answer.stderr[-2000:]
     assert {"frames", "an actor that cannot be"} <= json.loads(answer.stdout).keys()

@@ -1,9 +1,7 @@
 """Memories that one group after another learns in: each begins as if no other had."""
 
 import gc
-import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +14,7 @@ from lvc.codecs.palette.walk import CODING_RATE, PaletteFrames
 from lvc.entropy.bits import BitReader, BitWriter
 from lvc.errors import FormatError
 from lvc.frames import Geometry
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "golden"))
-from make_mixing import golden_moves, random_palette, random_pictures
+from tests.builders.palette import golden_moves, random_palette, random_pictures
 
 SHAPE = 1, 40, 48
 GEOMETRY = Geometry(48, 40)

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +18,8 @@ from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
 from lvc.reading.reader import Reader
 from lvc.weights import checkpoints
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 LIMIT = 1000  # MB, of which Python, torch and the weights take 300
 
 # Every call that a file may be given to, each with its outcome; then the most memory that the process ever had, in kB.

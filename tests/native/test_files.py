@@ -1,10 +1,8 @@
 """Files of a game's own pixels: what is written comes back, however it is read, and the header says how it is shown."""
 
 import json
-import sys
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,10 +20,8 @@ from lvc.native.shown import Screen
 from lvc.video.sample import Sampling, sampled_frames
 from lvc.weights import checkpoints
 from lvc.writing.writer import Writer
-
-sys.path[:0] = [str(Path(__file__).parent / part) for part in ("fuzz", "video")]
-from pixel_art import game
-from sealing import assembled, parts_of
+from tests.builders.pixel_art import game
+from tests.fuzz.sealing import assembled, parts_of
 
 SHOWN, NATIVE = Geometry(40, 32), Geometry(22, 13)  # whose blocks are not whole
 GRID = PixelGrid(NATIVE, Geometry(88, 65), chroma=Blur(2, 2, (64, 128, 64), (0, 128, 128)))

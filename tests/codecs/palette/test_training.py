@@ -22,41 +22,17 @@ from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.training.team import Team
 from lvc.weights import checkpoints
+from tests.builders.recordings_in_memory import small_tiles
 
 GEOMETRY = Geometry(width=40, height=32)
-
-
-class Play:
-    """Two recordings of a square that runs over tiles; seed: of another game's tiles and colours."""
-
-    geometry = GEOMETRY
-
-    def __init__(self, count: int = 40, *, seed: int = 3):
-        generator = np.random.default_rng(seed)
-        tiles = np.kron(generator.choice(generator.integers(0, 256, 3), (3, 4, 5)), np.ones((8, 8))).astype(np.uint8)
-        self.data = np.repeat(tiles[None], count, axis=0)
-        square = generator.integers(0, 256, (3, 1, 1))
-        for number in range(count):
-            left = 2 * number % (GEOMETRY.width - 8)
-            self.data[number, :, 10:18, left : left + 8] = square
-
-    def __len__(self):
-        return len(self.data)
-
-    def frames(self, indices):
-        return self.data[np.asarray(indices)]
-
-    def clips(self, length):
-        half = len(self) // 2
-        return [start for start in range(len(self) - length + 1) if start // half == (start + length - 1) // half]
 
 
 def trained(folder, *, steps=12, resume=False, stop_after=None, name="small", frames=None, model=None, **more):
     seen = []
     records = train_palette(
         model or build("temporal-palette", geometry=GEOMETRY),
-        frames or Play(),
-        Play(20, seed=4),
+        frames or small_tiles(),
+        small_tiles(20, seed=4),
         folder / f"{name}.safetensors",
         options=PaletteOptions(steps=steps, validation_clips=1),
         name=name,
@@ -73,9 +49,9 @@ def trained(folder, *, steps=12, resume=False, stop_after=None, name="small", fr
 
 def test_training_leaves_a_model_that_codes_another_game_in_fewer_bytes(tmp_path):
     trained(tmp_path, steps=40)
-    frames, sizes = Play(12, seed=5).data, {}
+    frames, sizes = small_tiles(12, seed=5).data, {}
     for name, model in (("small", checkpoints.load(tmp_path / "small.safetensors").model), ("blank", build("temporal-palette", geometry=GEOMETRY))):
-        sizes[name] = validate_palette(model, Play(24, seed=5), clips=1).bits
+        sizes[name] = validate_palette(model, small_tiles(24, seed=5), clips=1).bits
     assert sizes["small"] < 0.6 * sizes["blank"]  # 25 and 49 bits when written
     codec = Codec(checkpoints.load(tmp_path / "small.safetensors"), geometry=GEOMETRY)
     latents = codec.analyse(frames)
@@ -113,15 +89,15 @@ def test_clips_are_coded_with_colours_that_are_forgotten_after_each():
         memory = memory_of(model, 0)
         patterns, weights = memory.slots[: len(model.chances)].copy(), memory.weights.copy()
         for number in range(others):
-            coded_clip(model, memory, Play(seed=number), np.random.default_rng(9))
+            coded_clip(model, memory, small_tiles(seed=number), np.random.default_rng(9))
         # Patterns as they were; so what is left of the other clips could only be their colours.
         memory.slots[: len(model.chances)], memory.weights[:] = patterns, weights
-        bits.append(coded_clip(model, memory, Play(seed=7), np.random.default_rng(1)))
+        bits.append(coded_clip(model, memory, small_tiles(seed=7), np.random.default_rng(1)))
     assert bits[0] == bits[1]
 
 
 def test_what_validation_says_a_frame_costs_is_what_a_file_takes():
-    model, play = build("temporal-palette", geometry=GEOMETRY), Play(24, seed=6)
+    model, play = build("temporal-palette", geometry=GEOMETRY), small_tiles(24, seed=6)
     figures = validate_palette(model, play, clips=1)
     checkpoint = checkpoints.Checkpoint(palette.Metadata("small", "temporal-palette", asdict(model.config), GEOMETRY, {"name": "round"}, {"name": "mixing"}), model)
     codec = Codec(checkpoint, geometry=GEOMETRY, crf=palette.VALIDATION_CRF)
@@ -156,7 +132,7 @@ def game_model():
 
 
 def test_a_model_of_one_game_knows_its_colours_scenes_and_sprites(tmp_path, casting):
-    play = Play(80)
+    play = small_tiles(80)
     trained(tmp_path, steps=3, frames=play, model=game_model())
     model = checkpoints.load(tmp_path / "small.safetensors").model.for_coding()
     seen = {int(colour) for colour in play.data.transpose(0, 2, 3, 1).reshape(-1, 3).astype(np.int64) @ [1 << 16, 1 << 8, 1]}
@@ -170,32 +146,32 @@ def test_a_model_of_one_game_knows_its_colours_scenes_and_sprites(tmp_path, cast
 def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path, casting):
     sizes = []
     for model in (game_model(), build("temporal-palette", geometry=GEOMETRY)):
-        trained(tmp_path, steps=12, frames=Play(80), model=model)
+        trained(tmp_path, steps=12, frames=small_tiles(80), model=model)
         codec = Codec(checkpoints.load(tmp_path / "small.safetensors"), geometry=GEOMETRY)
-        latents, packets, _ = codec.code(Play(80).data[:20])
+        latents, packets, _ = codec.code(small_tiles(80).data[:20])
         assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
         sizes.append(sum(len(packet.payload) for packet in packets))
     assert sizes[0] < 0.7 * sizes[1], sizes
 
 
 def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, casting):
-    whole = trained(tmp_path, name="whole", steps=6, frames=Play(80), model=game_model())
-    first = trained(tmp_path, stop_after=2, name="parts", steps=6, frames=Play(80), model=game_model())
-    rest = trained(tmp_path, resume=True, name="parts", steps=6, frames=Play(80), model=game_model())
+    whole = trained(tmp_path, name="whole", steps=6, frames=small_tiles(80), model=game_model())
+    first = trained(tmp_path, stop_after=2, name="parts", steps=6, frames=small_tiles(80), model=game_model())
+    rest = trained(tmp_path, resume=True, name="parts", steps=6, frames=small_tiles(80), model=game_model())
     assert len(first) == 2 and first + rest == whole
     one, other = (checkpoints.load(tmp_path / f"{name}.safetensors").model.arrays() for name in ("whole", "parts"))
     assert one.keys() == other.keys() and all(np.array_equal(one[part], other[part]) for part in one)
 
 
 def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path, casting):
-    trained(tmp_path, stop_after=1, steps=3, frames=Play(80), model=game_model())
+    trained(tmp_path, stop_after=1, steps=3, frames=small_tiles(80), model=game_model())
     with pytest.raises(OptionError, match="is of another model"):
-        trained(tmp_path, resume=True, steps=3, frames=Play(80), model=build("temporal-palette", geometry=GEOMETRY, **{**GAME, "colours": 31}))
+        trained(tmp_path, resume=True, steps=3, frames=small_tiles(80), model=build("temporal-palette", geometry=GEOMETRY, **{**GAME, "colours": 31}))
 
 
 def test_recordings_that_are_too_short_to_find_sprites_in_are_refused(tmp_path, casting):
     with pytest.raises(InputError, match="no recording of 32 frames to find sprites in"):
-        trained(tmp_path, frames=Play(40), model=game_model())
+        trained(tmp_path, frames=small_tiles(40), model=game_model())
 
 
 def test_what_cannot_be_trained_is_refused(tmp_path):
@@ -203,7 +179,7 @@ def test_what_cannot_be_trained_is_refused(tmp_path):
         with pytest.raises(OptionError, match=name):
             PaletteOptions(**{name: value})
     with pytest.raises(InputError, match="no recording of 9 frames to train on"):
-        trained(tmp_path, frames=Play(8))
+        trained(tmp_path, frames=small_tiles(8))
     with pytest.raises(OptionError, match="one process"):
         trained(tmp_path, team=Team(0, 2))
     assert not list(tmp_path.iterdir())

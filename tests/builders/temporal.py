@@ -1,0 +1,36 @@
+"""Temporal models of chance content, and latents to code with them."""
+
+import numpy as np
+import torch
+
+from lvc.codecs.family import build
+from lvc.frames import Geometry
+
+
+def random_model(*, seed: int, geometry: Geometry, **sizes):
+    """A temporal model whose prior, in integers, reaches far: every activation and table comes up."""
+    torch.manual_seed(seed)
+    model = build("temporal", geometry=geometry, **sizes)
+    with torch.no_grad():
+        for parameter in (model.prior.relation, model.prior.quality, model.prior.position):
+            if parameter is not None:
+                parameter.normal_(0, 1)
+        for head in (*model.prior.last, *model.prior.mode_last):
+            head.weight.mul_(4)
+    return model.exact().eval()
+
+
+def random_symbols(count: int, shape, *, seed: int) -> np.ndarray:
+    """Latents of which most positions stay, some go back and some are new, with a few that the prior cannot see and a few
+    beyond every table.
+    """
+    generator = np.random.default_rng(seed)
+    symbols = np.rint(generator.laplace(0, 3, (count, *shape))).astype(np.int32)
+    for number in range(1, count):
+        chance = generator.random(shape[1:])
+        alone = generator.random(shape) < 0.5
+        back, stays = chance < 0.2, (chance >= 0.2) & (chance < 0.8)
+        symbols[number] = np.where(back, symbols[0], np.where(stays | alone, symbols[number - 1], symbols[number]))
+    symbols[count // 2].flat[::41] = 150
+    symbols[-1].flat[::97] = -70_000
+    return symbols
