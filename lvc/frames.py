@@ -95,3 +95,8 @@ def symbols_digest(symbols: np.ndarray, before: int = 0) -> int:
     """CRC-32 of symbols as little-endian int32, in order, of which those before had that one: tells a wrong model or a numeric fault
     from a right decode."""
     return zlib.crc32(np.ascontiguousarray(symbols, "<i4"), before)
+
+
+def pictures_digest(pictures: np.ndarray, before: int = 0) -> int:
+    """CRC-32 of frames uint8 [..., H, W, 3], in order, of which those before had that one."""
+    return zlib.crc32(np.ascontiguousarray(pictures, np.uint8), before)

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from lvc.codecs.family import MODELS, build
-from lvc.codecs.networks.quantize import build as build_quantiser
+from lvc.codecs.family import build, model_names
+from lvc.codecs.neural.quantize import build as build_quantiser
 from lvc.dataset.read import FrameStore
 from lvc.errors import LvcError
 from lvc.frames import Geometry
@@ -81,7 +81,7 @@ def measure(checkpoint: Checkpoint, geometry: Geometry, frames: np.ndarray, runs
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", nargs="*", help="weights files, or names of shipped models")
-    parser.add_argument("--fresh", nargs="+", default=[], choices=list(MODELS), metavar="MODEL", help="models with weights as they start")
+    parser.add_argument("--fresh", nargs="+", default=[], choices=model_names(weights=True), metavar="MODEL", help="models with weights as they start")
     parser.add_argument("--size", help="of the frames (default: that of the weights, 200x160 for fresh ones)")
     parser.add_argument("--dataset", type=Path, help="a data set of that size, for frames to compare with")
     parser.add_argument("--runs", type=int, default=15, help="calls that are timed (default %(default)s)")

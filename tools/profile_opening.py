@@ -28,8 +28,8 @@ STEPS = (
     ("- SHA-256 of the weights", "lvc.weights.checkpoints", "file_digest"),
     ("- weights' header", "lvc.weights.checkpoints", "read_header"),
     ("- model without memory", "lvc.weights.checkpoints", "empty_model"),
-    ("symbols", "lvc.codecs.codec", "GroupDecoder.advance"),
-    ("pixels", "lvc.codecs.codec", "Codec.pictures"),
+    ("symbols", "lvc.codecs.symbols", "SymbolGroupDecoder.advance"),
+    ("pixels", "lvc.codecs.palette.codec", "PaletteCodec.render"),
 )
 
 

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--input", action="append", default=[], metavar="INPUT", help="the same, as an option")
     parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)")
     parser.add_argument("--model", default="auto", help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one that serves the first frames best)")
-    parser.add_argument("--crf", type=int, help=f"quality of models of many rates, 0 (best) to 63 (default {DEFAULT_CRF})")
+    parser.add_argument("--crf", type=int, help=f"quality of models of variable rate, 0 (best) to 63 (default {DEFAULT_CRF})")
     parser.add_argument("--min-psnr", type=float, metavar="DB", help="the smallest file whose frames have this PSNR on average, in place of --crf")
     parser.add_argument("--min-ssim", type=float, metavar="SSIM", help="the same by SSIM")
     parser.add_argument("--target-bytes-per-frame", type=float, metavar="BYTES", help="the best file of at most so many bytes a frame, in place of --crf")
@@ -104,7 +104,10 @@ def run(options: argparse.Namespace) -> int:
         for task in tasks:
             task.output.parent.mkdir(parents=True, exist_ok=True)
     if tasks:
-        say_compiling(None if options.model in ("auto", "arcade", "pacman") else "", quiet=options.quiet)
+        from lvc.encoding.encode import AUTO
+        from lvc.weights.checkpoints import needs_torch
+
+        say_compiling("" if options.model != AUTO and needs_torch(options.model) else None, quiet=options.quiet)
     failures = code_all(tasks, options, workers, alone=len(inputs) == 1)
     if options.report and tasks:
         write_report(tasks[0].source, tasks[0].output, options)

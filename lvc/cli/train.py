@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError(f"{options.output}: a name ending in .safetensors was expected")
     import torch
 
-    from lvc.codecs.networks import quantize
+    from lvc.codecs.neural import quantize
     from lvc.codecs.palette.training import train_palette
     from lvc.codecs.temporal.training import train_temporal
     from lvc.dataset.read import FrameStore
@@ -160,12 +160,12 @@ def choices(options: argparse.Namespace, started=None):
 
 def family_defaults(model: str):
     """The recipe of a family's name for a first try: fewer epochs than its own where it has epochs."""
-    from lvc.codecs.family import MODELS
+    from lvc.codecs.family import model_names
     from lvc.training.loop import TrainingOptions
     from lvc.training.recipes import RECIPES, Recipe
 
-    if model not in MODELS:
-        raise OptionError(f"there is no model {model!r}; choose from {', '.join(MODELS)}")
+    if model not in model_names(weights=True):
+        raise OptionError(f"there is no model {model!r}; choose from {', '.join(model_names(weights=True))}")
     recipe = RECIPES.get(model) or Recipe(model)
     if isinstance(recipe.training, TrainingOptions):
         recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=TrainingOptions().epochs))

@@ -57,7 +57,7 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
 def _symbol_check(options: argparse.Namespace):
     if not options.symbols:
         return None
-    from lvc.codecs.codec import check_group, codec_of
+    from lvc.weights.file_codec import check_group, codec_of
 
     codecs = {}
 

@@ -1,65 +1,153 @@
-"""The models by name: which class, and which options it has by default. A family is imported when it is first asked for."""
+"""The codec families, each registered in a line, and how their codecs are opened and their models built. A family is imported when it is first asked for."""
 
 import dataclasses
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Any
 
+from lvc.codecs.checkpoint import Checkpoint
+from lvc.codecs.codec import Family, GroupCodec, ModelKind, Settings, Traits
+from lvc.codecs.crf import CRF_LEVELS, DEFAULT_CRF
 from lvc.errors import OptionError
 from lvc.frames import Geometry
+from lvc.native.pixel_grid import PixelGrid
 
-if TYPE_CHECKING:
-    from lvc.codecs.networks.model import Model
-    from lvc.codecs.palette.model import Palette
+# A file of 400 bytes may ask for frames of any size. These cost less than 1 GB in all with the shipped weights: 4K fits.
+MAX_PIXELS = 1 << 23
+MAX_PIXELS_VARIABLE = "LVC_MAX_PIXELS"
+LOOKING_BACK = ("adaptive",)  # entropy models that any family may use, whose frames need those before them
 
 
 @dataclass(frozen=True)
-class Family:
-    """Where a family lies in lvc/codecs, the class of its models and of their options, and a name's own defaults; arrays: whether its weights are numpy arrays, and no torch is needed."""
+class Registration:
+    """module: has the family as FAMILY. models: names of its models. entropies: its own entropy models whose frames need those before them.
+    weights: whether its models come from weights files."""
 
     module: str
-    model: str
-    config: str
-    defaults: dict = field(default_factory=dict)
-    arrays: bool = False
-
-    def load(self) -> tuple[type, partial]:
-        """The class, and its config with the defaults; width and height are to be added."""
-        module = import_module(f"lvc.codecs.{self.module}")
-        return getattr(module, self.model), partial(getattr(module, self.config), **self.defaults)
-
-    def weights(self) -> ModuleType:
-        """What keeps the weights of such models in files: `in_numpy` or `in_torch`."""
-        return import_module(f"lvc.codecs.{'in_numpy' if self.arrays else 'in_torch'}")
+    models: tuple[str, ...]
+    entropies: tuple[str, ...] = ()
+    weights: bool = True
 
 
-MODELS = {
-    "fc-vanilla": Family("networks.fully_connected", "FullyConnected", "FullyConnectedConfig", {"code": 1000, "hidden": ()}),
-    "fc-multilayer": Family("networks.fully_connected", "FullyConnected", "FullyConnectedConfig", {"code": 1000, "hidden": (3000, 2000)}),
-    "conv4": Family("networks.convolutional", "Convolutional", "ConvolutionalConfig", {"stages": 4}),
-    "conv5": Family("networks.convolutional", "Convolutional", "ConvolutionalConfig", {"stages": 5}),
-    "vae": Family("networks.variational", "Variational", "VariationalConfig"),
-    "resnet18": Family("networks.resnet", "ResNet", "ResNetConfig"),
-    "gdn-attention": Family("networks.attention", "GdnAttention", "AttentionConfig"),
-    # The 3x3 kernels of the first are 5x5 in the second: 1,841,280 and 2,365,568 parameters of the encoder.
-    "edge3": Family("networks.chain", "Chain", "Edge3Config"),
-    "edge5": Family("networks.chain", "Chain", "Edge5Config"),
-    "chain": Family("networks.chain", "Chain", "Edge3Config"),
-    "temporal": Family("temporal.model", "Temporal", "TemporalConfig"),
-    "temporal-palette": Family("palette.model", "Palette", "PaletteConfig", arrays=True),
-}
+_families: dict[str, Registration] = {}
 
 
-def family_of(name: str) -> Family:
-    """Raises OptionError for an unknown name, listing the choices."""
-    if name not in MODELS:
-        raise OptionError(f"there is no model {name!r}; choose from {', '.join(MODELS)}")
-    return MODELS[name]
+def register(name: str, module: str, *, models: tuple[str, ...], entropies: tuple[str, ...] = (), weights: bool = True) -> None:
+    """Makes a family known; all of `Registration`. One of the same name gives way."""
+    _families[name] = Registration(module, models, entropies, weights)
 
 
-def build(name: str, *, geometry: Geometry, **options) -> "Model | Palette":
+def forget(name: str) -> None:
+    """Undoes `register`."""
+    del _families[name]
+
+
+register("networks", "lvc.codecs.networks.family", models=("fc-vanilla", "fc-multilayer", "conv4", "conv5", "vae", "resnet18", "gdn-attention", "edge3", "edge5", "chain"))
+register("temporal", "lvc.codecs.temporal.family", models=("temporal",), entropies=("prediction",))
+register("palette", "lvc.codecs.palette.family", models=("temporal-palette",), entropies=("mixing",))
+
+
+def model_names(*, weights: bool | None = None) -> list[str]:
+    """All models by name; weights: only those that come from weights files, or only those that need none."""
+    return [model for family in _families.values() if weights in (None, family.weights) for model in family.models]
+
+
+def family_of(model: str) -> Family:
+    """The family of a model's name; raises OptionError for an unknown one, listing the choices."""
+    for registered in _families.values():
+        if model in registered.models:
+            return import_module(registered.module).FAMILY
+    raise OptionError(f"there is no model {model!r}; choose from {', '.join(model_names())}")
+
+
+def looks_back(entropy: str) -> bool:
+    """Whether a frame that is coded with this entropy model needs those of its group before it."""
+    return entropy in LOOKING_BACK or any(entropy in family.entropies for family in _families.values())
+
+
+def traits_of(checkpoint: Checkpoint) -> Traits:
+    return family_of(checkpoint.metadata.model).traits_of(checkpoint)
+
+
+# Codecs
+
+
+def open_codec(
+    checkpoint: Checkpoint,
+    *,
+    geometry: Geometry,
+    quantiser: dict | None = None,
+    entropy: dict | None = None,
+    crf: int | None = None,
+    effort: int | None = None,
+    device: Any = "cpu",
+    grid: PixelGrid | None = None,
+) -> GroupCodec:
+    """The codec of some weights at one frame geometry.
+
+    quantiser and entropy: specs (JSON objects with a name), by default those the weights were trained with.
+    crf: 0 (best) to 63 for models of variable rate, else None. effort: how hard their encoder looks for cheap symbols, of their traits' efforts.
+    grid: the game's own pixels, for models that take them: frames are coded as those, and shown at the geometry.
+    Raises OptionError for what cannot go together.
+    """
+    check_pixels(geometry)
+    family = family_of(checkpoint.metadata.model)
+    traits = family.traits_of(checkpoint)
+    device = device_of(device)
+    crf, effort = checked_crf(crf, checkpoint, traits), checked_effort(effort, checkpoint, traits)
+    if grid is not None:
+        if not traits.takes_native:
+            raise OptionError(f"a game's own pixels are for models of colours, and {checkpoint.name} is none")
+        check_pixels(grid.native)
+    return family.open(checkpoint, Settings(geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, effort=effort, device=device, grid=grid))
+
+
+def checked_crf(crf: int | None, checkpoint: Checkpoint, traits: Traits) -> int | None:
+    if not traits.variable_rate:
+        if crf is not None:
+            raise OptionError(f"crf is for models of variable rate; {checkpoint.name} has one rate (choose another quantiser)")
+        return None
+    crf = DEFAULT_CRF if crf is None else crf
+    if not (type(crf) is int and 0 <= crf < CRF_LEVELS):  # true is an int too, and would choose by a mask
+        raise OptionError(f"crf must be a whole number from 0 (best) to {CRF_LEVELS - 1}, not {crf!r}")
+    return crf
+
+
+def checked_effort(effort: int | None, checkpoint: Checkpoint, traits: Traits) -> int:
+    if effort is None:
+        return traits.usual_effort
+    if not traits.efforts:
+        raise OptionError(f"effort is for models of variable rate; {checkpoint.name} has one rate, and no choice of symbols")
+    if not (type(effort) is int and effort in traits.efforts):
+        raise OptionError(f"effort must be a whole number from {traits.efforts[0]} to {traits.efforts[-1]}, not {effort!r}")
+    return effort
+
+
+def check_pixels(geometry: Geometry) -> None:
+    """Raises OptionError for frames of more pixels than MAX_PIXELS, or than the environment's LVC_MAX_PIXELS allows."""
+    given = os.environ.get(MAX_PIXELS_VARIABLE, "")
+    if given and not (given.isascii() and given.isdigit()):
+        raise OptionError(f"{MAX_PIXELS_VARIABLE} is a number of pixels, not {given!r}")
+    most = int(given) if given else MAX_PIXELS
+    if geometry.width * geometry.height > most:
+        raise OptionError(f"frames of {geometry} have more than {most:,} pixels; where the memory is there, allow more with {MAX_PIXELS_VARIABLE}")
+
+
+def device_of(device: Any) -> str:
+    """The name of a device; OptionError where there is none, here or at all."""
+    if str(device) == "cpu":  # which asks for no torch
+        return "cpu"
+    from lvc.codecs.in_torch import device_of
+
+    return str(device_of(device))
+
+
+# Models of weights files
+
+
+def build(name: str, *, geometry: Geometry, **options) -> Any:
     """A model with fresh weights, for frames of `geometry`; `build(name, geometry=…, **asdict(config))` gives one like it.
 
     Raises what `build_empty` raises.
@@ -68,14 +156,15 @@ def build(name: str, *, geometry: Geometry, **options) -> "Model | Palette":
     return type(model)(name, model.config)
 
 
-def build_empty(name: str, *, geometry: Geometry, **options) -> "Model | Palette":
+def build_empty(name: str, *, geometry: Geometry, **options) -> Any:
     """A model like that of `build` whose tensors take no memory.
 
     Raises OptionError for an unknown name or option, listing the choices, for a geometry that the model cannot take, and
     for one of more than 1.5 thousand million parameters.
     """
     known = option_names(name)
-    made, configure = MODELS[name].load()
+    family = family_of(name)
+    made, configure = loaded(family.models[name])
     for side in ("width", "height"):
         if options.pop(side, getattr(geometry, side)) != getattr(geometry, side):
             raise OptionError(f"model {name}: its stored {side} is not that of {geometry}")
@@ -83,10 +172,19 @@ def build_empty(name: str, *, geometry: Geometry, **options) -> "Model | Palette
         if option not in known:
             raise OptionError(f"model {name} has no option {option!r}; it has {', '.join(known)}")
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    return MODELS[name].weights().empty(made, name, configure(width=geometry.width, height=geometry.height, **options))
+    return family.tensors().empty(made, name, configure(width=geometry.width, height=geometry.height, **options))
 
 
 def option_names(name: str) -> tuple[str, ...]:
-    """The options of a model beside its geometry."""
-    configure = family_of(name).load()[1]
+    """The options of a model beside its geometry; raises OptionError for one that comes from no weights file."""
+    family = family_of(name)
+    if name not in family.models:
+        raise OptionError(f"model {name} has no weights, and so no options of them")
+    configure = loaded(family.models[name])[1]
     return tuple(option.name for option in dataclasses.fields(configure.func) if option.name not in ("width", "height"))
+
+
+def loaded(kind: ModelKind) -> tuple[type, partial]:
+    """The class of such models, and of their options with the name's own defaults; width and height are to be added."""
+    module = import_module(kind.module)
+    return getattr(module, kind.model), partial(getattr(module, kind.config), **kind.defaults)

@@ -1,23 +1,37 @@
-"""Weights of models that are numpy arrays, for their files; `in_torch` has the same functions for networks."""
+"""Weights of models that are numpy arrays, for their files; `in_torch` has the same functions for networks.
+
+Such a model is made by `Model(name, config, arrays)`, gives its `arrays()` by name, and says by `blanks(config)`, without memory for
+them, what shapes and types they have.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from lvc.codecs.palette.model import Palette, blanks
-
 FRAMEWORK = "numpy"
-TYPES = {np.dtype(np.int32): "I32", np.dtype(np.int16): "I16", np.dtype(np.uint8): "U8"}
+TYPES = {np.dtype(kind): name for kind, name in ((np.float32, "F32"), (np.int32, "I32"), (np.int16, "I16"), (np.int8, "I8"), (np.uint8, "U8"))}
 
 
-def empty(family: type[Palette], name: str, config) -> Palette:
+class ArrayModel(Protocol):
+    name: str
+    config: Any
+
+    def __init__(self, name: str, config: Any, arrays: Mapping[str, np.ndarray] | None = None): ...
+
+    @staticmethod
+    def blanks(config: Any) -> dict[str, np.ndarray]: ...
+
+    def arrays(self) -> dict[str, np.ndarray]: ...
+
+def empty(family: type[ArrayModel], name: str, config: Any) -> ArrayModel:
     """A model whose parts take no memory."""
-    return family(name, config, blanks(config))
+    return family(name, config, family.blanks(config))
 
 
-def parts(model: Palette) -> dict[str, tuple[str, tuple[int, ...]]]:
+def parts(model: ArrayModel) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Type, as the file calls it, and shape of each part."""
     return {name: (TYPES[array.dtype], array.shape) for name, array in model.arrays().items()}
 
@@ -27,12 +41,17 @@ def takes(kept: str, wanted: str) -> bool:
     return kept == wanted
 
 
-def filled(model: Palette, weights: Mapping[str, np.ndarray]) -> Palette:
+def filled(model: ArrayModel, weights: Mapping[str, np.ndarray]) -> ArrayModel:
     """The model with these parts."""
     return type(model)(model.name, model.config, weights)
 
 
-def storable(model: Palette, *, half: bool) -> dict[str, np.ndarray]:
+def placed(model: ArrayModel, device: str) -> ArrayModel:
+    """The model as it is: arrays are coded with on the processor, whatever the device."""
+    return model
+
+
+def storable(model: ArrayModel, *, half: bool) -> dict[str, np.ndarray]:
     """All parts as they are written; whole numbers stay what they are."""
     return {name: np.ascontiguousarray(array) for name, array in model.arrays().items()}
 

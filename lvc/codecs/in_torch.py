@@ -54,6 +54,11 @@ def filled(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     return model.eval()
 
 
+def placed(model: nn.Module, device: str) -> nn.Module:
+    """The model on a device."""
+    return model if device == "cpu" else model.to(device)
+
+
 def storable(model: nn.Module, *, half: bool) -> dict[str, Tensor]:
     """All tensors as they are written, floats as float16 where they are to take half the size; raises ModelError where one is not finite."""
     tensors = {}

@@ -1,5 +1,6 @@
 """The header of a container: what is needed to decode it, as canonical JSON under a CRC-32."""
 
+import hashlib
 import json
 import math
 import struct
@@ -15,6 +16,7 @@ from lvc.frames import Geometry
 MAGIC = b"\x89LVC\r\n\x1a\n"
 VERSION, PACKED_VERSION = 1, 2  # the JSON as it is, and deflated
 VERSIONS = VERSION, PACKED_VERSION
+NO_WEIGHTS = hashlib.sha256().hexdigest()  # of no bytes: of the weights of a model that has none
 PREFIX = struct.Struct("<8sHI")  # magic, version, bytes of JSON as they are stored
 CRC = struct.Struct("<I")
 
@@ -40,7 +42,7 @@ class Header:
     time_base: seconds of one tick of the timestamps, exact; numerator and denominator below 2**31.
     frame_duration: ticks from one frame to the next at the nominal rate; also how long the last frame is shown.
     keyint: frames of a full group, 1 to 4,096.
-    model: JSON object with at least "name" and "sha256" (of the weights, 64 lower-case hexadecimal digits).
+    model: JSON object with at least "name" and "sha256" (of the weights, 64 lower-case hexadecimal digits; NO_WEIGHTS without any).
     quantiser, entropy: JSON objects with at least "name".
     source: JSON object about the recording and how it was sampled.
     encoder: the program that wrote the file.
@@ -136,10 +138,10 @@ class Header:
         return cls.from_json(inflated(data) if version == PACKED_VERSION else data)
 
     def to_bytes(self) -> bytes:
-        """The start of a file: magic, version, length, JSON, CRC-32 of all that. The JSON is deflated where it tells of a grid, which
-        readers of the first version do not know."""
+        """The start of a file: magic, version, length, JSON, CRC-32 of all that. The JSON is deflated where it tells of a grid, or of a
+        model without weights, which readers of the first version do not know."""
         data, version = self.to_json(), VERSION
-        if "grid" in self.extra:
+        if "grid" in self.extra or self.model["sha256"] == NO_WEIGHTS:
             data, version = deflated(data), PACKED_VERSION
         head = PREFIX.pack(MAGIC, version, len(data)) + data
         return head + CRC.pack(zlib.crc32(head))

@@ -54,7 +54,7 @@ class Group:
     first_frame: number of its first frame in the file, from 0.
     pts: timestamps of its 1 to 4,096 frames in ticks of the header's time base, strictly increasing, within int64.
     packets: their frame counts sum to the number of frames.
-    digest: unsigned 32-bit digest of the decoded integer symbols, whose definition is the codec's.
+    digest: unsigned 32-bit digest of what the group decodes to, whose definition is the codec's.
     Raises OptionError where these do not hold.
     """
 

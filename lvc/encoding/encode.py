@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lvc.codecs.codec import Codec
+from lvc.codecs.codec import GroupCodec
 from lvc.codecs.crf import CRF_LEVELS
-from lvc.codecs.palette.model import Palette
+from lvc.codecs.family import open_codec, traits_of
 from lvc.encoding.search import Candidate, Target, Trial, joined, level_for, ranked, tried
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
@@ -40,7 +40,7 @@ class Encoded:
     """What `encode` made: frames, bytes of the whole file, bytes of the same frames raw.
 
     sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording. crf: the
-    quality level, of models of many rates. tried: the models that were tried, the one taken first.
+    quality level, of models of variable rate. tried: the models that were tried, the one taken first.
     """
 
     path: Path
@@ -85,7 +85,7 @@ def encode(
         begun = beginning(batches, PROBED if target is not None else RANKED if model == AUTO else 1)
         first = first_frames(begun, source)
         checkpoint, candidates = model_for(model, first, sampling.geometry, crf=crf, specified=quantiser or entropy, device=device)
-        grid = first.grid if isinstance(checkpoint.model, Palette) else None
+        grid = first.grid if traits_of(checkpoint).takes_native else None
         if target is not None:
             codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device, grid=grid)
             crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling, native=True, threads=threads), keyint))
@@ -139,23 +139,23 @@ def model_for(model, first: FrameBatch, geometry: Geometry, *, crf: int | None, 
 
 def levels_of(
     checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: int | None, effort: int | None, device: str, grid: PixelGrid | None = None
-) -> Callable[[int], Codec]:
+) -> Callable[[int], GroupCodec]:
     """Makes the codec of each level; raises OptionError where there is nothing to search."""
     if crf is not None:
         raise OptionError("a target finds the crf itself: give one of them")
-    if not checkpoint.model.many_rates:
-        raise OptionError(f"a target needs a model of many rates, and {checkpoint.name} has one rate (choose another quantiser)")
-    return lambda level: Codec(checkpoint, geometry=geometry, crf=level, effort=effort, device=device, grid=grid)
+    if not traits_of(checkpoint).variable_rate:
+        raise OptionError(f"a target needs a model of variable rate, and {checkpoint.name} has one rate (choose another quantiser)")
+    return lambda level: open_codec(checkpoint, geometry=geometry, crf=level, effort=effort, device=device, grid=grid)
 
 
-def settled_level(first: FrameBatch, target: Target, codec_at: Callable[[int], Codec], groups: Callable[[], Iterable[FrameBatch]]) -> int:
+def settled_level(first: FrameBatch, target: Target, codec_at: Callable[[int], GroupCodec], groups: Callable[[], Iterable[FrameBatch]]) -> int:
     """The level that meets the target at the least cost over all groups of a recording: searched on `first`, then tried in full.
 
     Raises OptionError where no level does.
     """
     similarity = target.min_ssim is not None
 
-    def trial(codec: Codec, group: FrameBatch) -> Trial:
+    def trial(codec: GroupCodec, group: FrameBatch) -> Trial:
         return tried(codec, group.data, group.native, similarity=similarity)
 
     def whole(level: int) -> Trial:

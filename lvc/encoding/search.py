@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvc.codecs.codec import Codec
+from lvc.codecs.codec import GroupCodec
 from lvc.codecs.crf import CRF_LEVELS, DEFAULT_CRF
-from lvc.codecs.palette.choice import PASSED_ON
-from lvc.codecs.palette.choice import error_worth as palette_worth
-from lvc.codecs.palette.model import Palette
+from lvc.codecs.family import open_codec, traits_of
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.native.pixel_grid import PixelGrid
@@ -18,7 +16,7 @@ from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint
 
 GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
-SUITED_PSNR = 38.0  # dB, from which on a model of colours suits frames
+SUITED_PSNR = 38.0  # dB, from which on a model without torch suits frames
 PEAK_PSNR = 100.0  # what an identical frame counts as
 
 
@@ -61,18 +59,18 @@ class Target:
         return f"an SSIM of {self.min_ssim:g}" if self.min_ssim is not None else f"{self.bytes_per_frame:g} bytes a frame"
 
 
-def tried(codec: Codec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False) -> Trial:
+def tried(codec: GroupCodec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False) -> Trial:
     """Codes frames uint8 [T, 3, H, W] as one group, and measures them; SSIM, which takes longest, only with `similarity`.
 
     native: the game's own pixels, for a codec of these.
     """
-    latents, packets, _ = codec.code(frames if codec.grid is None else native)
-    decoded = codec.synthesise(latents)
+    coded = codec.encode_group((frames if codec.grid is None else native).transpose(0, 2, 3, 1))
+    decoded = codec.decoded_pictures(coded).transpose(0, 3, 1, 2)
     errors = [mean_squared_error(one, other) for one, other in zip(frames, decoded)]
     similarities = [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)] if similarity else None
     return Trial(
         len(frames),
-        (sum(len(packet.payload) for packet in packets) + GROUP_BYTES) / len(frames),
+        (coded.payload_bytes + GROUP_BYTES) / len(frames),
         float(np.mean([PEAK_PSNR if (value := psnr_of_mse(error)) is None else value for error in errors])),
         None if similarities is None else float(np.mean(similarities)),
         float(np.mean(errors)),
@@ -128,30 +126,25 @@ def ranked(
     names: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> list[Candidate]:
-    """The shipped models of many rates on frames uint8 [T, 3, H, W], the cheapest at the wanted quality first.
+    """The shipped models of variable rate on frames uint8 [T, 3, H, W], the cheapest at the wanted quality first.
 
-    native: the game's own pixels of these frames, and the `grid` that they are shown by, for models of colours.
+    native: the game's own pixels of these frames, and the `grid` that they are shown by, for models that take them.
     """
     crf = DEFAULT_CRF if crf is None else crf
-    trials: list[tuple[Checkpoint, Trial]] = []
-    # Models of colours first: they take a tenth of the time, and where one suits the frames no other comes near, and none is loaded.
-    of_arrays = {name: checkpoints.is_of_arrays(name) for name in (checkpoints.shipped() if names is None else names)}
-    for name in sorted(of_arrays, key=lambda name: not of_arrays[name]):
-        if not of_arrays[name] and any(trial.psnr >= SUITED_PSNR for _, trial in trials):
+    trials: list[tuple[Checkpoint, GroupCodec, Trial]] = []
+    # Those without torch first: they take a tenth of the time, and where one suits the frames no other comes near, and none is loaded.
+    needs_torch = {name: checkpoints.needs_torch(name) for name in (checkpoints.shipped() if names is None else names)}
+    for name in sorted(needs_torch, key=lambda name: needs_torch[name]):
+        if needs_torch[name] and any(trial.psnr >= SUITED_PSNR for _, _, trial in trials):
             continue
         checkpoint = checkpoints.load(name, device=device)
-        if not checkpoint.model.many_rates:
+        traits = traits_of(checkpoint)
+        if not traits.variable_rate:
             continue
-        of_colours = isinstance(checkpoint.model, Palette)
-        codec = Codec(checkpoint, geometry=geometry, crf=crf, effort=0, device=device, grid=grid if of_colours else None)
-        trials.append((checkpoint, tried(codec, frames, native)))
-    if any(not isinstance(checkpoint.model, Palette) for checkpoint, _ in trials):
-        from lvc.codecs.temporal.model import error_worth  # not above: models of colours need no torch
-
-        worth = error_worth(crf)
-    else:  # models of colours choose by another worth
-        worth = palette_worth(crf) / PASSED_ON * 3 * geometry.width * geometry.height
-    found = [Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse) for checkpoint, trial in trials]
-    if not found:
+        codec = open_codec(checkpoint, geometry=geometry, crf=crf, effort=traits.efforts[0] if traits.efforts else None, device=device, grid=grid if traits.takes_native else None)
+        trials.append((checkpoint, codec, tried(codec, frames, native)))
+    if not trials:
         raise OptionError("no shipped model serves many rates; name one with --model")
+    worth = trials[-1][1].error_worth  # one for all; networks, which come last, ask for more quality at a level than colours alone do
+    found = [Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse) for checkpoint, _, trial in trials]
     return sorted(found, key=lambda candidate: candidate.cost)

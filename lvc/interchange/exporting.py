@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lvc.codecs.family import traits_of
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.interchange.graph import onnx_package
@@ -35,7 +36,7 @@ class Exported:
 
 
 class Analysis(nn.Module):
-    """frames [N, 3, H, W] -> latents. rate: what a model of many rates takes beside."""
+    """frames [N, 3, H, W] -> latents. rate: what a model of variable rate takes beside."""
 
     def __init__(self, model: nn.Module, rate: dict):
         super().__init__()
@@ -63,7 +64,10 @@ def export_onnx(checkpoint: Checkpoint, *, geometry: Geometry | None = None) -> 
     ONNX file may be, or gives other numbers than the model.
     """
     onnx_package()
-    if checkpoint.model.many_rates:
+    traits = traits_of(checkpoint)
+    if not traits.needs_torch:
+        raise OptionError(f"{checkpoint.name} is no network; models of single frames can be exported")
+    if traits.predicts:
         raise OptionError(
             f"{checkpoint.name} is a temporal model: a latent is rounded near the frame before, and a prior in whole numbers is asked pass by pass "
             "while symbols are coded; neither is a graph from frames to latents. Models of single frames can be exported"

@@ -11,8 +11,8 @@ from lvc.codecs.family import build
 from lvc.codecs.networks.chain import Chain, edge
 from lvc.codecs.networks.chain_layers import PRELU, Filter, Pointwise, layer_of, mirrored
 from lvc.codecs.networks.model import BOUNDED, ROUNDED
-from lvc.codecs.networks.quantize import build as build_quantiser
-from lvc.codecs.networks.quantize import check_combination
+from lvc.codecs.neural.quantize import build as build_quantiser
+from lvc.codecs.neural.quantize import check_combination
 from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 from lvc.interchange.graph import OnnxChain, Step, read_chain

@@ -216,7 +216,10 @@ class FrameDataset(Dataset):
                 whole.append(self._taken(opened.reader, kept))
                 rows += [(position, number) for number in kept]
             missing = [number for number in wanted if number not in kept]
-            if missing:
+            if missing and not self.latents and not opened.reader.codec.traits.renders_latents:
+                whole.append(self._decoded(opened.reader, missing))
+                rows += [(position, number) for number in missing]
+            elif missing:
                 latents = opened.reader.latents_at(missing)
                 read.setdefault(opened.reader.codec_key, []).append(Latest(position, opened.reader, missing, latents))
         for parts in read.values():
@@ -245,12 +248,17 @@ class FrameDataset(Dataset):
         if self.latents:
             return {"latents": whole.symbols, "parameters": whole.parameters, "pts_seconds": whole.pts_seconds}
         frames = parts[0].reader.synthesise(whole)
-        if self._frame_cache_bytes:
-            pictures = (frames if self._channels_first else frames.permute(0, 3, 1, 2)).cpu().numpy()
-            for part in parts:
-                self._keep(part.reader, dict(zip(part.numbers, pictures)))
-                pictures = pictures[len(part.numbers) :]
+        start = 0
+        for part in parts:
+            self._keep(part.reader, part.numbers, frames[start : start + len(part.numbers)])
+            start += len(part.numbers)
         return {"frames": frames, "pts_seconds": whole.pts_seconds}
+
+    def _decoded(self, reader: Reader, numbers: Sequence[int]) -> dict[str, torch.Tensor]:
+        """What items hold of frames of one file whose codec makes no pixels of latents alone; they are kept."""
+        frames = reader.get_frames_at(numbers)
+        self._keep(reader, numbers, frames.data)
+        return {"frames": frames.data, "pts_seconds": frames.pts_seconds}
 
     # Frames that are kept
 
@@ -263,10 +271,14 @@ class FrameDataset(Dataset):
             found |= {first + number: frame for number, frame in self._frames.get(reader.group_key(group), inside).items()}
         return found
 
-    def _keep(self, reader: Reader, frames: dict[int, np.ndarray]) -> None:
-        for group, first, inside in groups_of(reader, frames):
+    def _keep(self, reader: Reader, numbers: Sequence[int], frames: torch.Tensor) -> None:
+        """Keeps frames of one file, as items hold them, for the next time."""
+        if not self._frame_cache_bytes:
+            return
+        pictures = dict(zip(numbers, (frames if self._channels_first else frames.permute(0, 3, 1, 2)).cpu().numpy()))
+        for group, first, inside in groups_of(reader, numbers):
             most = reader.container.frames_in_group(group)
-            self._frames.put(reader.group_key(group), most, {number: frames[first + number] for number in inside})
+            self._frames.put(reader.group_key(group), most, {number: pictures[first + number] for number in inside})
 
     def _taken(self, reader: Reader, kept: dict[int, np.ndarray]) -> dict[str, torch.Tensor]:
         """What items hold of frames that were kept."""
@@ -287,7 +299,7 @@ class FrameDataset(Dataset):
         For items of `latents=True`, or batches of them. Raises OptionError for another shape or type.
         """
         reader = self._file(int(np.flatnonzero(np.diff(self.starts))[0])).reader
-        shape, width = reader.codec.latent_shape, reader.codec.quantiser.parameter_count
+        shape, width = reader.codec.latent_shape, reader.codec.parameter_count
         leading = latents.shape[: max(0, latents.dim() - len(shape))]
         flat = latents.reshape(math.prod(leading), *latents.shape[len(leading) :])
         parameters = None if parameters is None else parameters.reshape(len(flat), width)

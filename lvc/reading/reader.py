@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from lvc.codecs.codec import PREDICTING, Codec, GroupDecoder, check_digest, codec_of, codec_specs
+from lvc.codecs.codec import GroupCodec, GroupDecoder, as_numpy
+from lvc.codecs.family import looks_back
 from lvc.container.reader import ContainerReader
 from lvc.container.scan import Damage
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import FrameBatch, Geometry, Latents
 from lvc.reading.recency import RecentlyUsed
+from lvc.weights.file_codec import check_digest, codec_of, codec_specs
 
 if TYPE_CHECKING:
     import torch
@@ -133,7 +135,7 @@ class Reader:
         self.time_base = self.header.time_base
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._codec: Codec | None = None
+        self._codec: GroupCodec | None = None
         self._name = str(self._source) if isinstance(self._source, str | os.PathLike) else id(self), self.codec_key
         self._decoders = RecentlyUsed(self._cache_bytes) if self._shared is None else self._shared  # of groups
 
@@ -158,7 +160,7 @@ class Reader:
         self._open()
 
     @property
-    def codec(self) -> Codec:
+    def codec(self) -> GroupCodec:
         """The model that made the file, loaded when the first frame is asked for; readers of a process share it, see `codec_of`."""
         self.container  # noqa: B018  looks after forks
         with self._lock:
@@ -179,10 +181,18 @@ class Reader:
     # Latents
 
     def latents(self, group: int, *, stop: int | None = None) -> Latents:
-        """Latents of a keyframe group (of its first `stop` frames); a whole group is checked against its digest."""
+        """Latents of a keyframe group (of its first `stop` frames); a whole group is checked against its digest.
+
+        Raises OptionError for a model that has none to hand out.
+        """
+        self._check_latents()
         stop = self.container.frames_in_group(group) if stop is None else stop
         with self._lock:
             return self._decoder(group, stop).latents(slice(stop))
+
+    def _check_latents(self) -> None:
+        if reason := self.codec.traits.no_latents:
+            raise OptionError(f"{self.header.model['name']} has no latents to hand out: {reason}")
 
     def _decoder(self, group: int, stop: int) -> GroupDecoder:
         """The decoder of a group, with at least `stop` frames decoded."""
@@ -190,21 +200,25 @@ class Reader:
         found, key = container.group(group), self.group_key(group)
         decoder = self._decoders.get(key)
         if decoder is None:
-            decoder = GroupDecoder(self.codec, found.packets)
+            decoder = self.codec.open_group(found.packets)
         if decoder.decoded < stop:
             self._decoders.drop(key)  # comes back unless there is an error
             decoder.advance(stop)
             if stop == decoder.frame_count:
-                check_digest(found, decoder.digest)
+                check_digest(self.codec, found, decoder.digest)
         self._decoders.put(key, decoder, decoder.nbytes)
         return decoder
 
-    def _latents_of(self, numbers: list[int]) -> Latents:
-        """Latents of frames by number, in any order; each group is decoded once, as far as it is needed."""
-        container, codec = self.container, self.codec
+    def _places_by_group(self, numbers: list[int]) -> dict[int, list[int]]:
+        """Where in a list of frames those of each group stand."""
         by_group: dict[int, list[int]] = {}
         for place, number in enumerate(numbers):
-            by_group.setdefault(container.group_of_frame(number), []).append(place)
+            by_group.setdefault(self.container.group_of_frame(number), []).append(place)
+        return by_group
+
+    def _latents_of(self, numbers: list[int]) -> Latents:
+        """Latents of frames by number, in any order; each group is decoded once, as far as it is needed."""
+        container, codec, by_group = self.container, self.codec, self._places_by_group(numbers)
 
         def of_group(group: int, places: list[int]) -> Latents:
             first = container.first_frame_of_group(group)
@@ -215,16 +229,32 @@ class Reader:
         if len(by_group) == 1:
             return of_group(*by_group.popitem())
         symbols = np.empty((len(numbers), *codec.latent_shape), np.int32)
-        parameters = np.empty((len(numbers), codec.quantiser.parameter_count), np.float32)
+        parameters = np.empty((len(numbers), codec.parameter_count), np.float32)
         for group, places in by_group.items():
             found = of_group(group, places)
             symbols[places], parameters[places] = found.symbols, found.parameters
         return Latents(symbols, parameters)
 
+    def _made(self, numbers: list[int]) -> np.ndarray | torch.Tensor:
+        """Frames uint8 [N, H, W, 3] by number: rendered from latents of all their groups together, or as each group's decoder has them."""
+        if self.codec.traits.renders_latents:
+            return self.codec.render(self._latents_of(numbers))
+        made = np.empty((len(numbers), self.geometry.height, self.geometry.width, 3), np.uint8)
+        for group, places in self._places_by_group(numbers).items():
+            first = self.container.first_frame_of_group(group)
+            inside = [numbers[place] - first for place in places]
+            with self._lock:
+                made[places] = as_numpy(self._decoder(group, max(inside) + 1).pictures(inside))
+        return made
+
     def latents_at(self, indices) -> IntegerLatents:
-        """The integer latents of frames by number, in any order, on the CPU; no pixels are made."""
+        """The integer latents of frames by number, in any order, on the CPU; no pixels are made.
+
+        Raises OptionError for a model that has none to hand out.
+        """
         import torch
 
+        self._check_latents()
         numbers = [self._number(index) for index in indices]
         latents = self._latents_of(numbers)
         times = [self.pts_seconds(number) for number in numbers]
@@ -247,6 +277,9 @@ class Reader:
         """
         import torch
 
+        self._check_latents()
+        if not self.codec.traits.renders_latents:
+            raise OptionError(f"{self.header.model['name']} makes no pixels of a frame's latents alone")
         if isinstance(latents, IntegerLatents):
             if latents.model_sha256 != self.header.model["sha256"]:
                 raise ModelError(
@@ -258,28 +291,27 @@ class Reader:
             if theirs != ours:
                 raise OptionError(f"latents for crf {ours[0]}, {ours[1]} and quantiser {ours[2]} were expected, not {theirs[0]}, {theirs[1]} and {theirs[2]}")
             latents, parameters = latents.symbols, latents.parameters
-        shape, width = self.codec.latent_shape, self.codec.quantiser.parameter_count
+        shape, width = self.codec.latent_shape, self.codec.parameter_count
         if latents.is_floating_point() or latents.is_complex() or latents.shape[1:] != shape:
             raise OptionError(f"latents of whole numbers [N, {', '.join(map(str, shape))}] were expected, not {latents.dtype} {list(latents.shape)}")
         parameters = torch.zeros(len(latents), 0) if parameters is None else parameters
         if parameters.shape != (len(latents), width):
-            raise OptionError(f"quantiser {self.codec.quantiser.name} needs parameters [{len(latents)}, {width}], not {list(parameters.shape)}")
-        return self._ordered(self.codec.pictures(Latents(latents.cpu().int().numpy(), parameters.cpu().float().numpy())))
+            raise OptionError(f"quantiser {self.codec.quantiser_spec['name']} needs parameters [{len(latents)}, {width}], not {list(parameters.shape)}")
+        return self._ordered(self.codec.render(Latents(latents.cpu().int().numpy(), parameters.cpu().float().numpy())))
 
     # Frames as arrays with exact timestamps
 
     def frames_at(self, indices) -> FrameBatch:
         """Frames by number, in any order, as numpy with exact timestamps; each group is decoded once, each frame made once."""
         numbers = [self._number(index) for index in indices]
-        data = self._pictures(numbers)
-        data = data if isinstance(data, np.ndarray) else data.cpu().numpy()
+        data = as_numpy(self._pictures(numbers))
         pts = tuple(self.container.pts_of(number) for number in numbers)
         return FrameBatch(data.transpose(0, 3, 1, 2), pts, self.time_base)
 
     def _pictures(self, numbers: list[int]) -> np.ndarray | torch.Tensor:
         """Frames by number as uint8 [N, H, W, 3]: as the codec gives them, numpy or on its device."""
         wanted = sorted(set(numbers))
-        first = self.codec.pictures(self._latents_of(wanted[:AT_ONCE]))
+        first = self._made(wanted[:AT_ONCE])
         if wanted == numbers and len(wanted) <= AT_ONCE:
             return first
         places: dict[int, list[int]] = {}
@@ -289,7 +321,7 @@ class Reader:
         data = np.empty(shape, first.dtype) if isinstance(first, np.ndarray) else first.new_empty(shape)
         for start in range(0, len(wanted), AT_ONCE):
             run = wanted[start : start + AT_ONCE]
-            for number, frame in zip(run, self.codec.pictures(self._latents_of(run)) if start else first):
+            for number, frame in zip(run, self._made(run) if start else first):
                 data[places[number]] = frame
         return data
 
@@ -421,7 +453,7 @@ class Reader:
         types = []
         for group in range(len(self.container.index)):
             count = self.container.frames_in_group(group)
-            types += ["key"] + ["predicted" if self.header.entropy["name"] in (*PREDICTING, "adaptive") else "key"] * (count - 1)
+            types += ["key"] + ["predicted" if looks_back(self.header.entropy["name"]) else "key"] * (count - 1)
         return types
 
     @property

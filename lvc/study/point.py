@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lvc.codecs.codec import Codec
-from lvc.codecs.networks import quantize
+from lvc.codecs.codec import GroupCodec
+from lvc.codecs.family import open_codec
+from lvc.codecs.neural import quantize
 from lvc.codecs.networks.model import BOUNDED, ROUNDED
 from lvc.errors import OptionError
 from lvc.frames import FrameBatch
@@ -128,7 +129,7 @@ def measure_point(
                     "packet_bytes": there.packet_bytes / len(pictures),
                     "sha256": other.sha256,
                 }
-    count, codec = len(own.test), Codec(checkpoint, geometry=own.geometry, device=device)
+    count, codec = len(own.test), open_codec(checkpoint, geometry=own.geometry, device=device)
     values = own.test.data[0].size if not own.grey else own.test.data[0, 0].size
     return {
         "source": case.source,
@@ -215,12 +216,12 @@ def losses(model, pictures: Pictures, device: str) -> np.ndarray:
     return np.concatenate(found)
 
 
-def denoised(codec: Codec, clean: Pictures, settings: Settings) -> dict:
+def denoised(codec: GroupCodec, clean: Pictures, settings: Settings) -> dict:
     """dB of noisy test pictures beside the clean ones, before and after they went through the codec."""
     cpu = torch.device("cpu")
     with seeded(settings.seed, 0, cpu):
         source = noisy(to_input(clean.data, cpu), settings.noise).mul_(255).round_().to(torch.uint8).numpy()
-    decoded = codec.synthesise(codec.analyse(source))
+    decoded = codec.decoded_pictures(codec.encode_group(source.transpose(0, 2, 3, 1))).transpose(0, 3, 1, 2)
     before = psnr_of_mean_mse([mean_squared_error(*pair) for pair in zip(clean.data, source)])
     after = psnr_of_mean_mse([mean_squared_error(*pair) for pair in zip(clean.data, decoded)])
     gained = None if before is None or after is None else after - before

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from lvc.codecs import family as models
-from lvc.codecs.networks import quantize
+from lvc.codecs.neural import quantize
 from lvc.errors import InputError, OptionError, OutputError
 from lvc.output import written_whole
 from lvc.study.pictures import Amounts, PictureSet

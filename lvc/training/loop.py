@@ -29,7 +29,7 @@ from torch import Tensor
 from lvc.codecs import family as models
 from lvc.codecs.in_torch import device_of
 from lvc.codecs.networks.model import Model, contexts
-from lvc.codecs.networks.quantize import Quantiser, Round, check_combination
+from lvc.codecs.neural.quantize import Quantiser, Round, check_combination
 from lvc.entropy.priors import HYPERPRIOR, check_spec
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import Geometry

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lvc.codecs.networks.hyperprior_coding import scale_tables, side_symbols
 from lvc.codecs.networks.model import Model, contexts
-from lvc.codecs.networks.quantize import Quantiser
+from lvc.codecs.neural.quantize import Quantiser
 from lvc.entropy.priors import learned, learned_by_channel
 from lvc.entropy.tables import Tables
 from lvc.training.data import Frames, spread

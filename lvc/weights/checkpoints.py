@@ -9,134 +9,37 @@ A file is checked against the model it names before anything is allocated, and i
 so that weights of gigabytes cost their size once and only where they are touched.
 """
 
-import dataclasses
 import hashlib
 import json
 import math
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from lvc.codecs.family import build_empty, family_of
+from lvc.codecs.checkpoint import NAME, Checkpoint, Metadata
+from lvc.codecs.family import build_empty, device_of, family_of, model_names
+from lvc.container.header import NO_WEIGHTS
 from lvc.entropy.tables import MAX_ENTRIES, Tables
 from lvc.errors import LvcError, ModelError, OptionError
-from lvc.frames import Geometry
 from lvc.output import identity, written_whole
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from lvc.codecs.networks.model import Model
-    from lvc.codecs.palette.model import Palette
-
 DEFAULT = "arcade"
-FORMAT = "lvc weights"
-VERSION = 1
 SUFFIX = ".safetensors"
 FOLDERS_VARIABLE = "LVC_MODELS"
 MAX_HEADER_BYTES = 4 << 20  # a model of 10,000 tensors needs a quarter of it
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 TYPES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes of a number, by the file's name for it
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a weights file says of itself.
-
-    name: what `.lvc` files coded with these weights call them. model, config: the family and its options.
-    geometry: of the frames trained on. quantiser, entropy: specs that were trained for, and are the default.
-    training: data set, epochs, figures. latents: statistics of latents on validation frames, for out-of-domain warnings.
-    """
-
-    name: str
-    model: str
-    config: dict
-    geometry: Geometry
-    quantiser: dict
-    entropy: dict
-    description: str = ""
-    training: dict = field(default_factory=dict)
-    latents: dict = field(default_factory=dict)
-
-    def __post_init__(self):
-        if not NAME.fullmatch(self.name):
-            raise ModelError(f"a model's name has up to 64 letters, digits, dots, dashes and underscores, not {self.name!r}")
-
-    def to_json(self) -> str:
-        content = {part.name: getattr(self, part.name) for part in dataclasses.fields(self)}
-        content["geometry"] = [self.geometry.width, self.geometry.height]
-        return json.dumps({"format": FORMAT, "version": VERSION, **content}, sort_keys=True, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Metadata":
-        """Raises ModelError where the text is anything else than `to_json` gives."""
-        try:
-            content = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ModelError(f"its metadata is no JSON: {error}") from error
-        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-            raise ModelError(f'its metadata is not that of lvc: "format": "{FORMAT}" was expected')
-        if (version := content.pop("version", None)) != VERSION:
-            raise ModelError(f"it has version {version!r}; this lvc reads version {VERSION}")
-        names = {part.name for part in dataclasses.fields(cls)}
-        if set(content) != names:
-            raise ModelError(f"its metadata should have {', '.join(sorted(names))}, not {', '.join(sorted(content))}")
-        kinds = {"name": str, "model": str, "description": str, "geometry": list}
-        for name, value in content.items():
-            if not isinstance(value, kinds.get(name, dict)):
-                raise ModelError(f"its metadata has {name} of type {type(value).__name__}")
-        for name in ("quantiser", "entropy"):
-            if not isinstance(content[name].get("name"), str):
-                raise ModelError(f"its metadata names no {name}")
-        if len(content["geometry"]) != 2:
-            raise ModelError("its metadata has a geometry that is not [width, height]")
-        width, height = content.pop("geometry")
-        try:
-            return cls(geometry=Geometry(width=width, height=height), **content)
-        except OptionError as error:
-            raise ModelError(f"its metadata has a wrong geometry: {error}") from error
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model with all that coding with it needs.
-
-    tables: frequency tables by the set's name. sha256: of the file's bytes, in hex; None before it is saved.
-    """
-
-    metadata: Metadata
-    model: "Model | Palette"
-    tables: Mapping[str, Tables] = field(default_factory=dict)
-    sha256: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.metadata.name
-
-    @property
-    def geometry(self) -> Geometry:
-        return self.metadata.geometry
-
-    @property
-    def quantiser(self) -> dict:
-        return self.metadata.quantiser
-
-    @property
-    def entropy(self) -> dict:
-        return self.metadata.entropy
-
-    def __repr__(self) -> str:
-        return f"Checkpoint({self.name}, {self.metadata.model} at {self.geometry}, sha256 {(self.sha256 or 'unsaved')[:12]})"
 
 
 @dataclass(frozen=True)
@@ -179,7 +82,7 @@ def save(
     half: floats are kept as float16, half the size at about 0.05 % of a weight. state: tensors for `--resume`.
     Raises OutputError; ModelError where a tensor is not finite.
     """
-    weights = family_of(checkpoint.metadata.model).weights()
+    weights = family_of(checkpoint.metadata.model).tensors()
     try:
         parts = {f"model.{name}": part for name, part in weights.storable(checkpoint.model, half=half).items()}
     except ModelError as error:
@@ -260,11 +163,13 @@ def checked_entries(content: dict, data_bytes: int) -> dict[str, TensorEntry]:
 
 
 def load(model: str | os.PathLike, *, device: "str | torch.device" = "cpu") -> Checkpoint:
-    """The weights of a shipped model's name, or of a file.
+    """The weights of a shipped model's name, or of a file; of a model without weights what stands for them.
 
     A name is looked for among the shipped models, then in the folders of $LVC_MODELS. Raises ModelError for what is
     missing, damaged, or does not fit the model it names; OptionError for a device that is not there.
     """
+    if model in model_names(weights=False):
+        return family_of(str(model)).without_weights(str(model))
     return load_file(path_of(model), device=device)
 
 
@@ -275,7 +180,7 @@ def load_file(path: Path, *, device: "str | torch.device" = "cpu", sha256: str |
     metadata = header.metadata
     try:
         model = empty_model(metadata)
-        weights = family_of(metadata.model).weights()
+        weights = family_of(metadata.model).tensors()
         expected = weights.parts(model)
         check_tensors({f"model.{name}": part for name, part in expected.items()}, header, weights.takes)
         table_names = check_tables(header)
@@ -287,25 +192,26 @@ def load_file(path: Path, *, device: "str | torch.device" = "cpu", sha256: str |
         raise ModelError(f"{path}: {error}") from error
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
-    return Checkpoint(metadata, model if device == "cpu" else model.to(device), tables, sha256)
+    return Checkpoint(metadata, weights.placed(model, device), tables, sha256)
 
 
-def is_of_arrays(model: str | os.PathLike) -> bool:
-    """Whether the weights of a name, or of a file, are numpy arrays, for which no torch is needed; raises ModelError."""
-    return family_of(read_header(path_of(model)).metadata.model).arrays
+def needs_torch(model: str | os.PathLike) -> bool:
+    """Whether coding with the weights of a name, or of a file, loads torch; raises ModelError."""
+    name = model if model in model_names(weights=False) else read_header(path_of(model)).metadata.model
+    return family_of(str(name)).traits.needs_torch
 
 
 def load_state(path: str | os.PathLike) -> dict[str, "Tensor | np.ndarray"]:
     """The tensors for `--resume` of a file that `save` was given a state for, of the model's kind; {} where there are none."""
     header = read_header(path)
     try:
-        with safe_open(path, framework=family_of(header.metadata.model).weights().FRAMEWORK) as file:
+        with safe_open(path, framework=family_of(header.metadata.model).tensors().FRAMEWORK) as file:
             return {name.removeprefix("training."): file.get_tensor(name) for name in header.tensors if name.startswith("training.")}
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
 
 
-def empty_model(metadata: Metadata) -> "Model | Palette":
+def empty_model(metadata: Metadata) -> Any:
     """The model that the metadata names, without memory for its tensors."""
     try:
         return build_empty(metadata.model, geometry=metadata.geometry, **metadata.config)
@@ -361,15 +267,6 @@ def known_digest(path: str | os.PathLike, state: tuple[int, ...] | None) -> str:
     return file_digest(path)
 
 
-def device_of(device: "str | torch.device") -> str:
-    """The name of a device; OptionError where there is none, here or at all."""
-    if str(device) == "cpu":  # which asks for no torch
-        return "cpu"
-    from lvc.codecs.in_torch import device_of
-
-    return str(device_of(device))
-
-
 # Finding
 
 
@@ -409,8 +306,15 @@ def find(
     extra_folders: Sequence[str | os.PathLike] = (),
     device: "str | torch.device" = "cpu",
 ) -> Checkpoint:
-    """The very weights that a file was coded with: those of `locate`. Raises ModelError."""
+    """The very weights that a file was coded with: those of `locate`, or what stands for them. Raises ModelError."""
+    if has_none(name, sha256):
+        return family_of(name).without_weights(name)
     return load_file(locate(name, sha256, file=file, extra_folders=extra_folders), device=device, sha256=sha256)
+
+
+def has_none(name: str, sha256: str) -> bool:
+    """Whether a file says that its model has no weights, and there is such a one."""
+    return sha256 == NO_WEIGHTS and name in model_names(weights=False)
 
 
 def locate(name: str, sha256: str, *, file: str | os.PathLike | None = None, extra_folders: Sequence[str | os.PathLike] = ()) -> Path:

@@ -11,7 +11,7 @@ except ImportError as error:
 
 import numpy as np
 
-from lvc.codecs.palette.model import Palette
+from lvc.codecs.family import traits_of
 from lvc.errors import OptionError, OutputError
 from lvc.frames import Geometry
 from lvc.parallel.background import Background
@@ -127,7 +127,7 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
     def _own_size(self) -> Geometry | None:
         """That of the environment's pictures, where they are small and the model takes any; else what is the writer's default."""
         height, width = np.asarray(self.env.render()).shape[:2]
-        return Geometry(width, height) if isinstance(self._options["model"].model, Palette) and width * height <= SMALL else None
+        return Geometry(width, height) if traits_of(self._options["model"]).any_size and width * height <= SMALL else None
 
     def stop_recording(self) -> None:
         """Ends the recording; its last frames are coded while the environment goes on."""

@@ -7,6 +7,6 @@ CUT_SHARE = 0.6  # of the pixels
 
 
 def is_cut(before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether two consecutive frames uint8 [3, H, W] show different scenes."""
+    """Whether two consecutive frames uint8 [H, W, 3] show different scenes."""
     difference = np.maximum(before, after) - np.minimum(before, after)
-    return bool((difference.max(axis=0) >= CHANGED).mean() >= CUT_SHARE)
+    return bool((difference.max(axis=2) >= CHANGED).mean() >= CUT_SHARE)

@@ -13,13 +13,13 @@ from typing import Self
 
 import numpy as np
 
-from lvc.codecs.codec import Codec
-from lvc.codecs.palette.model import Palette
+from lvc.codecs.codec import CodedGroup
+from lvc.codecs.family import open_codec, traits_of
 from lvc.container.layout import MAX_SPAN_TICKS, Group, Header
 from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OptionError, OutputError
-from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry, Latents
+from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
 from lvc.native.pixel_grid import PixelGrid
 from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_whole
 from lvc.parallel.background import Background
@@ -45,8 +45,8 @@ class Writer:
 
     fps: frames a second as they are written; may be left out where `time_base`, seconds of a tick, is given (by default
     1 / fps) and each frame comes with its `pts`. frame_duration: ticks from one kept frame to the next (by default as fps says).
-    geometry: size of the coded frames (by default 200x160 for models of colours, which take any, and else the model's); others are area-averaged to it. every: keep one frame of so many.
-    grid: how the game's own pixels, that every batch brings along then, are shown as frames; for models of colours.
+    geometry: size of the coded frames (by default 200x160 for models that take any, and else the model's); others are area-averaged to it. every: keep one frame of so many.
+    grid: how the game's own pixels, that every batch brings along then, are shown as frames; for models that take them.
     model, quantiser, entropy, crf, effort, keyint, device: as for `encode`. dimension_order: "HWC" or "CHW", see `write`.
     queue_frames: how many may wait to be coded (one group may in any case); beyond that `write` blocks, so that memory is bounded.
     source: JSON object for the header. append: continue a file that is there, at its settings.
@@ -96,10 +96,10 @@ class Writer:
         header = None if old is None else old.header
         try:
             checkpoint = self._checkpoint(header, model, device)
-            self.geometry = chosen(geometry, header, "geometry", DEFAULT_GEOMETRY if isinstance(checkpoint.model, Palette) else checkpoint.metadata.geometry)
+            self.geometry = chosen(geometry, header, "geometry", DEFAULT_GEOMETRY if traits_of(checkpoint).any_size else checkpoint.metadata.geometry)
             if not isinstance(self.geometry, Geometry):
                 raise OptionError(f"geometry must be a Geometry, as lvc.Geometry(200, 160), not {self.geometry!r:.60}")
-            self.codec = Codec(
+            self.codec = open_codec(
                 checkpoint,
                 geometry=self.geometry,
                 quantiser=chosen(quantiser, header, "quantiser", None),
@@ -185,13 +185,13 @@ class Writer:
             raise OptionError(f"{self.path}: cannot be continued with another {name}: it has {theirs}, and {ours} was asked for")
 
     def _open(self, old: ContainerReader | None, *, overwrite: bool, inputs: tuple[Path, ...]) -> None:
-        self._waiting: list[tuple] = []  # frames [3, H, W] of the next group, their timestamps, and native pixels where there are any
+        self._waiting: list[tuple] = []  # frames [H, W, 3] of the next group, their timestamps, and native pixels where there are any
         self._given = 0  # frames, with those that `every` leaves out
         self._timed: bool | None = None  # whether frames come with pts
         # Mean dB of a few frames of the first group, when it is written; None before, and where one came back identical.
         self.sample_psnr: float | None = None
-        # Compiled code lets groups be coded side by side; networks use all cores for one.
-        self._coding = Background(self._queue_frames, name="lvc-writer", threads=os.cpu_count() or 1 if self.codec.of_colours else 1)
+        threads = (os.cpu_count() or 1) if self.codec.traits.side_by_side else 1
+        self._coding = Background(self._queue_frames, name="lvc-writer", threads=threads)
         self._file = self._container = None
         self._output = written_whole(self.path, overwrite=overwrite, inputs=inputs, recoverable=self._recoverable, extends=self._continued is not None)
         self._output.__enter__()
@@ -236,7 +236,8 @@ class Writer:
         native = None
         if isinstance(frames, FrameBatch):
             pts = self._checked_batch(frames, pts)
-            pictures, native = frames.data.transpose(0, 2, 3, 1), frames.native
+            pictures = frames.data.transpose(0, 2, 3, 1)
+            native = None if frames.native is None else frames.native.transpose(0, 2, 3, 1)
         else:
             pictures = pictures_of(frames, dimension_order=self._order)
         if self.codec.grid is None:
@@ -258,7 +259,7 @@ class Writer:
 
     def _ends_scene(self, picture: np.ndarray) -> bool:
         """Whether the waiting frames are a group of their own, because this one has nothing to do with them."""
-        return self.codec.predicts and len(self._waiting) >= SHORTEST_SCENE and is_cut(self._waiting[-1][0], picture)
+        return self.codec.traits.predicts and len(self._waiting) >= SHORTEST_SCENE and is_cut(self._waiting[-1][0], picture)
 
     def _checked_batch(self, batch: FrameBatch, pts) -> tuple[int, ...]:
         if pts is not None:
@@ -302,12 +303,12 @@ class Writer:
             last = time
 
     def _fitted(self, picture: np.ndarray) -> np.ndarray:
-        """A picture uint8 [H, W, 3] as a fresh frame [3, H, W] of the file's geometry."""
+        """A picture uint8 [H, W, 3] as a fresh frame of the file's geometry."""
         if picture.shape[:2] == (self.geometry.height, self.geometry.width):
-            return np.ascontiguousarray(picture.transpose(2, 0, 1)).copy()
+            return np.array(picture, order="C")
         from lvc.video.resize import resize  # not above: frames of the right size need neither OpenCV nor FFmpeg
 
-        return resize(picture[None], self.geometry)[0].transpose(2, 0, 1)
+        return resize(picture[None], self.geometry)[0]
 
     # The coding threads, and the one that writes what they make in order
 
@@ -319,20 +320,20 @@ class Writer:
     def _code(self, group: list[tuple]) -> tuple:
         frames, times, native = zip(*group)
         frames = np.stack(frames)
-        return times, frames, *self.codec.code(frames if native[0] is None else np.stack(native))
+        return times, frames, self.codec.encode_group(frames if native[0] is None else np.stack(native))
 
-    def _put(self, coded: tuple) -> None:
-        times, frames, latents, packets, digest = coded
+    def _put(self, given: tuple) -> None:
+        times, frames, coded = given
         if self.frames_written == self._old_frames:
-            self.sample_psnr = self._sample_psnr(frames, latents)
+            self.sample_psnr = self._sample_psnr(frames, coded)
         try:
-            self._container.write_group(Group(first_frame=self.frames_written, pts=times, packets=packets, digest=digest))
+            self._container.write_group(Group(first_frame=self.frames_written, pts=times, packets=coded.packets, digest=coded.digest))
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 
-    def _sample_psnr(self, frames: np.ndarray, latents: Latents) -> float | None:
+    def _sample_psnr(self, frames: np.ndarray, coded: CodedGroup) -> float | None:
         chosen = np.unique(np.linspace(0, len(frames) - 1, SAMPLE_FRAMES).astype(int))
-        decoded = self.codec.synthesise(Latents(latents.symbols[chosen], latents.parameters[chosen]))
+        decoded = self.codec.decoded_pictures(coded, chosen)
         error = np.square(decoded.astype(np.int32) - frames[chosen]).mean(axis=(1, 2, 3))
         return float((10 * np.log10(255**2 / error)).mean()) if error.all() else None
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lvc.cli.main import main
-from lvc.codecs.codec import DEFAULT_CRF
+from lvc.codecs.crf import DEFAULT_CRF
 from lvc.container.reader import ContainerReader
 
 SAMPLING = ("--every", "2", "--size", "48x32")

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 import lvc
-from lvc.codecs.codec import Codec, Latents, symbols_digest
+from lvc.codecs.family import open_codec
+from lvc.frames import Latents, symbols_digest
 from lvc.codecs.integer_layers import ACTIVATION_LIMIT
 from lvc.codecs.temporal import prediction
 from lvc.codecs.temporal.integer_prior import CodingPrior
@@ -74,17 +75,17 @@ def folder(tmp_path_factory):
 def coded(folder: Path, name: str, device: str = "cpu") -> list[str]:
     """Digests of the payloads that one model's symbols give, of the symbols that these give, and of the frames that whole numbers make of them."""
     checkpoint = checkpoints.load(folder / f"{name}.safetensors", device=device)
-    codec = Codec(checkpoint, geometry=MODELS[name][0], crf=20, device=device, grid=GRID if name == "game" else None)
+    codec = open_codec(checkpoint, geometry=MODELS[name][0], crf=20, device=device, grid=GRID if name == "game" else None)
     symbols, moves = np.load(folder / f"{name}.npy"), ()
     if name == "palette":
         moves = tuple(golden_moves(symbols.shape))
     elif name == "game":
         moves = tuple(golden_scenes(symbols.shape, MODELS[name][2]["sprites"]))
-    packets, _ = codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves))
+    packets = codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves)).packets
     decoded = codec.decode(packets)
     parts = [b"".join(packet.payload for packet in packets), decoded.symbols.tobytes()]
-    if codec.of_colours:
-        parts.append(codec.synthesise(decoded).tobytes())
+    if not codec.traits.needs_torch:
+        parts.append(codec.render(decoded).tobytes())
     return [hashlib.sha256(part).hexdigest() for part in parts]
 
 
@@ -176,14 +177,14 @@ def test_a_prior_whose_sums_could_leave_the_exact_range_is_refused_on_load(folde
     prior.blocks[1].weight.fill_(127)
     checkpoints.save(tmp_path / "bad.safetensors", checkpoint)
     with pytest.raises(ModelError, match="stay below 16777216"):
-        Codec(checkpoints.load(tmp_path / "bad.safetensors"), geometry=MODELS["real"][0])
+        open_codec(checkpoints.load(tmp_path / "bad.safetensors"), geometry=MODELS["real"][0])
     # Within the range as a sum, and out of it where the half is added that rounds.
     prior.blocks[1].weight.fill_(0)
     prior.blocks[1].bias.fill_(2**24 - 2)
     prior.blocks[1].shift.fill_(4)
     checkpoints.save(tmp_path / "worse.safetensors", checkpoint)
     with pytest.raises(ModelError, match="stay below 16777216"):
-        Codec(checkpoints.load(tmp_path / "worse.safetensors"), geometry=MODELS["real"][0])
+        open_codec(checkpoints.load(tmp_path / "worse.safetensors"), geometry=MODELS["real"][0])
 
 
 @pytest.mark.parametrize("name", [NAME, MIXING_NAME])
@@ -198,7 +199,7 @@ def test_a_golden_file_decodes_to_the_symbols_that_were_coded(tmp_path, name):
         # And they code to the same bytes.
         for group, symbols in enumerate(found):
             moves = tuple(golden_moves(symbols.shape)) if name == MIXING_NAME else ()
-            assert reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves))[0] == reader.container.group(group).packets
+            assert reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves)).packets == reader.container.group(group).packets
 
 
 if __name__ == "__main__":

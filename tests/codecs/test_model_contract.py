@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lvc.codecs.family import MODELS, build, option_names
+from lvc.codecs.family import build, model_names, option_names
 from lvc.codecs.networks.model import contexts, parameter_bytes
 from lvc.errors import OptionError
 from lvc.frames import Geometry
@@ -45,7 +45,7 @@ def frames(count, geometry=SMALL, seed=0):
 
 
 def test_every_single_frame_model_is_held_to_the_contract():
-    assert set(NAMES) == set(MODELS) - {"temporal", "temporal-palette"}
+    assert set(NAMES) == set(model_names(weights=True)) - {"temporal", "temporal-palette"}
 
 
 @pytest.mark.parametrize("name", NAMES)

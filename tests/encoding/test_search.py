@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvc.codecs.codec import Codec
+from lvc.codecs.family import open_codec
 from lvc.encoding.encode import encode, groups_of, levels_of, settled_level
 from lvc.encoding.encode import encode as encoding
 from lvc.encoding.search import Target, Trial, joined, level_for, ranked, tried
@@ -56,7 +56,7 @@ def test_a_file_meets_its_target_as_cheaply_as_a_level_can(tmp_path, clip, targe
     checkpoint = checkpoints.load("pacman-latents")
     measured = {}
     for level in (made.crf, made.crf + towards_hard(target)):
-        codec = Codec(checkpoint, geometry=SAMPLING.geometry, crf=level, effort=0)
+        codec = open_codec(checkpoint, geometry=SAMPLING.geometry, crf=level, effort=0)
         measured[level] = joined([tried(codec, group.data, similarity=True) for group in groups_of(sampled_frames(clip, SAMPLING), 64)])
     (here, beyond) = measured.values()
     assert target.met(here) and not target.met(beyond)

@@ -8,7 +8,7 @@ import gzip
 import sys
 from pathlib import Path
 
-from lvc.codecs.codec import Codec
+from lvc.codecs.family import open_codec
 from lvc.frames import Geometry
 from lvc.weights import checkpoints
 from tests.builders.palette import golden_moves, random_palette, random_pictures
@@ -30,7 +30,7 @@ def main(folder: Path) -> None:
         symbols = random_pictures(count, GEOMETRY, seed=number)
         return symbols, tuple(golden_moves(symbols.shape))
 
-    write_golden(folder, NAME, Codec(checkpoint, geometry=GEOMETRY, crf=24), FRAMES, group_of)
+    write_golden(folder, NAME, open_codec(checkpoint, geometry=GEOMETRY, crf=24), FRAMES, group_of)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lvc.codecs.codec import Codec, Latents, symbols_digest
+from lvc.codecs.codec import GroupCodec
+from lvc.codecs.family import open_codec
 from lvc.codecs.temporal.model import COPY_LEVELS, MEAN_FRACTIONS, SCALE_LEVELS
 from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.container.layout import Group, Header
 from lvc.container.writer import ContainerWriter
 from lvc.entropy.tables import from_counts
-from lvc.frames import Geometry
+from lvc.frames import Geometry, Latents, symbols_digest
 from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint, Metadata
 from tests.builders.temporal import random_model, random_symbols
@@ -51,10 +52,10 @@ def main(folder: Path) -> None:
     (folder / f"{NAME}.safetensors.gz").write_bytes(gzip.compress(weights.read_bytes(), mtime=0))
     checkpoint = checkpoints.load(weights)
     weights.unlink()
-    write_golden(folder, NAME, Codec(checkpoint, geometry=GEOMETRY, crf=24), FRAMES, lambda count, number: (random_symbols(count, checkpoint.model.latent_shape(), seed=number), ()))
+    write_golden(folder, NAME, open_codec(checkpoint, geometry=GEOMETRY, crf=24), FRAMES, lambda count, number: (random_symbols(count, checkpoint.model.latent_shape(), seed=number), ()))
 
 
-def write_golden(folder: Path, name: str, codec: Codec, frames: tuple[int, ...], group_of) -> None:
+def write_golden(folder: Path, name: str, codec: GroupCodec, frames: tuple[int, ...], group_of) -> None:
     """Writes NAME.lvc and NAME.json; group_of(count, number) gives a group's symbols and moves."""
     header = Header(
         width=codec.geometry.width,
@@ -74,11 +75,11 @@ def write_golden(folder: Path, name: str, codec: Codec, frames: tuple[int, ...],
         writer = ContainerWriter(file, header)
         for number, count in enumerate(frames):
             symbols, moves = group_of(count, number)
-            packets, digest = codec.encode(Latents(symbols, np.zeros((count, 0), np.float32), moves))
-            assert digest == symbols_digest(symbols)
-            writer.write_group(Group(first_frame=first, pts=tuple(333 * (first + place) for place in range(count)), packets=packets, digest=digest))
+            coded = codec.encode(Latents(symbols, np.zeros((count, 0), np.float32), moves))
+            assert coded.digest == symbols_digest(symbols)
+            writer.write_group(Group(first_frame=first, pts=tuple(333 * (first + place) for place in range(count)), packets=coded.packets, digest=coded.digest))
             first += count
-            digests.append(digest)
+            digests.append(coded.digest)
         writer.finish()
     (folder / f"{name}.json").write_text(json.dumps({"frames": frames, "symbols_crc32": digests}) + "\n")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import lvc
-from lvc.codecs.codec import Codec
+from lvc.codecs.family import open_codec
 from lvc.container.header import inflated
 from lvc.encoding.encode import encode
 from lvc.encoding.search import ranked, tried
@@ -159,7 +159,7 @@ def test_models_of_no_colours_are_refused(tmp_path, save_small):
     for family in ("conv4", "temporal"):
         other = save_small(tmp_path / f"{family}.safetensors", family)
         with pytest.raises(OptionError, match="a game's own pixels are for models of colours"):
-            Codec(checkpoints.load(other), geometry=SHOWN, grid=GRID)
+            open_codec(checkpoints.load(other), geometry=SHOWN, grid=GRID)
 
 
 # Continued files
@@ -266,7 +266,7 @@ def test_a_recording_is_coded_as_it_is_shown_by_models_of_no_colours(recording, 
 
 def test_what_a_codec_of_native_pixels_is_tried_on_is_what_a_file_shows(weights):
     batch = played(4)
-    codec = Codec(checkpoints.load(weights), geometry=SHOWN, crf=0, grid=GRID)
+    codec = open_codec(checkpoints.load(weights), geometry=SHOWN, crf=0, grid=GRID)
     trial = tried(codec, batch.data, batch.native, similarity=True)
     assert (trial.mse, trial.ssim, trial.psnr) == (0, 1, 100), "so few colours are kept as they are"
     (found,) = ranked(batch.data, SHOWN, native=batch.native, grid=GRID, crf=0, names=[str(weights)])

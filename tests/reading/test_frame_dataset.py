@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 import lvc
-from lvc.codecs.codec import GroupDecoder
+from lvc.codecs.symbols import SymbolGroupDecoder
 from lvc.frames import FrameBatch, Geometry
 
 SMALL = Geometry(width=40, height=32)
@@ -219,14 +219,14 @@ def test_a_file_that_shrank_since(folder, weights, tmp_path):
 @pytest.mark.parametrize("open_files", [1, 64])
 def test_each_group_is_decoded_once_however_frames_are_drawn_and_files_close(folder, weights, everything, monkeypatch, open_files):
     decoded = []
-    advance = GroupDecoder.advance
+    advance = SymbolGroupDecoder.advance
 
     def counted(self, stop):
         before = self.decoded
         advance(self, stop)
         decoded.append(self.decoded - before)
 
-    monkeypatch.setattr(GroupDecoder, "advance", counted)
+    monkeypatch.setattr(SymbolGroupDecoder, "advance", counted)
     dataset = lvc.FrameDataset(folder, model=weights, open_files=open_files)
     for epoch in range(2):
         for index in np.random.default_rng(epoch).permutation(len(dataset)):

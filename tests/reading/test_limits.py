@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import lvc
-from lvc.codecs.codec import Codec, check_pixels
-from lvc.codecs.networks.transform import BATCH
+from lvc.codecs.family import check_pixels, open_codec
+from lvc.codecs.neural.codec import BATCH
 from lvc.container.layout import Group, Header, Packet
 from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OptionError
@@ -131,7 +131,7 @@ def test_a_writer_does_not_make_what_no_reader_takes(tmp_path):
 def test_large_frames_pass_the_networks_a_few_at_a_time():
     weights = checkpoints.load("pacman-latents")
     for geometry, frames in ((Geometry(200, 160), BATCH), (Geometry(640, 480), 3), (Geometry(1920, 1080), 1)):
-        assert Codec(weights, geometry=geometry)._transform.batch == frames
+        assert open_codec(weights, geometry=geometry).batch == frames
 
 
 def test_a_group_is_decoded_in_parts_where_its_pixels_are_many(save_small, tmp_path, monkeypatch):
@@ -149,6 +149,6 @@ def test_a_group_is_decoded_in_parts_where_its_pixels_are_many(save_small, tmp_p
         assert np.array_equal(np.concatenate(parts), np.concatenate(whole))
         assert len(list(reader)) == 10
     # Symbols that are not those that were coded show before the first part of their group.
-    monkeypatch.setattr("lvc.codecs.codec.symbols_digest", lambda *symbols: 1)
+    monkeypatch.setattr("lvc.codecs.symbols.symbols_digest", lambda *symbols: 1)
     with Reader(tmp_path / "game.lvc", model=weights) as reader, pytest.raises(FormatError, match="other symbols"):
         next(reader.batches())

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 import lvc
-from lvc.codecs.codec import Codec
+from lvc.codecs.neural.codec import NeuralCodec
+from lvc.codecs.temporal.codec import TemporalCodec
 from lvc.codecs.palette.walk import PaletteFrames
 from lvc.frames import FrameBatch, Geometry
 
@@ -212,11 +213,13 @@ def test_writer_refuses_what_does_not_fit(coded, tmp_path):
 def decoded(monkeypatch):
     """Counts of frames whose latents were decoded, one entry for each run of them."""
     runs = []
-    code = Codec._code
+    for codec in (NeuralCodec, TemporalCodec):
 
-    def counted(self, coding, symbols, count, coder):
-        runs.append(count)
-        return code(self, coding, symbols, count, coder)
+        def counted(self, coding, symbols, count, coder, moves=(), code=codec.code_run):
+            runs.append(count)
+            return code(self, coding, symbols, count, coder, moves)
+
+        monkeypatch.setattr(codec, "code_run", counted)
 
     read = PaletteFrames.read
 
@@ -224,7 +227,6 @@ def decoded(monkeypatch):
         runs.append(count)
         return read(self, count, coder, shape)
 
-    monkeypatch.setattr(Codec, "_code", counted)
     monkeypatch.setattr(PaletteFrames, "read", counted_read)
     return runs
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lvc.codecs.networks import quantize
+from lvc.codecs.neural import quantize
 from lvc.frames import Geometry
 from lvc.training.loop import TrainingOptions, new_model, train
 from tests.builders.recordings_in_memory import squares

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.codecs.codec import Codec
-from lvc.codecs.networks.quantize import build
+from lvc.codecs.family import open_codec
+from lvc.codecs.neural.quantize import build
 from lvc.errors import InputError, ModelError, OptionError, OutputError
 from lvc.frames import Geometry
 from lvc.training.loop import Run, TrainingOptions, last_path, learning_rate_at, new_model, noisy, seeded
@@ -133,10 +133,10 @@ def test_early_stop_keeps_the_best_beside_the_last(trained, tmp_path):
 def test_a_hyperprior_is_ready_to_code_with_the_best_weights(trained, tmp_path, training_frames):
     trained(**HYPERPRIOR, options={"epochs": 1})
     checkpoint = checkpoints.load(tmp_path / "model.safetensors")
-    codec = Codec(checkpoint, geometry=training_frames.geometry)
+    codec = open_codec(checkpoint, geometry=training_frames.geometry)
     assert codec.entropy_spec == {"name": "hyperprior"}
-    latents = codec.analyse(training_frames.data[:3])
-    packets, _ = codec.encode(latents)
+    latents = codec.analyse(training_frames.data[:3].transpose(0, 2, 3, 1))
+    packets = codec.encode(latents).packets
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
     for layer, exact in zip(checkpoint.model.hyper.synthesis, checkpoint.model.hyper.exact):
         assert torch.equal(layer.exact().weight, exact.weight)
@@ -169,7 +169,7 @@ def test_factorised_tables_are_fitted_to_the_symbols_of_the_best_weights(trained
     trained(model_options={"latents": "rounded"}, quantiser={"name": "round", "step": 0.1}, entropy="factorised")
     checkpoint = checkpoints.load(tmp_path / "model.safetensors")
     tables = checkpoint.tables["factorised"]
-    from lvc.codecs.networks import quantize
+    from lvc.codecs.neural import quantize
     from lvc.entropy.priors import Factorised
     from lvc.training.validation import to_input
 

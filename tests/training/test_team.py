@@ -19,7 +19,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 import torch
-from lvc.codecs.networks import quantize
+from lvc.codecs.neural import quantize
 from lvc.training.loop import TrainingOptions, new_model, train
 from lvc.training.team import joined
 from tests.builders.recordings_in_memory import squares

@@ -436,13 +436,13 @@ def test_devices_that_are_not_there(saved, device):
         checkpoints.load(saved, device=device)
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("name", models.model_names(weights=True))
 def test_a_model_without_memory_has_the_tensors_of_one_with_it(name):
-    empty, weights = models.build_empty(name, geometry=Geometry(200, 160)), models.MODELS[name].weights()
+    empty, weights = models.build_empty(name, geometry=Geometry(200, 160)), models.family_of(name).tensors()
     with torch.device("meta"):
         whole = type(empty)(name, empty.config)
     assert weights.parts(empty) == weights.parts(whole)
-    if models.MODELS[name].arrays:
+    if not models.family_of(name).traits.needs_torch:
         assert not any(any(part.strides) for part in empty.arrays().values())
     else:
         assert all(part.device.type == "meta" for part in empty.state_dict().values())
@@ -456,12 +456,12 @@ import numpy as np
 import lvc
 from lvc.weights import checkpoints
 for name in ("arcade", "pacman"):
-    assert checkpoints.is_of_arrays(name)
+    assert not checkpoints.needs_torch(name)
     with lvc.Writer({str(tmp_path / "a.lvc")!r}, fps=3, model=name, overwrite=True) as writer:
         writer.write(np.zeros((2, 160, 200, 3), np.uint8))
     with lvc.open(writer.path) as reader:
         assert reader.frames_at([1, 0, 1]).data.shape == (3, 3, 160, 200)
-assert not checkpoints.is_of_arrays("pacman-latents")
+assert checkpoints.needs_torch("pacman-latents")
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -472,11 +472,11 @@ def test_loading_weights_leaves_what_compiles_models_alone():
     code = """
 import sys
 from lvc.weights import checkpoints
-from lvc.codecs.family import MODELS, build_empty
+from lvc.codecs.family import build_empty, model_names
 from lvc.frames import Geometry
 for name in checkpoints.shipped():
     checkpoints.load(name)
-for name in MODELS:
+for name in model_names(weights=True):
     build_empty(name, geometry=Geometry(200, 160))
     assert "sympy" not in sys.modules, name
 """

@@ -17,7 +17,7 @@ def scenes(count: int, cut: int) -> np.ndarray:
 
 
 def test_a_cut_is_where_the_picture_is_another_one():
-    frames = scenes(12, 6).transpose(0, 3, 1, 2)
+    frames = scenes(12, 6)
     assert [is_cut(frames[number], frames[number + 1]) for number in range(11)] == [number == 5 for number in range(11)]
     assert not is_cut(frames[0], np.minimum(frames[0], 250))
 

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 import lvc
-from lvc.codecs.codec import Codec
+from lvc.codecs.neural.codec import NeuralCodec
+from lvc.codecs.symbols import SymbolCodec
 from lvc.container.reader import ContainerReader
 from lvc.container.recover import repair, verify
 from lvc.container.writer import ContainerWriter
@@ -255,13 +256,13 @@ def test_a_reader_never_sees_half_a_group(writer_of, made, frames):
 @pytest.fixture
 def gate(monkeypatch):
     """Coding waits for this event."""
-    event, analyse = threading.Event(), Codec.analyse
+    event, analyse = threading.Event(), NeuralCodec.analyse
 
     def gated(self, frames):
         event.wait(60)
         return analyse(self, frames)
 
-    monkeypatch.setattr(Codec, "analyse", gated)
+    monkeypatch.setattr(NeuralCodec, "analyse", gated)
     yield event
     event.set()
 
@@ -304,7 +305,7 @@ def failing(monkeypatch):
     """`failing(error)`: the third group cannot be coded."""
 
     def make(error):
-        encode, count = Codec.encode, []
+        encode, count = SymbolCodec.encode, []
 
         def fails(self, latents):
             count.append(1)
@@ -312,7 +313,7 @@ def failing(monkeypatch):
                 raise error
             return encode(self, latents)
 
-        monkeypatch.setattr(Codec, "encode", fails)
+        monkeypatch.setattr(SymbolCodec, "encode", fails)
 
     return make
 

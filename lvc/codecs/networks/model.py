@@ -31,7 +31,7 @@ class Model(nn.Module):
     latent_range: bounds of the latents where they have some. rounded_latents: whether they are made for rounding.
     distortion: the loss of the frames, "mse" or "bce". any_geometry: whether frames of other sizes are taken.
     tables_by_channel: whether a learned prior has a table a channel, and so takes any size, or one chosen for each latent.
-    many_rates: whether it looks back in time, and is coded at a crf. hyper: its hyperprior, or None.
+    hyper: its hyperprior, or None.
     """
 
     latent_range: tuple[float, float] | None = (0.0, 1.0)
@@ -39,7 +39,6 @@ class Model(nn.Module):
     distortion = "mse"
     any_geometry = False
     tables_by_channel = False
-    many_rates = False
 
     def __init__(self, name: str, config):
         super().__init__()

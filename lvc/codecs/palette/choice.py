@@ -198,11 +198,11 @@ def count_lives(pictures, result):
 
 
 def whole_pictures(frames: np.ndarray) -> np.ndarray:
-    """uint8 [T, H, W, 3] of frames [T, 3, H, W], continued to whole blocks by their last row and column."""
-    pictures, missing = frames.transpose(0, 2, 3, 1), (-frames.shape[2] % SIDE, -frames.shape[3] % SIDE)
+    """Frames uint8 [T, H, W, 3], continued to whole blocks by their last row and column."""
+    missing = -frames.shape[1] % SIDE, -frames.shape[2] % SIDE
     if not any(missing):
-        return pictures
-    return np.pad(pictures, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        return frames
+    return np.pad(frames, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
 
 
 class Chosen(NamedTuple):

@@ -29,7 +29,7 @@ LEAST_USES = 3
 
 def acquaint(model: Palette, source: Frames, *, rate: int, seed: int) -> None:
     """Fills a model of one game with its colours, scenes and sprites; fewer than there is room for are told twice, or left out."""
-    frames = whole_pictures(source.frames(spread(len(source), LOOKED_AT)))
+    frames = whole_pictures(source.frames(spread(len(source), LOOKED_AT)).transpose(0, 2, 3, 1))
     colours = main_colours(frames, model.config.colours)
     model.colours[:] = np.resize(colours, model.config.colours)
     if model.config.scenes:
@@ -102,7 +102,7 @@ def main_sprites(model: Palette, source: Frames, *, rate: int, seed: int) -> tup
         start = int(rng.choice(starts))
         forget_colours(memory)
         coding = PaletteFrames(model, memory, most=CASTING_LENGTH)
-        chosen = choose(coding, whole_pictures(source.frames(range(start, start + CASTING_LENGTH))), int(rng.integers(CASTING_LEVELS)), search=True, palette=np.unique(model.colours))
+        chosen = choose(coding, whole_pictures(source.frames(range(start, start + CASTING_LENGTH)).transpose(0, 2, 3, 1)), int(rng.integers(CASTING_LEVELS)), search=True, palette=np.unique(model.colours))
         stage = coding.past.stage
         if stage.counts[SHOWN] > OWN_SPRITES:  # some have been overwritten
             continue

@@ -57,13 +57,16 @@ class Palette:
     any_geometry = True
     rounded_latents = True
     latent_range = None
-    many_rates = True
 
     def __init__(self, name: str, config: PaletteConfig, arrays: Mapping[str, np.ndarray] | None = None):
         self.name, self.config = name, config
         self.geometry = Geometry(config.width, config.height)
         for part, blank in blanks(config).items():
             setattr(self, part, blank.copy() if arrays is None else arrays[part])
+
+    @staticmethod
+    def blanks(config: PaletteConfig) -> dict[str, np.ndarray]:
+        return blanks(config)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All parts by name, not copied."""

@@ -61,7 +61,7 @@ def coded_clip(model: Palette, memory: Memory, source: Frames, rng: np.random.Ge
     else:
         raise InputError(f"there is no recording of {CLIP_LENGTHS[0]} frames to train on")
     start = int(rng.choice(starts))
-    pictures = whole_pictures(source.frames(range(start, start + length)))
+    pictures = whole_pictures(source.frames(range(start, start + length)).transpose(0, 2, 3, 1))
     palette = None
     if model.config.colours:  # of a game that is known nothing is forgotten, and so nothing learned of colours that others lack
         palette = np.unique(model.colours)
@@ -80,7 +80,7 @@ def validate_palette(model: Palette, source: Frames, *, clips: int) -> Validatio
     starts = starts[spread(len(starts), clips)]
     bits, decibels, errors = 0, [], []
     for start in starts:
-        pictures = whole_pictures(source.frames(range(start, start + length)))
+        pictures = whole_pictures(source.frames(range(start, start + length)).transpose(0, 2, 3, 1))
         chosen, _ = choose_cheapest(lambda: (PaletteFrames(model, most=length), ()), pictures, VALIDATION_CRF, known=game_of(model).colours, search=True)
         coding = PaletteFrames(model)
         for part in (slice(0, 1), slice(1, None)):

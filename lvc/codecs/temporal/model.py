@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lvc.codecs.crf import CRF_LEVELS
+from lvc.codecs.crf import CRF_LEVELS, error_worth
 from lvc.codecs.integer_layers import ACTIVATION_LIMIT, ACTIVATION_SCALE, ExactConv, IntegerConv, clipped, round_through
 from lvc.codecs.temporal.integer_prior import CodingPrior
 from lvc.errors import OptionError
@@ -22,7 +22,6 @@ STRIDE = 8
 CRF_KNOTS = 5  # gains are learned at five qualities and interpolated between
 LATENT_LIMIT = 127  # what the prior sees of a latent; the latent itself may be larger
 HOLD = 0.7  # of a symbol
-BEST_WEIGHT, LEAST_WEIGHT = 1500.0, 8.0  # bits a frame that one unit of squared error (of 255 levels) is worth, at crf 0 and 63
 SAME_LIMIT, BACK_LIMIT = 1.6, 1.2  # squared symbols of added error that saving a position's bits is worth
 
 # What the prior says of each latent, and the tables that stand for it.
@@ -83,11 +82,6 @@ class TemporalConfig:
     @property
     def map_size(self) -> tuple[int, int]:
         return -(-self.height // STRIDE), -(-self.width // STRIDE)
-
-
-def error_worth(crf):
-    """Bits a frame that one unit of mean squared error (of 255 levels) is worth at trained levels, a number or a tensor."""
-    return BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))
 
 
 class PriorOutput:
@@ -493,7 +487,6 @@ class Temporal(nn.Module):
     any_geometry = True
     rounded_latents = True
     latent_range = None
-    many_rates = True
 
     def __init__(self, name: str, config: TemporalConfig):
         super().__init__()

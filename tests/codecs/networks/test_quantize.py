@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lvc.codecs.networks import quantize
+from lvc.codecs.neural import quantize
 from lvc.errors import FormatError, ModelError, OptionError
 
 torch.set_num_threads(1)

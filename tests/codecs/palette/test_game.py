@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from lvc.codecs.codec import Codec
+from lvc.codecs.family import open_codec
 from lvc.codecs.family import build
 from lvc.codecs.palette.model import (
     MOST_COLOURS,
@@ -78,16 +78,16 @@ def test_weights_that_could_lead_out_of_bounds_are_refused(checkpoint, tmp_path,
     # As from a file that somebody sent.
     checkpoints.save(tmp_path / "game.safetensors", checkpoint)
     with pytest.raises(ModelError):
-        Codec(checkpoints.load(tmp_path / "game.safetensors"), geometry=GEOMETRY)
+        open_codec(checkpoints.load(tmp_path / "game.safetensors"), geometry=GEOMETRY)
 
 
 @pytest.mark.parametrize("part, place, value", [("guesses", (7,), MOST_TRUST * TRUST_STEP + 9), ("sizes", (3, 0), 0), ("sprites", (2, 15, 15), 8), ("own_counts", (5,), 255), ("own_chances", (5,), -(2**15))])
 def test_what_is_just_within_bounds_is_taken_and_codes(checkpoint, part, place, value):
     getattr(checkpoint.model, part)[place] = value
-    codec = Codec(checkpoint, geometry=GEOMETRY)
-    frames = np.random.default_rng(1).integers(0, 256, (4, 3, 10, 12), np.uint8).repeat(4, axis=2).repeat(4, axis=3)
-    latents, packets, _ = codec.code(frames)
-    assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
+    codec = open_codec(checkpoint, geometry=GEOMETRY)
+    frames = np.random.default_rng(1).integers(0, 256, (4, 10, 12, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    coded = codec.encode_group(frames)
+    assert np.array_equal(codec.decode(coded.packets).symbols, coded.latents.symbols)
 
 
 @pytest.mark.parametrize("part", ["colours", "sprites", "sizes", "scenes", "own_chances", "own_counts", "guesses"])
@@ -102,7 +102,7 @@ def test_a_file_that_lacks_a_part_of_its_game_is_refused(checkpoint, tmp_path, p
 
 
 def scenes_shown(model, count: int) -> np.ndarray:
-    """Frames uint8 [T, 3, 40, 48]: the second scene that the model knows, then with one of its sprites passing."""
+    """Frames uint8 [T, 40, 48, 3]: the second scene that the model knows, then with one of its sprites passing."""
     colours, scene = model.colours, model.scenes[1]
     areas = (model.sprites >= 0).sum(axis=(1, 2))
     sprite = int(np.argmax(np.where(areas < 100, areas, 0)))
@@ -115,15 +115,16 @@ def scenes_shown(model, count: int) -> np.ndarray:
             part[bitmap >= 0] = bitmap[bitmap >= 0]
         frames.append(colours[picture])
     whole = np.stack(frames)
-    return np.stack([whole >> 16, whole >> 8 & 255, whole & 255], axis=1).astype(np.uint8)
+    return np.stack([whole >> 16, whole >> 8 & 255, whole & 255], axis=3).astype(np.uint8)
 
 
 def test_frames_of_a_known_game_come_back_one_by_one_as_all_at_once(checkpoint):
-    codec = Codec(checkpoint, geometry=GEOMETRY, crf=0)
+    codec = open_codec(checkpoint, geometry=GEOMETRY, crf=0)
     frames = scenes_shown(checkpoint.model, 6)
-    latents, packets, digest = codec.code(frames)
+    coded = codec.encode_group(frames)
+    latents, packets = coded.latents, coded.packets
     assert latents.moves[0].backdrop == 2, "the group begins from the scene that it shows"
-    assert (packets, digest) == codec.encode(latents)
+    assert codec.encode(latents).packets == coded.packets and codec.encode(latents).digest == coded.digest
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
     for stop in (1, 2, 5):
         assert np.array_equal(codec.decode(packets, stop=stop).symbols, latents.symbols[:stop])
@@ -137,13 +138,13 @@ def test_frames_of_a_known_game_come_back_one_by_one_as_all_at_once(checkpoint):
 def test_a_known_scene_makes_the_first_frame_cheap(checkpoint):
     frames = scenes_shown(checkpoint.model, 1)
     stranger = random_palette(GEOMETRY)
-    sizes = [len(Codec(one, geometry=GEOMETRY, crf=0).code(frames)[1][0].payload) for one in (checkpoint, stranger)]
+    sizes = [len(open_codec(one, geometry=GEOMETRY, crf=0).encode_group(frames).packets[0].payload) for one in (checkpoint, stranger)]
     assert sizes[0] < sizes[1] / 3
 
 
 @pytest.mark.parametrize("geometry", [Geometry(40, 48), Geometry(8, 8), Geometry(64, 40)], ids=str)
 def test_scenes_of_another_size_are_as_if_there_were_none(checkpoint, geometry):
-    codec = Codec(checkpoint, geometry=geometry)
-    frames = np.random.default_rng(2).integers(0, 256, (3, 3, geometry.height, geometry.width), np.uint8)
-    latents, packets, _ = codec.code(frames)
-    assert latents.moves[0].backdrop == 0 and np.array_equal(codec.decode(packets).symbols, latents.symbols)
+    codec = open_codec(checkpoint, geometry=geometry)
+    frames = np.random.default_rng(2).integers(0, 256, (3, geometry.height, geometry.width, 3), np.uint8)
+    coded = codec.encode_group(frames)
+    assert coded.latents.moves[0].backdrop == 0 and np.array_equal(codec.decode(coded.packets).symbols, coded.latents.symbols)

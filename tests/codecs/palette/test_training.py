@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from lvc.codecs.codec import Codec
+from lvc.codecs.family import open_codec
 from lvc.codecs.family import build
 from lvc.codecs.palette import fit_game as game
 from lvc.codecs.palette import training as palette
@@ -53,9 +53,9 @@ def test_training_leaves_a_model_that_codes_another_game_in_fewer_bytes(tmp_path
     for name, model in (("small", checkpoints.load(tmp_path / "small.safetensors").model), ("blank", build("temporal-palette", geometry=GEOMETRY))):
         sizes[name] = validate_palette(model, small_tiles(24, seed=5), clips=1).bits
     assert sizes["small"] < 0.6 * sizes["blank"]  # 25 and 49 bits when written
-    codec = Codec(checkpoints.load(tmp_path / "small.safetensors"), geometry=GEOMETRY)
-    latents = codec.analyse(frames)
-    packets, _ = codec.encode(latents)
+    codec = open_codec(checkpoints.load(tmp_path / "small.safetensors"), geometry=GEOMETRY)
+    latents = codec.analyse(frames.transpose(0, 2, 3, 1))
+    packets = codec.encode(latents).packets
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
 
 
@@ -100,20 +100,20 @@ def test_what_validation_says_a_frame_costs_is_what_a_file_takes():
     model, play = build("temporal-palette", geometry=GEOMETRY), small_tiles(24, seed=6)
     figures = validate_palette(model, play, clips=1)
     checkpoint = checkpoints.Checkpoint(palette.Metadata("small", "temporal-palette", asdict(model.config), GEOMETRY, {"name": "round"}, {"name": "mixing"}), model)
-    codec = Codec(checkpoint, geometry=GEOMETRY, crf=palette.VALIDATION_CRF)
+    codec = open_codec(checkpoint, geometry=GEOMETRY, crf=palette.VALIDATION_CRF)
     starts = play.clips(palette.CLIP_LENGTHS[0])
     start = starts[palette.spread(len(starts), 1)[0]]
-    latents = codec.analyse(play.frames(range(start, start + palette.CLIP_LENGTHS[0])))
-    packets, _ = codec.encode(latents)
+    latents = codec.analyse(play.frames(range(start, start + palette.CLIP_LENGTHS[0])).transpose(0, 2, 3, 1))
+    packets = codec.encode(latents).packets
     assert figures.bits == 8 * len(packets[1].payload) / (len(latents) - 1)
 
 
 def test_frames_are_continued_to_whole_blocks():
-    frames = np.random.default_rng(0).integers(0, 256, (2, 3, 11, 18), np.uint8)
-    found, pictures = whole_pictures(frames), frames.transpose(0, 2, 3, 1)
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 11, 18, 3), np.uint8)
+    found = whole_pictures(pictures)
     assert found.shape == (2, 12, 20, 3) and np.array_equal(found[:, :11, :18], pictures)
     assert np.array_equal(found[:, 11, :18], pictures[:, 10]) and (found[:, :, 18:] == found[:, :, 17:18]).all()
-    assert np.array_equal(whole_pictures(frames[..., :8, :16]), pictures[:, :8, :16])
+    assert np.array_equal(whole_pictures(pictures[:, :8, :16]), pictures[:, :8, :16])
 
 
 # One game
@@ -147,10 +147,10 @@ def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path, 
     sizes = []
     for model in (game_model(), build("temporal-palette", geometry=GEOMETRY)):
         trained(tmp_path, steps=12, frames=small_tiles(80), model=model)
-        codec = Codec(checkpoints.load(tmp_path / "small.safetensors"), geometry=GEOMETRY)
-        latents, packets, _ = codec.code(small_tiles(80).data[:20])
-        assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
-        sizes.append(sum(len(packet.payload) for packet in packets))
+        codec = open_codec(checkpoints.load(tmp_path / "small.safetensors"), geometry=GEOMETRY)
+        coded = codec.encode_group(small_tiles(80).data[:20].transpose(0, 2, 3, 1))
+        assert np.array_equal(codec.decode(coded.packets).symbols, coded.latents.symbols)
+        sizes.append(coded.payload_bytes)
     assert sizes[0] < 0.7 * sizes[1], sizes
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvc.codecs.codec import Codec
+from lvc.codecs.family import open_codec
 from lvc.codecs.temporal.prediction import BACK, NEW, SAME, Chain
 from lvc.codecs.temporal.rate_distortion import LASTING, Choice, Tape, logistic_bits
 from lvc.errors import OptionError
@@ -55,28 +55,29 @@ def test_a_position_that_did_not_move_is_the_same_and_one_that_comes_back_is_bac
 def test_what_is_coded_while_it_is_chosen_is_what_is_coded_once_it_is_known(clip):
     """Also where positions get other modes once all their symbols are known, as in pictures unlike those of the training."""
     checkpoint, geometry = checkpoints.load("pacman-latents"), Geometry(200, 160)
-    frames = next(sampled_frames(clip, Sampling(every=24, geometry=geometry), batch=6)).data
-    codec = Codec(checkpoint, geometry=geometry, effort=1)
+    frames = next(sampled_frames(clip, Sampling(every=24, geometry=geometry), batch=6)).data.transpose(0, 2, 3, 1)
+    codec = open_codec(checkpoint, geometry=geometry, effort=1)
     for pictures, alike in ((frames, True), (255 - frames, False)):
         played = []
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Tape, "play", lambda tape, coder, play=Tape.play: (played.append(1), play(tape, coder)))
-            latents, packets, digest = codec.code(pictures)
+            coded = codec.encode_group(pictures)
         assert (len(played) == len(pictures)) == alike
-        assert (packets, digest) == codec.encode(latents)
+        again = codec.encode(coded.latents)
+        assert (again.packets, again.digest) == (coded.packets, coded.digest)
 
 
 def test_effort_makes_files_smaller_and_any_other_number_is_refused(clip):
     checkpoint, geometry = checkpoints.load("pacman-latents"), Geometry(200, 160)
-    frames = next(iter(sampled_frames(clip, Sampling(every=8, geometry=geometry)))).data
+    frames = next(iter(sampled_frames(clip, Sampling(every=8, geometry=geometry)))).data.transpose(0, 2, 3, 1)
     sizes = []
     for effort in (0, 1):
-        codec = Codec(checkpoint, geometry=geometry, effort=effort)
+        codec = open_codec(checkpoint, geometry=geometry, effort=effort)
         latents = codec.analyse(frames)
-        packets, digest = codec.encode(latents)
+        packets = codec.encode(latents).packets
         assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
         sizes.append(sum(len(packet.payload) for packet in packets))
     assert sizes[1] < sizes[0]
     for wrong in (2, -1, 0.5, True):
         with pytest.raises(OptionError, match="effort must be a whole number from 0 to 1"):
-            Codec(checkpoint, geometry=geometry, effort=wrong)
+            open_codec(checkpoint, geometry=geometry, effort=wrong)

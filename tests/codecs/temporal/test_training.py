@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.codecs.codec import Codec
+from lvc.codecs.family import open_codec
 from lvc.codecs.family import build
 from lvc.codecs.temporal.model import KEY, PREDICTED
 from lvc.codecs.temporal.training import TemporalOptions, chains_of, train_temporal
@@ -47,9 +47,9 @@ def test_training_lowers_the_loss_and_leaves_a_model_that_codes(tmp_path):
     assert later["psnr"] > fresh["psnr"] + 1  # 120 steps of a tiny network; 2.1 dB when written
     checkpoint = checkpoints.load(tmp_path / "small.safetensors")
     assert checkpoint.model.config.exact
-    codec = Codec(checkpoint, geometry=GEOMETRY)
-    latents = codec.analyse(small_maze(8).data)
-    packets, _ = codec.encode(latents)
+    codec = open_codec(checkpoint, geometry=GEOMETRY)
+    latents = codec.analyse(small_maze(8).data.transpose(0, 2, 3, 1))
+    packets = codec.encode(latents).packets
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
 
 
@@ -65,9 +65,9 @@ def test_a_resumed_run_gives_the_same_curve_through_both_stages(tmp_path):
 def test_the_estimated_rate_is_within_two_percent_of_the_bytes(tmp_path, crf):
     trained(tmp_path, steps=40)
     tensors = checkpoints.load(tmp_path / "small.safetensors")
-    codec = Codec(tensors, geometry=GEOMETRY, crf=crf)
-    latents = codec.analyse(small_maze(40).data)
-    packets, _ = codec.encode(latents)
+    codec = open_codec(tensors, geometry=GEOMETRY, crf=crf)
+    latents = codec.analyse(small_maze(40).data.transpose(0, 2, 3, 1))
+    packets = codec.encode(latents).packets
     symbols = torch.from_numpy(latents.symbols).float()
     relation = torch.tensor([KEY, *[PREDICTED] * (len(symbols) - 1)])
     estimate = codec.model.prior.rate(symbols, chains_of(symbols[None]), relation, torch.full((len(symbols),), float(crf))).sum().item() / 8
