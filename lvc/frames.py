@@ -3,6 +3,7 @@
 import zlib
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -44,14 +45,14 @@ class FrameBatch:
 
     data: uint8 [T, 3, H, W]; often a view of [T, H, W, 3] memory.
     pts: T whole numbers, in units of time_base seconds, strictly increasing.
-    native: the same frames as a game drew them, uint8 [T, 3, h, w], where a recording shows that by `grid`; else None both.
+    native: the same frames as a game drew them, uint8 [T, 3, h, w], where a recording shows that by `grid`, a `PixelGrid`; else None both.
     """
 
     data: np.ndarray
     pts: tuple[int, ...]
     time_base: Fraction
     native: np.ndarray | None = None
-    grid: "PixelGrid | None" = None
+    grid: Any = None
 
     def __post_init__(self):
         if self.data.dtype != np.uint8 or self.data.ndim != 4 or self.data.shape[1] != 3:

@@ -33,8 +33,8 @@ from lvc.cli.options import spec_of
 from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
 from lvc.quality.metrics import psnr, ssim
-from lvc.training.data import spread
-from lvc.training.loss import DISTORTIONS, distortion_of
+from lvc.codecs.learning.clips import spread
+from lvc.codecs.networks.training.loss import DISTORTIONS, distortion_of
 from lvc.weights import checkpoints
 
 # Pillow's format, its qualities from low to high, and what else it is told

@@ -1,6 +1,6 @@
 """Trains the small network of the perceptual distance: to name what was done to crops of photographs.
 
-    python tools/train_perceptual.py -o lvc/training/perceptual.safetensors
+    python tools/train_perceptual.py -o lvc/codecs/networks/training/perceptual.safetensors
 
 The photographs are those that scikit-image ships. Nothing is downloaded, and no label is needed but what was done. Takes two
 minutes on one core. Prints how many crops of held-out photographs are named rightly.
@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from lvc.output import written_whole
-from lvc.training.perceptual import KINDS, DistortionNetwork
+from lvc.codecs.networks.training.perceptual import KINDS, DistortionNetwork
 
 TRAINING = ("astronaut.png", "coffee.png", "motorcycle_left.png", "hubble_deep_field.jpg", "ihc.png", "retina.jpg", "color.png", "brick.png", "grass.png")
 HELD_OUT = ("chelsea.png", "rocket.jpg")

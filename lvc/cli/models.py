@@ -30,11 +30,11 @@ def run(options: argparse.Namespace) -> int:
     for facts in described:
         print(json.dumps(facts) if options.json else as_text(facts))
     if not options.json:
-        from lvc.codecs.family import model_names
+        from lvc.training.recipes import trained_models
 
         if not described:
             print(f"no weights are shipped or in ${checkpoints.FOLDERS_VARIABLE}")
-        print(f"\nfamilies for lvc train: {', '.join(model_names(weights=True))}")
+        print(f"\nfamilies for lvc train: {', '.join(trained_models())}")
     return 0
 
 

@@ -56,11 +56,11 @@ def run(options: argparse.Namespace) -> int:
         return 0
     import torch
 
+    from lvc.codecs.networks.training.recipes import entropy_for
     from lvc.study.pictures import Amounts, read_set
     from lvc.study.plots import pyplot
     from lvc.study.point import Case, Settings
     from lvc.study.sweep import read_points, study
-    from lvc.training.recipes import entropy_for
 
     for name, choice in DEFAULTS.items():
         if getattr(options, name) is None:

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import dataclasses
 import hashlib
 import itertools
 import signal
@@ -17,9 +16,8 @@ from lvc.errors import OptionError
 
 SUMMARY = "train a model on a data set"
 INTERRUPTED = 130
-LOOK_BACK = ("temporal", "temporal-palette")  # families that round and predict, at all rates
 
-# option on the command line: its type and help; the names are those of lvc.training.loop.TrainingOptions
+# option on the command line: its type and help; the names are those of the families' training options
 TRAINING = {
     "epochs": (int, "passes over the training frames"),
     "steps": (int, "an earlier end, in steps"),
@@ -41,7 +39,7 @@ TRAINING = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
-    parser.add_argument("--model", help="fc-vanilla, fc-multilayer, conv4, conv5, vae, resnet18, gdn-attention, edge3, edge5, chain or temporal")
+    parser.add_argument("--model", help="one of the families' models, see `lvc models`")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
     parser.add_argument("--recipe", help="a named set of model and options; those given replace the recipe's")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")
@@ -69,43 +67,36 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError(f"{options.output}: a name ending in .safetensors was expected")
     import torch
 
-    from lvc.codecs.neural import quantize
-    from lvc.codecs.palette.training import train_palette
-    from lvc.codecs.temporal.training import train_temporal
+    from lvc.codecs.learning.team import joined
     from lvc.dataset.read import FrameStore
-    from lvc.training.loop import new_model, train
-    from lvc.training.team import joined
+    from lvc.training.train import train
 
     if options.start_from and options.resume and (options.model or options.recipe):
         raise OptionError("--resume goes on with the run's own weights: give it or --start-from")
     started = weights_to_start_from(options)
-    chosen = choices(options, started)
+    recipe = chosen_recipe(options, started)
     if options.threads:
         torch.set_num_threads(options.threads)
     store = FrameStore(options.dataset)
+    if started is not None:
+        started.model.latent_shape(store.geometry)  # tells of sizes that do not fit
     with stop_on_signals() as should_stop, joined(options.device) as team, curves(options.tensorboard if team.leads else None) as write_curves:
-        common = {
-            "options": chosen.training,
-            "name": options.name or options.output.stem,
-            "description": options.description or chosen.description,
-            "dataset": facts_of(options.dataset),
-            "device": options.device if team.count == 1 else team.device,
-            "team": team,
-            "workers": options.workers,
-            "resume": options.resume,
-            "overwrite": options.overwrite,
-            "should_stop": should_stop,
-        }
-        model = new_model(chosen.model, geometry=store.geometry, seed=chosen.training.seed, **chosen.options)
-        data = (model, store.split("train"), store.split("validation"), options.output)
-        if chosen.model in LOOK_BACK:
-            by_family = dict(zip(LOOK_BACK, (train_temporal, train_palette)))
-            records = by_family[chosen.model](*data, **common)
-        else:
-            if started is not None:
-                started.model.latent_shape(store.geometry)  # tells of sizes that do not fit
-            quantiser = quantize.build(**chosen.quantiser, latent_range=model.latent_range)
-            records = train(*data, quantiser=quantiser, entropy=chosen.entropy, start=options.start_from, **common)
+        records = train(
+            recipe,
+            store.split("train"),
+            store.split("validation"),
+            options.output,
+            name=options.name or options.output.stem,
+            description=options.description,
+            dataset=facts_of(options.dataset),
+            device=options.device if team.count == 1 else team.device,
+            workers=options.workers,
+            resume=options.resume,
+            start=options.start_from,
+            overwrite=options.overwrite,
+            should_stop=should_stop,
+            team=team,
+        )
         ended = follow(records, write_curves, options) if team.leads else deque(records, maxlen=1).pop().ended
     return INTERRUPTED if ended == "interrupted" else 0
 
@@ -118,58 +109,32 @@ def weights_to_start_from(options: argparse.Namespace):
         return None
     if options.option:
         raise OptionError("--start-from without --model brings a model with its options: it does not go with --option")
-    started = checkpoints.load(options.start_from)
-    if started.metadata.model in LOOK_BACK:
-        raise OptionError(f"{options.start_from}: is a temporal model, whose prior is in whole numbers for good; train another with --model {started.metadata.model}")
-    return started
+    return checkpoints.load(options.start_from)
 
 
-def choices(options: argparse.Namespace, started=None):
+def chosen_recipe(options: argparse.Namespace, started=None):
     """The recipe, the defaults or those of the weights to start from, with what was given on the command line in their place."""
-    from lvc.codecs.family import option_names
-    from lvc.training.recipes import entropy_for, recipe_of
+    from lvc.training.recipes import continuing, first_try, recipe_of, trainer_of
 
     if started is not None:
-        metadata = started.metadata
-        model_options = {name: value for name, value in metadata.config.items() if name in option_names(metadata.model)}
-        recipe = dataclasses.replace(family_defaults(metadata.model), options=model_options, quantiser=metadata.quantiser, entropy=metadata.entropy)
+        try:
+            recipe = continuing(started)
+        except OptionError as error:
+            raise OptionError(f"{options.start_from}: {error}") from error
     elif options.recipe or options.model:
-        recipe = recipe_of(options.recipe) if options.recipe else family_defaults(options.model)
+        recipe = recipe_of(options.recipe) if options.recipe else first_try(options.model)
     else:
         raise OptionError("a model to train was expected: --model NAME, --recipe NAME or --start-from FILE")
-    model = recipe.model
-    if options.model not in (None, model):
-        raise OptionError(f"recipe {options.recipe} is for {model}, and --model {options.model} was asked for")
-    given = {name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None}
-    if model in LOOK_BACK:
-        known = {field.name for field in dataclasses.fields(recipe.training)}
-        foreign = [name for name in given if name not in known] + [name for name in ("quantiser", "entropy", "start_from") if getattr(options, name)]
-        if foreign:
-            raise OptionError(f"a temporal model has no training option {foreign[0].replace('_', '-')}: it rounds and predicts, at all rates; it has {', '.join(sorted(known))}")
-    model_options = {**recipe.options, **dict(setting_of(text, "--option") for text in options.option)}
-    quantiser = spec_of(options.quantiser, "--quantiser") if options.quantiser else recipe.quantiser
-    if quantiser["name"] == "round" and "latents" in option_names(model):
-        model_options.setdefault("latents", "rounded")
-    entropy = spec_of(options.entropy, "--entropy") if options.entropy else recipe.entropy
-    if options.quantiser and not options.entropy:
-        entropy = entropy_for(quantiser)
-    return dataclasses.replace(
-        recipe, options=model_options, quantiser=quantiser, entropy=entropy, training=dataclasses.replace(recipe.training, **given)
+    if options.model not in (None, recipe.model):
+        raise OptionError(f"recipe {options.recipe} is for {recipe.model}, and --model {options.model} was asked for")
+    return trainer_of(recipe.model).chosen(
+        recipe,
+        options=dict(setting_of(text, "--option") for text in options.option),
+        training={name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None},
+        quantiser=spec_of(options.quantiser, "--quantiser") if options.quantiser else None,
+        entropy=spec_of(options.entropy, "--entropy") if options.entropy else None,
+        start=options.start_from is not None,
     )
-
-
-def family_defaults(model: str):
-    """The recipe of a family's name for a first try: fewer epochs than its own where it has epochs."""
-    from lvc.codecs.family import model_names
-    from lvc.training.loop import TrainingOptions
-    from lvc.training.recipes import RECIPES, Recipe
-
-    if model not in model_names(weights=True):
-        raise OptionError(f"there is no model {model!r}; choose from {', '.join(model_names(weights=True))}")
-    recipe = RECIPES.get(model) or Recipe(model)
-    if isinstance(recipe.training, TrainingOptions):
-        recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=TrainingOptions().epochs))
-    return recipe
 
 
 def facts_of(dataset: Path) -> dict:

@@ -24,6 +24,8 @@ from lvc.native.pixel_grid import PixelGrid
 if TYPE_CHECKING:
     import torch
 
+    from lvc.codecs.learning.trainer import Trainer
+
 MAX_GROUP_BYTES = 1 << 29  # that the decoded frames of a group may take in memory
 SYMBOLS, PICTURES = "symbols", "pictures"
 
@@ -240,10 +242,12 @@ class Family(ABC):
     """One way to code frames. Its module is imported when it is first asked for, and loads no more than its traits need.
 
     traits: of all its models, where `traits_of` does not know better. models: by the names that weights files have for them.
+    trained: whether there is a trainer.
     """
 
     traits: ClassVar[Traits]
     models: ClassVar[Mapping[str, ModelKind]] = {}
+    trained: ClassVar[bool] = False
 
     def traits_of(self, checkpoint: Checkpoint) -> Traits:
         """Of a codec with these weights, at their own settings."""
@@ -255,6 +259,10 @@ class Family(ABC):
 
     def tensors(self) -> ModuleType:
         """What keeps the weights of such models in files: `in_numpy` or `in_torch`, or a module with the same functions."""
+        raise NotImplementedError
+
+    def trainer(self) -> "Trainer":
+        """How such models are trained, where they are."""
         raise NotImplementedError
 
     def without_weights(self, model: str) -> Checkpoint:

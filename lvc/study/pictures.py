@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+from lvc.codecs.learning.clips import spread
 from lvc.dataset.manifest import FILE_NAME as MANIFEST
 from lvc.dataset.read import FrameSource, FrameStore
 from lvc.errors import InputError, OptionError
 from lvc.frames import Geometry
-from lvc.training.data import spread
 from lvc.video.find import files_in
 from lvc.video.picture import SUFFIXES, is_picture, read_picture
 

@@ -13,16 +13,19 @@ import torch
 
 from lvc.codecs.codec import GroupCodec
 from lvc.codecs.family import open_codec
-from lvc.codecs.neural import quantize
+from lvc.codecs.learning.inputs import to_input
+from lvc.codecs.learning.seeding import new_model, seeded
 from lvc.codecs.networks.model import BOUNDED, ROUNDED
+from lvc.codecs.networks.training.loop import train
+from lvc.codecs.networks.training.options import TrainingOptions
+from lvc.codecs.networks.training.run import noisy
+from lvc.codecs.neural import quantize
 from lvc.errors import OptionError
 from lvc.frames import FrameBatch
 from lvc.quality.metrics import mean_squared_error, psnr_of_mean_mse
 from lvc.reading.reader import Reader
 from lvc.study.pictures import Pictures, PictureSet
 from lvc.study.systems import configuration, system_of
-from lvc.training.loop import TrainingOptions, new_model, noisy, seeded, train
-from lvc.training.validation import to_input
 from lvc.video.resize import resize
 from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint
@@ -165,7 +168,7 @@ def trained_weights(case: Case, own: PictureSet, settings: Settings, weights: Pa
     model = new_model(name, geometry=own.geometry, seed=settings.seed, **model_options)
     quantiser = quantize.build(**settings.quantiser, latent_range=model.latent_range)
     step_losses, step_seconds, validation = [], [], []
-    records = train(model, own.train, own.validation, weights, quantiser=quantiser, entropy=settings.entropy, options=options, name=NAME, device=device, workers=0)
+    records = train(model, own.train, own.validation, weights, quantiser=quantiser, entropy=settings.entropy, options=options, files=checkpoints, name=NAME, device=device, workers=0)
     after_step, before = False, time.process_time()
     for record in records:
         # The processor's time, for other programs change that of the clock; without what comes between steps.

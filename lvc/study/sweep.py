@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 
 from lvc.codecs import family as models
+from lvc.codecs.networks.training.options import is_number
 from lvc.codecs.neural import quantize
 from lvc.errors import InputError, OptionError, OutputError
 from lvc.output import written_whole
 from lvc.study.pictures import Amounts, PictureSet
 from lvc.study.point import CURVES, Case, Settings, measure_point
 from lvc.study.systems import SYSTEMS, configuration
-from lvc.training.loop import is_number
 from lvc.weights import checkpoints
 
 FILE_NAME, POINTS = "study.json", "points"

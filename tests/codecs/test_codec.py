@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.codecs.family import open_codec
-from lvc.frames import symbols_digest
-from lvc.codecs.family import build
+from lvc.codecs.family import build, open_codec
 from lvc.codecs.networks.hyperprior_coding import scale_tables
 from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.container.layout import Packet
 from lvc.entropy.priors import learned_by_channel
 from lvc.errors import FormatError, LvcError, OptionError
-from lvc.frames import Geometry
+from lvc.frames import Geometry, symbols_digest
 from lvc.weights.checkpoints import Checkpoint, Metadata
 
 SMALL = Geometry(width=40, height=32)

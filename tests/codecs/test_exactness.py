@@ -14,14 +14,13 @@ import torch
 
 import lvc
 from lvc.codecs.family import open_codec
-from lvc.frames import Latents, symbols_digest
-from lvc.codecs.integer_layers import ACTIVATION_LIMIT
+from lvc.codecs.integer.layers import ACTIVATION_LIMIT
 from lvc.codecs.temporal import prediction
 from lvc.codecs.temporal.integer_prior import CodingPrior
 from lvc.codecs.temporal.model import HISTORY, LATENT_LIMIT, MODE_PHASES, MODE_UNIT, MODES, PREDICTED, References
 from lvc.codecs.temporal.prediction import Chain, prediction_tables
 from lvc.errors import ModelError
-from lvc.frames import Geometry
+from lvc.frames import Geometry, Latents, symbols_digest
 from lvc.native.pixel_grid import Blur, PixelGrid
 from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint, Metadata

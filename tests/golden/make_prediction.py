@@ -15,7 +15,8 @@ import torch
 
 from lvc.codecs.codec import GroupCodec
 from lvc.codecs.family import open_codec
-from lvc.codecs.temporal.model import COPY_LEVELS, MEAN_FRACTIONS, SCALE_LEVELS
+from lvc.codecs.integer.scales import SCALE_LEVELS
+from lvc.codecs.temporal.model import COPY_LEVELS, MEAN_FRACTIONS
 from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.container.layout import Group, Header
 from lvc.container.writer import ContainerWriter

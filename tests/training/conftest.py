@@ -1,8 +1,11 @@
 import pytest
 
+from lvc.codecs.learning.seeding import new_model
+from lvc.codecs.networks.training.loop import train
+from lvc.codecs.networks.training.options import TrainingOptions
 from lvc.codecs.neural import quantize
 from lvc.frames import Geometry
-from lvc.training.loop import TrainingOptions, new_model, train
+from lvc.weights import checkpoints
 from tests.builders.recordings_in_memory import squares
 
 GEOMETRY = Geometry(width=32, height=16)
@@ -42,6 +45,7 @@ def trained(training_frames, validation_frames, tmp_path):
                 quantiser=quantize.build(**(quantiser or {"name": "naive"}), latent_range=network.latent_range),
                 entropy={"name": entropy},
                 options=options,
+                files=checkpoints,
                 should_stop=should_stop,
                 **more,
             )

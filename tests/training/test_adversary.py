@@ -1,6 +1,6 @@
 import torch
 
-from lvc.training.adversary import Adversary, step
+from lvc.codecs.networks.training.adversary import Adversary, step
 
 
 def test_it_learns_to_tell_and_decoded_frames_learn_to_pass():

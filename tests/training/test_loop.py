@@ -6,10 +6,14 @@ import pytest
 import torch
 
 from lvc.codecs.family import open_codec
+from lvc.codecs.learning.optimising import learning_rate_at
+from lvc.codecs.learning.progress import last_path
+from lvc.codecs.learning.seeding import new_model, seeded
+from lvc.codecs.networks.training.options import TrainingOptions
+from lvc.codecs.networks.training.run import Run, noisy
 from lvc.codecs.neural.quantize import build
 from lvc.errors import InputError, ModelError, OptionError, OutputError
 from lvc.frames import Geometry
-from lvc.training.loop import Run, TrainingOptions, last_path, learning_rate_at, new_model, noisy, seeded
 from lvc.weights import checkpoints
 
 
@@ -150,7 +154,7 @@ def test_a_hyperprior_where_there_is_none_or_unused_is_refused(trained, case):
 
 def test_the_cyclic_rate_goes_up_and_down_four_times():
     options = TrainingOptions(lr=1.0, schedule="cyclic")
-    rates = [learning_rate_at(options, 1000, share / 80) for share in range(81)]
+    rates = [learning_rate_at(options.lr, 1000, share / 80, schedule=options.schedule) for share in range(81)]
     assert min(rates) == pytest.approx(0.1) and max(rates) == pytest.approx(1.0)
     turns = [place for place in range(1, 80) if (rates[place] - rates[place - 1]) * (rates[place + 1] - rates[place]) < 0]
     assert turns == [10, 20, 30, 40, 50, 60, 70]
@@ -169,9 +173,9 @@ def test_factorised_tables_are_fitted_to_the_symbols_of_the_best_weights(trained
     trained(model_options={"latents": "rounded"}, quantiser={"name": "round", "step": 0.1}, entropy="factorised")
     checkpoint = checkpoints.load(tmp_path / "model.safetensors")
     tables = checkpoint.tables["factorised"]
+    from lvc.codecs.learning.inputs import to_input
     from lvc.codecs.neural import quantize
     from lvc.entropy.priors import Factorised
-    from lvc.training.validation import to_input
 
     with torch.no_grad():
         latents = checkpoint.model.analyse(to_input(training_frames.data, torch.device("cpu")))
@@ -203,11 +207,11 @@ def test_what_exists_is_not_overwritten(trained, tmp_path):
 
 
 def test_a_diverging_loss_is_said_and_the_best_weights_stay(trained, tmp_path, training_frames, monkeypatch):
-    from lvc.training import loop
+    from lvc.codecs.networks.training import run
 
     trained(options={"epochs": 1})
     before = (tmp_path / "model.safetensors").read_bytes()
-    monkeypatch.setattr(loop, "training_loss", lambda *_, **__: {"loss": torch.tensor(math.nan, requires_grad=True)})
+    monkeypatch.setattr(run, "training_loss", lambda *_, **__: {"loss": torch.tensor(math.nan, requires_grad=True)})
     with pytest.raises(ModelError, match="failed at step 7: the loss is nan"):
         trained(resume=True, options={"epochs": 2})
     assert (tmp_path / "model.safetensors").read_bytes() == before
@@ -239,10 +243,10 @@ def test_options_are_checked_by_name(wrong):
 
 def test_learning_rate_warms_up_and_falls():
     options = TrainingOptions(lr=1.0)
-    assert learning_rate_at(options, 0, 0.0) == pytest.approx(1 / 20)
-    assert learning_rate_at(options, 100, 0.5) == pytest.approx(0.51)
-    assert learning_rate_at(options, 100, 1.0) == pytest.approx(0.02)
-    assert learning_rate_at(dataclasses.replace(options, schedule="constant"), 100, 0.9) == 1.0
+    assert learning_rate_at(options.lr, 0, 0.0) == pytest.approx(1 / 20)
+    assert learning_rate_at(options.lr, 100, 0.5) == pytest.approx(0.51)
+    assert learning_rate_at(options.lr, 100, 1.0) == pytest.approx(0.02)
+    assert learning_rate_at(options.lr, 100, 0.9, schedule="constant") == 1.0
 
 
 def test_draws_depend_on_seed_and_step():

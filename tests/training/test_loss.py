@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from lvc.codecs.networks.training.loss import DISTORTIONS, ChannelDensity, distortion_of, parts_of, training_loss
 from lvc.errors import OptionError
-from lvc.training.loss import DISTORTIONS, ChannelDensity, distortion_of, parts_of, training_loss
 
 
 @pytest.mark.parametrize("kind", DISTORTIONS)

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lvc.training.perceptual import perceptual_distance
+from lvc.codecs.networks.training.perceptual import perceptual_distance
 
 
 @pytest.fixture

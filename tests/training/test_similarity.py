@@ -3,8 +3,8 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
+from lvc.codecs.networks.training.similarity import ms_ssim
 from lvc.errors import OptionError
-from lvc.training.similarity import ms_ssim
 
 
 def pictures(height, width):

@@ -3,9 +3,9 @@ import torch
 from safetensors.torch import save_file
 
 from lvc.codecs.family import build
+from lvc.codecs.networks.training.start import start_from
 from lvc.errors import ModelError
 from lvc.frames import Geometry
-from lvc.training.start import start_from
 
 SMALL = Geometry(32, 32)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lvc.cli.main import main
+from lvc.codecs.learning.clips import ClipSampler
 from lvc.errors import InputError
-from lvc.training.data import ClipSampler
 from lvc.weights import checkpoints
 from tests import ROOT
 
@@ -20,8 +20,11 @@ import json, sys
 from pathlib import Path
 import torch
 from lvc.codecs.neural import quantize
-from lvc.training.loop import TrainingOptions, new_model, train
-from lvc.training.team import joined
+from lvc.codecs.learning.seeding import new_model
+from lvc.codecs.learning.team import joined
+from lvc.codecs.networks.training.loop import train
+from lvc.codecs.networks.training.options import TrainingOptions
+from lvc.weights import checkpoints
 from tests.builders.recordings_in_memory import squares
 
 output, arguments = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -32,7 +35,7 @@ with joined("cpu") as team:
     model = new_model(arguments["model"], geometry=frames.geometry, seed=options.seed, **arguments["model_options"])
     quantiser = quantize.build(**arguments["quantiser"], latent_range=model.latent_range)
     records = []
-    for record in train(model, frames, validation, output, quantiser=quantiser, entropy={"name": arguments["entropy"]}, options=options, team=team, resume=arguments["resume"]):
+    for record in train(model, frames, validation, output, quantiser=quantiser, entropy={"name": arguments["entropy"]}, options=options, files=checkpoints, team=team, resume=arguments["resume"]):
         records.append([record.step, record.terms, record.validation and record.validation.psnr, record.ended])
         if record.learning_rate is not None:  # at the end the leader alone goes back to the best weights
             state = torch.cat([value.double().flatten() for name, value in model.state_dict().items() if ".exact." not in name])

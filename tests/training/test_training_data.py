@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from lvc.codecs.learning.clips import ClipSampler, spread
 from lvc.errors import InputError, OptionError
-from lvc.training.data import ClipSampler, spread
 
 
 def test_an_epoch_has_each_frame_once_in_an_order_of_its_own(training_frames):

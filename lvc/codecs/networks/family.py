@@ -1,10 +1,13 @@
 """The family of networks: autoencoders of single frames."""
 
 from types import ModuleType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import Family, GroupCodec, ModelKind, Settings, Traits
+
+if TYPE_CHECKING:
+    from lvc.codecs.learning.trainer import Trainer
 
 
 def kind(module: str, model: str, config: str, **defaults) -> ModelKind:
@@ -13,6 +16,7 @@ def kind(module: str, model: str, config: str, **defaults) -> ModelKind:
 
 class NetworkFamily(Family):
     traits = Traits(needs_torch=True)
+    trained = True
     models: ClassVar = {
         "fc-vanilla": kind("fully_connected", "FullyConnected", "FullyConnectedConfig", code=1000, hidden=()),
         "fc-multilayer": kind("fully_connected", "FullyConnected", "FullyConnectedConfig", code=1000, hidden=(3000, 2000)),
@@ -36,6 +40,11 @@ class NetworkFamily(Family):
         from lvc.codecs import in_torch
 
         return in_torch
+
+    def trainer(self) -> "Trainer":
+        from lvc.codecs.networks.training.recipes import TRAINER
+
+        return TRAINER
 
 
 FAMILY = NetworkFamily()

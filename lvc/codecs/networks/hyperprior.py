@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lvc.codecs.integer_layers import ACTIVATION_SCALE, ExactConv, IntegerConv, clipped
+from lvc.codecs.integer.layers import ACTIVATION_SCALE, ExactConv, IntegerConv, clipped
+from lvc.codecs.integer.scales import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP, logistic_mass
 from lvc.codecs.networks.linear_start import fit, paired, solve, strongest
-from lvc.codecs.temporal.model import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP, logistic_mass
 from lvc.errors import ModelError
 
 STRIDE = 4  # latents to a position of the side information, each way

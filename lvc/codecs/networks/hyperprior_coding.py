@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
+from lvc.codecs.integer.scales import logistic_tables
 from lvc.codecs.networks.hyperprior import SIDE_LIMIT, HyperPrior
-from lvc.codecs.temporal.model import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
 from lvc.entropy.priors import Factorised
-from lvc.entropy.tables import Tables, from_probabilities
+from lvc.entropy.tables import Tables
 
 REACHES = 7, 31, 127  # symbols that a table has on either side
 
@@ -36,11 +36,4 @@ def side_symbols(prior: HyperPrior, symbols: np.ndarray) -> np.ndarray:
 
 def scale_tables() -> Tables:
     """A table for each level: a logistic around 0, of scale 2**-3 at level 0 and four levels to each doubling."""
-    masses, lows = [], []
-    for level in range(SCALE_LEVELS):
-        scale = 2.0 ** (SCALE_LOWEST + level * SCALE_STEP)
-        reach = next(reach for reach in REACHES if reach >= 12 * scale + 2 or reach == REACHES[-1])
-        distance = np.abs(np.arange(-reach, reach + 1))
-        masses.append(1 / (1 + np.exp((distance - 0.5) / scale)) - 1 / (1 + np.exp((distance + 0.5) / scale)))
-        lows.append(-reach)
-    return from_probabilities(masses, lows, escape=True)
+    return logistic_tables(REACHES)

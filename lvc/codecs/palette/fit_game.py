@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from lvc.codecs.learning.clips import Frames, spread
 from lvc.codecs.palette.choice import choose, whole_pictures
 from lvc.codecs.palette.clusters import settled
 from lvc.codecs.palette.colours import packed, rgb
@@ -12,7 +13,6 @@ from lvc.codecs.palette.model import NO_COLOUR, Palette
 from lvc.codecs.palette.stage import CAST, OWN_SPRITES, SHOWN
 from lvc.codecs.palette.walk import PaletteFrames
 from lvc.errors import InputError
-from lvc.training.data import Frames, spread
 
 LOOKED_AT = 600  # frames, for colours and scenes
 CELL = 8  # levels: colours are counted by cells

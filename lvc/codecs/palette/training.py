@@ -11,6 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lvc.codecs.checkpoint import Checkpoint, Metadata
+from lvc.codecs.learning.clips import Frames, spread
+from lvc.codecs.learning.progress import Clock, Position, Progress, Validation, as_json, last_path
+from lvc.codecs.learning.team import ALONE, Team
+from lvc.codecs.learning.trainer import WeightsFiles
 from lvc.codecs.palette.choice import choose, choose_cheapest, whole_pictures
 from lvc.codecs.palette.colours import rgb
 from lvc.codecs.palette.fit_game import acquaint
@@ -20,12 +25,6 @@ from lvc.codecs.palette.walk import PaletteFrames, game_of
 from lvc.entropy.bits import BitWriter
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.output import check_output
-from lvc.training.data import Frames, spread
-from lvc.training.loop import Clock, Position, Progress, as_json, last_path
-from lvc.training.team import ALONE, Team
-from lvc.training.validation import Validation
-from lvc.weights import checkpoints
-from lvc.weights.checkpoints import Checkpoint, Metadata
 
 CLIP_LENGTHS = 9, 24, 64  # frames: the first a keyframe
 FIRST_RATE, LAST_RATE = 12, 4  # of learning the weights
@@ -101,6 +100,7 @@ def train_palette(
     output: Path,
     *,
     options: PaletteOptions,
+    files: WeightsFiles,
     name: str,
     description: str = "",
     dataset: dict | None = None,
@@ -114,7 +114,7 @@ def train_palette(
     """Codes clips and writes `output`: what was learned of patterns.
 
     Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. One process on its processor does it, whatever
-    `device` says. Raises as `loop.train` does, and OptionError for a team of several.
+    `device` says. The others, and what is raised: as of `Trainer.train`, and OptionError for a team of several.
     """
     if team.count > 1:
         raise OptionError(f"{model.name} is trained by one process: it takes minutes")
@@ -133,7 +133,7 @@ def train_palette(
     )
     memory = memory_of(model, FIRST_RATE)
     if resume:
-        position = restore(last, model, memory)
+        position = restore(last, model, memory, files)
     clock = Clock(position)
     if model.config.colours and not position.step:
         acquaint(model, training, rate=FIRST_RATE, seed=options.seed)
@@ -145,7 +145,7 @@ def train_palette(
         return Checkpoint(replace(blank, training={"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}), taught)
 
     def save_last() -> None:
-        checkpoints.save(last, checkpoint(), overwrite=True, state=state_of(memory))
+        files.save(last, checkpoint(), overwrite=True, state=state_of(memory))
 
     def share_done() -> float:
         return min(1.0, max(position.step / options.steps, clock.seconds() / (options.limit_seconds or float("inf"))))
@@ -175,7 +175,7 @@ def train_palette(
             losses = []
     taught = checkpoint()
     taught.model.for_coding()  # raises before anything is written that could not code
-    checkpoints.save(output, taught, overwrite=True)
+    files.save(output, taught, overwrite=True)
     yield record(ended=ended)
 
 
@@ -184,12 +184,12 @@ def state_of(memory: Memory) -> dict[str, np.ndarray]:
     return {"slots": memory.slots.astype(np.int64), "weights": memory.weights, "guesses": memory.guesses}
 
 
-def restore(path: Path, model: Palette, memory: Memory) -> Position:
+def restore(path: Path, model: Palette, memory: Memory, files: WeightsFiles) -> Position:
     """Puts everything where the last file stands; raises ModelError or OptionError for another run's file."""
-    checkpoint = checkpoints.load_file(path)
+    checkpoint = files.load_file(path)
     if checkpoint.metadata.config != as_json(asdict(model.config)):
         raise OptionError(f"{path}: is of another model than asked for: {checkpoint.metadata.config}")
-    tensors = checkpoints.load_state(path)
+    tensors = files.load_state(path)
     try:
         memory.slots[:] = tensors["slots"].astype(np.uint32)
         memory.weights[:], memory.guesses[:] = tensors["weights"], tensors["guesses"]

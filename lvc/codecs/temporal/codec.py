@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.codec import CodedGroup, Settings, Traits
+from lvc.codecs.codec import CodedGroup
 from lvc.codecs.neural.codec import NeuralCodec
 from lvc.codecs.temporal.model import held_clips, steadied
 from lvc.codecs.temporal.prediction import PredictedLatents

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lvc.codecs.integer_layers import ACTIVATION_SCALE
+from lvc.codecs.integer.layers import ACTIVATION_SCALE
 from lvc.codecs.temporal.model import COPY_LEVELS, COPY_STEP
 from lvc.entropy.tables import Tables, from_probabilities
 

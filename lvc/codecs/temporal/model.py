@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lvc.codecs.crf import CRF_LEVELS, error_worth
-from lvc.codecs.integer_layers import ACTIVATION_LIMIT, ACTIVATION_SCALE, ExactConv, IntegerConv, clipped, round_through
+from lvc.codecs.integer.layers import ACTIVATION_LIMIT, ACTIVATION_SCALE, ExactConv, IntegerConv, clipped, round_through
+from lvc.codecs.integer.scales import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP, logistic_mass
 from lvc.codecs.temporal.integer_prior import CodingPrior
 from lvc.errors import OptionError
 from lvc.frames import Geometry
@@ -26,7 +27,6 @@ SAME_LIMIT, BACK_LIMIT = 1.6, 1.2  # squared symbols of added error that saving 
 
 # What the prior says of each latent, and the tables that stand for it.
 COPY_LEVELS, COPY_STEP = 64, 1 / 3  # log-odds of "the same as in the reference", in steps of a third
-SCALE_LEVELS, SCALE_STEP, SCALE_LOWEST = 36, 1 / 4, -3.0  # log2 of the logistic's scale
 MEAN_FRACTIONS = 4  # the mean is known to a quarter of a symbol
 
 # How a frame relates to the frames before it.
@@ -111,14 +111,6 @@ class PriorOutput:
         other = logistic_mass(latents, self.mean.float() / ACTIVATION_SCALE, self.log2_scale())
         chance = torch.sigmoid(odds)
         return -torch.log2(chance * copied + (1 - chance) * other)
-
-
-def logistic_mass(latents: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:
-    """Probability of the unit interval around each latent under a logistic, at least 2**-20."""
-    distance = (latents - mean).abs()
-    inverse = torch.exp2(-log2_scale)
-    mass = torch.sigmoid((0.5 - distance) * inverse) - torch.sigmoid((-0.5 - distance) * inverse)
-    return mass.clamp_min(2.0**-20)
 
 
 class Pass(NamedTuple):

@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from lvc.codecs.integer_layers import ACTIVATION_SCALE
+from lvc.codecs.integer.layers import ACTIVATION_SCALE
+from lvc.codecs.integer.scales import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP, logistic_tables
 from lvc.codecs.temporal.flags import code_flags, flag_tables
 from lvc.codecs.temporal.model import (
     HISTORY,
@@ -20,13 +21,10 @@ from lvc.codecs.temporal.model import (
     MODE_UNIT,
     MODES,
     PREDICTED,
-    SCALE_LEVELS,
-    SCALE_LOWEST,
-    SCALE_STEP,
     IntegerPrior,
     phase_of,
 )
-from lvc.entropy.tables import Tables, from_probabilities
+from lvc.entropy.tables import Tables
 
 MEAN_SHIFT = (ACTIVATION_SCALE // MEAN_FRACTIONS).bit_length() - 1  # from sixteenths to quarters
 SCALE_PER_UNIT = round(1 / SCALE_STEP)
@@ -216,15 +214,4 @@ def limited(latents: np.ndarray) -> np.ndarray:
 
 def prediction_tables() -> tuple[Tables, Tables]:
     """The tables that every prior's output means: (copy flags, residuals); computed once, stored with the weights."""
-    copies = flag_tables()
-    masses, lows = [], []
-    for level in range(SCALE_LEVELS):
-        scale = 2.0 ** (SCALE_LOWEST + level * SCALE_STEP)
-        # Few sizes, because tables of one size are coded together; what is beyond 12 scales costs next to nothing.
-        reach = next(reach for reach in REACHES if reach >= 12 * scale + 2 or reach == REACHES[-1])
-        for fraction in range(MEAN_FRACTIONS):
-            values = np.arange(-reach, reach + 1)
-            distance = np.abs(values - fraction / MEAN_FRACTIONS)
-            masses.append(1 / (1 + np.exp((distance - 0.5) / scale)) - 1 / (1 + np.exp((distance + 0.5) / scale)))
-            lows.append(-reach)
-    return copies, from_probabilities(masses, lows, escape=True)
+    return flag_tables(), logistic_tables(REACHES, fractions=MEAN_FRACTIONS)

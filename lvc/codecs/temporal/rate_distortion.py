@@ -5,9 +5,10 @@ Only an encoder chooses, so floats are welcome here: the symbols that come out a
 
 import numpy as np
 
-from lvc.codecs.integer_layers import ACTIVATION_SCALE
+from lvc.codecs.integer.layers import ACTIVATION_SCALE
+from lvc.codecs.integer.scales import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
 from lvc.codecs.temporal.flags import ODDS_LIMIT
-from lvc.codecs.temporal.model import HOLD, SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP
+from lvc.codecs.temporal.model import HOLD
 from lvc.codecs.temporal.prediction import BACK, NEW, SAME, Chain, Known, PredictedLatents, in_rows
 
 # How much more than once an error counts: what is kept now is kept by the frames that follow. Measured: 4 takes 11 % off the

@@ -15,9 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lvc.codecs.checkpoint import Checkpoint, Metadata
 from lvc.codecs.crf import CRF_LEVELS
 from lvc.codecs.in_torch import device_of
-from lvc.codecs.integer_layers import straight_through
+from lvc.codecs.integer.layers import straight_through
+from lvc.codecs.learning.clips import ClipSampler, Frames, moving_windows, spread
+from lvc.codecs.learning.inputs import to_input
+from lvc.codecs.learning.optimising import fast_bfloat16, learning_rate_at, moments_of
+from lvc.codecs.learning.progress import Clock, Position, Progress, Validation, as_json, last_path
+from lvc.codecs.learning.seeding import seeded
+from lvc.codecs.learning.team import ALONE, Team
+from lvc.codecs.learning.trainer import WeightsFiles
 from lvc.codecs.temporal.model import (
     KEY,
     PREDICTED,
@@ -32,23 +40,6 @@ from lvc.codecs.temporal.model import (
 from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.output import check_output
-from lvc.training.data import ClipSampler, Frames, moving_windows, spread
-from lvc.training.loop import (
-    Clock,
-    Position,
-    Progress,
-    TrainingOptions,
-    as_json,
-    fast_bfloat16,
-    last_path,
-    learning_rate_at,
-    moments_of,
-    seeded,
-)
-from lvc.training.team import ALONE, Team
-from lvc.training.validation import Validation, to_input
-from lvc.weights import checkpoints
-from lvc.weights.checkpoints import Checkpoint, Metadata
 
 JOINT, PRIOR = "joint", "prior"
 CLIP_LENGTH = {JOINT: 3, PRIOR: 8}
@@ -58,8 +49,7 @@ KEY_WEIGHT = {JOINT: 0.1, PRIOR: 0.05}  # of a keyframe's bits, which are few of
 EVEN_QUALITIES = {JOINT: 0.4, PRIOR: 0.2}  # exponent that keeps the best qualities' large losses from drowning the others
 PASSES_TRAINED = 3  # of the prior's passes over latents at each step, drawn anew: half of the work, the same gradient on average
 CLIP_NORM = 1.0
-# Learning rates of the linear transforms, less than the networks': they start from the principal directions.
-SHARED_RATE, PLACED_RATE = 0.2, 0.05
+SHARED_RATE = 0.2  # learning rate of the linear transforms, less than the networks': they start from the principal directions
 SCENERY_BATCH = 64  # frames
 START_FRAMES = 1500  # that give the principal directions
 AVERAGE = 0.999  # of the exponential average of the weights, which is what is kept
@@ -147,6 +137,10 @@ class TemporalRun:
         self.position = Position()
         self.stage, self.optimiser = None, None
 
+    def stage_at(self, step: int, share: float = 0.0) -> str:
+        """Which stage a step is of, when `share` of the run is done by the clock."""
+        return JOINT if max(step / self.options.steps, share) < self.options.joint_share else PRIOR
+
     def enter(self, stage: str) -> None:
         """Starts a stage from the average so far."""
         if stage == self.stage:
@@ -156,12 +150,11 @@ class TemporalRun:
         self.stage = stage
         self.model.requires_grad_(stage == JOINT)
         self.model.prior.requires_grad_(True)
-        groups = {1.0: [], SHARED_RATE: [], PLACED_RATE: []}
-        placed = {id(parameter) for name, parameter in self.model.blockwise.named_parameters() if "placed" in name or name == "mean"}
-        shared = {id(parameter) for parameter in self.model.blockwise.parameters()} - placed
+        groups = {1.0: [], SHARED_RATE: []}
+        shared = {id(parameter) for parameter in self.model.blockwise.parameters()}
         for parameter in self.model.parameters():
             if parameter.requires_grad:
-                groups[PLACED_RATE if id(parameter) in placed else SHARED_RATE if id(parameter) in shared else 1.0].append(parameter)
+                groups[SHARED_RATE if id(parameter) in shared else 1.0].append(parameter)
         groups = [{"params": parameters, "share": share} for share, parameters in groups.items() if parameters]
         self.optimiser = torch.optim.Adam(groups, lr=self.options.lr, betas=(0.9, 0.98), fused=True)
         # A step trains some of the prior's passes.
@@ -246,16 +239,16 @@ class TemporalRun:
         state["since"] = torch.tensor(self.since)
         return state
 
-    def restore(self, path: Path, stage_at: Callable[[int], str]) -> None:
+    def restore(self, path: Path, files: WeightsFiles) -> None:
         """Goes on where the last file stands; raises ModelError or OptionError for another run's file."""
-        checkpoint = checkpoints.load_file(path)
-        kept, tensors = checkpoint.metadata.training, checkpoints.load_state(path)
+        checkpoint = files.load_file(path)
+        kept, tensors = checkpoint.metadata.training, files.load_state(path)
         if checkpoint.metadata.config != as_json(asdict(self.model.config)):
             raise OptionError(f"{path}: is of another model than asked for: {checkpoint.metadata.config}")
         try:
             self.position = Position(**kept["position"])
             self.average.load_state_dict(checkpoint.model.state_dict())
-            self.enter(stage_at(max(self.position.step - 1, 0)))
+            self.enter(self.stage_at(max(self.position.step - 1, 0)))
             self.model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")})
             self.optimiser.load_state_dict({"state": self.moments(tensors), "param_groups": self.optimiser.state_dict()["param_groups"]})
             self.since = int(tensors["since"])
@@ -302,6 +295,7 @@ def train_temporal(
     output: Path,
     *,
     options: TemporalOptions,
+    files: WeightsFiles,
     name: str,
     description: str = "",
     dataset: dict | None = None,
@@ -314,8 +308,8 @@ def train_temporal(
 ) -> Iterator[Progress]:
     """Trains both stages and writes `output`: float16 networks, the prior in integers, its tables.
 
-    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. team: as of `loop.train`, each process with
-    `options.batch` clips to a step. Raises as `loop.train` does.
+    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. team: the processes that do this together, each with
+    `options.batch` clips to a step. The others, and what is raised: as of `Trainer.train`.
     """
     last = last_path(output)
     for path in (output, last) if team.leads else ():
@@ -327,17 +321,8 @@ def train_temporal(
     if not resume:
         start_transforms(model, training)
     run = TemporalRun(model, options, device_of(device), team)
-    position = run.position
-
-    def stage_at(step: int, share: float | None = None) -> str:
-        return JOINT if max(step / options.steps, share or 0.0) < options.joint_share else PRIOR
-
     if resume:
-        run.restore(last, stage_at)
-        position = run.position
-    scenery = sceneries(run.average, training, run.device)
-    clock = Clock(position)
-    schedule = TrainingOptions(lr=options.lr)
+        run.restore(last, files)
     blank = Metadata(
         name=name,
         model=model.name,
@@ -347,62 +332,93 @@ def train_temporal(
         entropy={"name": "prediction"},
         description=description,
     )
+    loop = TemporalLoop(run, samplers, sceneries(run.average, training, run.device), validation, blank, dataset or {}, files)
+    yield from loop.records(last, workers, should_stop)
+    if loop.ended == "interrupted":
+        return
+    if team.leads:  # what is left is one process's work
+        loop.finish(output)
+    yield loop.record(ended=loop.ended)
 
-    def facts() -> dict:
-        position.seconds = clock.seconds()
-        return {"dataset": dataset or {}, "options": asdict(options), "processes": team.count, "position": asdict(position)}
 
-    def keep() -> None:
-        if team.leads:
-            checkpoints.save(last, Checkpoint(replace(blank, training=facts()), run.average), overwrite=True, state=run.state())
+class TemporalLoop:
+    """The steps of both stages, with a validation after each EPOCH_STEPS of them. ended: why they are over.
 
-    def share_done() -> float:
-        return team.largest(max(position.step / options.steps, clock.seconds() / (options.limit_seconds or math.inf)))[0]
+    scenery: of every training frame, where the model has placed channels. blank: the metadata before anything is known.
+    """
 
-    def record(terms: dict | None = None, **more) -> Progress:
-        frames = options.batch * team.count * CLIP_LENGTH[run.stage or JOINT]
-        return Progress(
-            position.epoch + 1, position.step, options.steps, share_done(), clock.seconds(), clock.steps() * frames / max(clock.run_seconds(), 1e-9), terms or {}, **more
-        )
+    def __init__(self, run: TemporalRun, samplers: dict[str, ClipSampler], scenery: Tensor | None, validation: Frames, blank: Metadata, dataset: dict, files: WeightsFiles):
+        self.run, self.samplers, self.scenery, self.validation = run, samplers, scenery, validation
+        self.blank, self.dataset, self.files = blank, dataset, files
+        self.clock = Clock(run.position)
+        self.ended: str | None = None
 
-    ended = None
-    while ended is None:
-        stage = stage_at(position.step, share_done())
-        run.enter(stage)
-        losses = []
-        chosen = samplers[stage].indices(position.epoch)[position.batch :]
-        for indices, frames in zip(chosen, samplers[stage].batches(position.epoch, start=position.batch, workers=workers)):
-            share = share_done()
+    def facts(self) -> dict:
+        run = self.run
+        run.position.seconds = self.clock.seconds()
+        return {"dataset": self.dataset, "options": asdict(run.options), "processes": run.team.count, "position": asdict(run.position)}
+
+    def keep(self, last: Path) -> None:
+        if self.run.team.leads:
+            self.files.save(last, Checkpoint(replace(self.blank, training=self.facts()), self.run.average), overwrite=True, state=self.run.state())
+
+    def share_done(self) -> float:
+        options = self.run.options
+        return self.run.team.largest(max(self.run.position.step / options.steps, self.clock.seconds() / (options.limit_seconds or math.inf)))[0]
+
+    def record(self, terms: dict | None = None, **more) -> Progress:
+        run, position = self.run, self.run.position
+        frames = run.options.batch * run.team.count * CLIP_LENGTH[run.stage or JOINT]
+        speed = self.clock.steps() * frames / max(self.clock.run_seconds(), 1e-9)
+        return Progress(position.epoch + 1, position.step, run.options.steps, self.share_done(), self.clock.seconds(), speed, terms or {}, **more)
+
+    def records(self, last: Path, workers: int, should_stop: Callable[[], bool]) -> Iterator[Progress]:
+        """Trains to the end, or until something ends it earlier; `last` is written after each validation."""
+        run, position = self.run, self.run.position
+        while self.ended is None:
+            run.enter(run.stage_at(position.step, self.share_done()))
+            losses: list[float] = []
+            yield from self._steps(losses, workers, should_stop)
+            if self.ended == "interrupted":
+                self.keep(last)
+                yield self.record(ended=self.ended)
+                return
+            figures = run.team.told(lambda: validate_temporal(run.average, self.validation, clips=run.options.validation_clips, device=run.device))
+            position.figures = asdict(figures)
+            position.epoch, position.batch = position.epoch + 1, 0
+            self.keep(last)
+            yield self.record({"loss": float(np.mean(losses))} if losses else {}, validation=figures, best=True)
+
+    def _steps(self, losses: list[float], workers: int, should_stop: Callable[[], bool]) -> Iterator[Progress]:
+        """Steps of the stage under way up to the next validation, a record after each; their losses are added to the list."""
+        run, position, options = self.run, self.run.position, self.run.options
+        stage, sampler = run.stage, self.samplers[run.stage]
+        chosen = sampler.indices(position.epoch)[position.batch :]
+        for indices, frames in zip(chosen, sampler.batches(position.epoch, start=position.batch, workers=workers)):
+            share = self.share_done()
             if share >= 1:
-                ended = "all steps done" if position.step >= options.steps else f"the limit of {options.limit_seconds:g} seconds"
-                break
-            if stage_at(position.step, share) != stage:
-                break
+                self.ended = "all steps done" if position.step >= options.steps else f"the limit of {options.limit_seconds:g} seconds"
+                return
+            if run.stage_at(position.step, share) != stage:
+                return
             # Each stage has a cosine of its own.
             inside = share / options.joint_share if stage == JOINT else (share - options.joint_share) / (1 - options.joint_share)
-            learning_rate = learning_rate_at(schedule, run.since, inside)
-            terms = run.step(frames, None if scenery is None else scenery[torch.from_numpy(indices)], learning_rate)
+            learning_rate = learning_rate_at(options.lr, run.since, inside)
+            terms = run.step(frames, None if self.scenery is None else self.scenery[torch.from_numpy(indices)], learning_rate)
             position.step += 1
             position.batch += 1
             losses.append(terms["loss"])
-            yield record(terms, learning_rate=learning_rate)
-            if team.largest(should_stop())[0]:
-                keep()
-                yield record(ended="interrupted")
+            yield self.record(terms, learning_rate=learning_rate)
+            if run.team.largest(should_stop())[0]:
+                self.ended = "interrupted"
                 return
             if position.batch == EPOCH_STEPS:
-                break
-        figures = team.told(lambda: validate_temporal(run.average, validation, clips=options.validation_clips, device=run.device))
-        position.figures = asdict(figures)
-        position.epoch, position.batch = position.epoch + 1, 0
-        keep()
-        yield record({"loss": float(np.mean(losses))} if losses else {}, validation=figures, best=True)
-    if not team.leads:  # what is left is one process's work
-        yield record(ended=ended)
-        return
-    exact = run.average.exact()
-    exact.for_coding()  # raises before anything is written that could not code
-    copies, residuals = prediction_tables()
-    metadata = replace(blank, config=as_json(asdict(exact.config)), training=facts())
-    checkpoints.save(output, Checkpoint(metadata, exact, {"copies": copies, "residuals": residuals}), overwrite=True, half=True)
-    yield record(ended=ended)
+                return
+
+    def finish(self, output: Path) -> None:
+        """Writes the average as it ships: the prior in integers, with the tables that its output means."""
+        exact = self.run.average.exact()
+        exact.for_coding()  # raises before anything is written that could not code
+        copies, residuals = prediction_tables()
+        metadata = replace(self.blank, config=as_json(asdict(exact.config)), training=self.facts())
+        self.files.save(output, Checkpoint(metadata, exact, {"copies": copies, "residuals": residuals}), overwrite=True, half=True)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.codecs.integer_layers import ACTIVATION_SCALE
+from lvc.codecs.integer.layers import ACTIVATION_SCALE
 from lvc.codecs.networks.hyperprior import HyperPrior
 from lvc.codecs.networks.hyperprior_coding import scale_tables, side_symbols
-from lvc.codecs.temporal.model import logistic_mass
+from lvc.codecs.integer.scales import logistic_mass
 from lvc.entropy.tables import Tables
 from lvc.errors import ModelError
 

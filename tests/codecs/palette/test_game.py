@@ -4,8 +4,7 @@
 import numpy as np
 import pytest
 
-from lvc.codecs.family import open_codec
-from lvc.codecs.family import build
+from lvc.codecs.family import build, open_codec
 from lvc.codecs.palette.model import (
     MOST_COLOURS,
     MOST_SCENES,

@@ -5,8 +5,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from lvc.codecs.family import open_codec
-from lvc.codecs.family import build
+from lvc.codecs.family import build, open_codec
+from lvc.codecs.learning.team import Team
 from lvc.codecs.palette import fit_game as game
 from lvc.codecs.palette import training as palette
 from lvc.codecs.palette.memory import memory_of
@@ -20,7 +20,6 @@ from lvc.codecs.palette.training import (
 )
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import Geometry
-from lvc.training.team import Team
 from lvc.weights import checkpoints
 from tests.builders.recordings_in_memory import small_tiles
 
@@ -35,6 +34,7 @@ def trained(folder, *, steps=12, resume=False, stop_after=None, name="small", fr
         small_tiles(20, seed=4),
         folder / f"{name}.safetensors",
         options=PaletteOptions(steps=steps, validation_clips=1),
+        files=checkpoints,
         name=name,
         resume=resume,
         overwrite=True,

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.codecs.family import open_codec
-from lvc.codecs.family import build
+from lvc.codecs.family import build, open_codec
 from lvc.codecs.temporal.model import KEY, PREDICTED
 from lvc.codecs.temporal.training import TemporalOptions, chains_of, train_temporal
 from lvc.errors import OptionError
@@ -28,6 +27,7 @@ def trained(folder, *, steps=12, resume=False, stop_after=None, name="small"):
         small_maze(20),
         folder / f"{name}.safetensors",
         options=options,
+        files=checkpoints,
         name=name,
         resume=resume,
         overwrite=True,

@@ -1,41 +1,24 @@
 """What a model is worth on frames it was not trained on, and the statistics that go with its weights."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lvc.codecs.learning.clips import Frames, spread
+from lvc.codecs.learning.inputs import to_input
+from lvc.codecs.learning.progress import Validation
 from lvc.codecs.networks.hyperprior_coding import scale_tables, side_symbols
 from lvc.codecs.networks.model import Model, contexts
+from lvc.codecs.networks.training.loss import distortion_of
 from lvc.codecs.neural.quantize import Quantiser
 from lvc.entropy.priors import learned, learned_by_channel
 from lvc.entropy.tables import Tables
-from lvc.training.data import Frames, spread
-from lvc.training.loss import distortion_of
 
 BATCH = 16
 LARGEST_ALPHABET = 1 << 12  # symbols beyond are not counted: they are rare, and each would cost a row of memory
 PERCENTILES = (0.1, 99.9)
-
-
-@dataclass(frozen=True)
-class Validation:
-    """psnr: mean over frames of the dB in RGB, after quantising and in 8 bits. psnr_lowest: of the worst frame.
-    distortion: the mean of the training loss's distortion. bits: of a frame by the symbols' own histograms; None for `none`."""
-
-    psnr: float
-    psnr_lowest: float
-    distortion: float
-    bits: float | None
-    frames: int
-
-
-def to_input(frames: np.ndarray, device: torch.device) -> Tensor:
-    """Frames uint8 [T, 3, H, W] as the models take them: float32 in 0..1, laid out channels last."""
-    x = torch.from_numpy(np.ascontiguousarray(frames)).to(device)
-    return x.contiguous(memory_format=torch.channels_last).float().div_(255)
 
 
 def batches(source: Frames, limit: int | None) -> Iterator[np.ndarray]:

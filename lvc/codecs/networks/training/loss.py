@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lvc.codecs.networks.training.perceptual import perceptual_distance
+from lvc.codecs.networks.training.similarity import ms_ssim
 from lvc.errors import OptionError
-from lvc.training.perceptual import perceptual_distance
-from lvc.training.similarity import ms_ssim
 
 MIXTURE = 3  # logistics to a channel: enough for a peak at zero and a tail on either side
 LEAST_MASS = 2.0**-20
