@@ -8,7 +8,7 @@ from av.video.reformatter import VideoReformatter
 
 from lvc.frames import Geometry
 from lvc.native.pixel_grid import KERNEL_UNIT, Blur, PixelGrid, axis_of, exact_weights
-from lvc.native.samples import samples_of
+from lvc.video.resize import samples_of
 
 HALVED = ("yuv420p", "yuvj420p")
 # How far chroma that the recorder has smeared is told apart again: less would raise the noise of its quantisation.

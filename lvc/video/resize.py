@@ -5,7 +5,6 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from lvc.frames import Geometry
-from lvc.native.samples import samples_of
 
 
 class AreaScaler:
@@ -37,6 +36,11 @@ class AreaScaler:
         width, height = self.geometry.width, self.geometry.height
         scaled = self.reformatter.reformat(frame, width, height, "yuv444p", interpolation="AREA")
         return np.stack([samples_of(plane, width, height) for plane in scaled.planes])
+
+
+def samples_of(plane, width: int, height: int) -> np.ndarray:
+    """uint8 [height, width], in the memory of a frame's plane of 8 bits."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
 
 
 def resize(frames: np.ndarray, geometry: Geometry) -> np.ndarray:
