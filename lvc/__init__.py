@@ -17,6 +17,7 @@ from lvc.errors import DisplayError, FormatError, InputError, LvcError, ModelErr
 _PUBLIC = {
     "open": ("lvc.reading.reader", "Reader"),
     "Reader": ("lvc.reading.reader", "Reader"),
+    "VideoDecoder": ("lvc.reading.reader", "Reader"),
     "Writer": ("lvc.writing.writer", "Writer"),
     "encode": ("lvc.encoding.encode", "encode"),
     "decode": ("lvc.reading.decoding", "decode"),
@@ -44,6 +45,7 @@ __all__ = [
     "Reader",
     "Sampling",
     "Target",
+    "VideoDecoder",
     "Writer",
     "decode",
     "encode",

@@ -21,8 +21,8 @@ class ModelError(LvcError):
     """A model is missing, is another one than asked for, or its weights do not fit."""
 
 
-class OptionError(LvcError):
-    """Options that make no sense, alone or together: says why."""
+class OptionError(LvcError, ValueError):
+    """Options that make no sense, alone or together: says why. A ValueError too, as callers of other decoders catch it."""
 
 
 class OutputError(LvcError):

@@ -38,10 +38,11 @@ def make_recording():
         options=None,
         colorspace=None,
         color_range=None,
+        rate=30,
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(path), "w") as output:
-            stream = output.add_stream(codec, rate=30, options={"threads": "1", **(options or {})})
+            stream = output.add_stream(codec, rate=rate, options={"threads": "1", **(options or {})})
             stream.height, stream.width = pictures[0].shape[:2]
             stream.pix_fmt = pixel_format
             stream.time_base = stream.codec_context.time_base = time_base

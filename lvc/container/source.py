@@ -1,5 +1,6 @@
 """Where a container's bytes come from: a path, bytes in memory, or a file object that can seek."""
 
+import io
 import os
 import stat
 import threading
@@ -29,11 +30,13 @@ class ByteSource:
             self._data = bytes(source)
             self.name = "bytes"
             self.size = len(self._data)
+        elif isinstance(source, io.TextIOBase):
+            raise TypeError("a binary file object was expected, not one for text: open it with 'rb'")
         elif hasattr(source, "seek") and hasattr(source, "read"):
             self._file = source
             self.name = str(getattr(source, "name", "file object"))
             try:
-                self.size = source.seek(0, os.SEEK_END)
+                self.size = _end_of(source)
             except (OSError, ValueError) as error:
                 raise InputError(f"{self.name}: a file that can seek was expected: {error}") from error
         else:
@@ -59,7 +62,7 @@ class ByteSource:
                 self.size = os.fstat(self._file.fileno()).st_size
             elif self._file is not None:
                 with self._lock:
-                    self.size = self._file.seek(0, os.SEEK_END)
+                    self.size = _end_of(self._file)
         except (OSError, ValueError) as error:
             raise InputError(f"{self.name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
         return self.size != before
@@ -87,8 +90,11 @@ class ByteSource:
             # Forked processes share one file position; pread does not touch it.
             return os.pread(self._file.fileno(), count, offset)
         with self._lock:
-            self._file.seek(offset)
-            return self._file.read(count)
+            self._file.seek(offset, os.SEEK_SET)
+            part = self._file.read(count)
+        if not isinstance(part, bytes | bytearray | memoryview):
+            raise TypeError(f"{self.name}: a file object whose read() gives bytes was expected, not {type(part).__name__}")
+        return bytes(part)
 
     def located(self, error: FormatError, where: str = "") -> FormatError:
         """The same error with the file's name, and `where` in it, in front."""
@@ -112,3 +118,9 @@ class ByteSource:
         self.name, self.size = state["name"], state["size"]
         if self._path is not None:
             self._open()
+
+
+def _end_of(file) -> int:
+    """The size of a file object; some tell where they are from `seek`, others from `tell` alone."""
+    end = file.seek(0, os.SEEK_END)
+    return file.tell() if end is None else end

@@ -14,8 +14,9 @@ import torch
 from torch.utils.data import Dataset
 
 from lvc.errors import InputError, OptionError
+from lvc.reading.decoder_calls import DIMENSION_ORDERS
 from lvc.reading.kept_frames import FrameCache
-from lvc.reading.reader import DIMENSION_ORDERS, IntegerLatents, Reader
+from lvc.reading.reader import IntegerLatents, Reader
 from lvc.reading.recency import RecentlyUsed
 
 SUFFIX = ".lvc"

@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import operator
 import os
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Self
@@ -22,56 +23,16 @@ from lvc.container.reader import ContainerReader
 from lvc.container.scan import Damage
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.frames import FrameBatch, Geometry, Latents
+from lvc.reading.decoder_calls import DecoderCalls, check_decoder_options
 from lvc.reading.recency import RecentlyUsed
+from lvc.reading.stream_metadata import Metadata
 from lvc.weights.file_codec import check_digest, codec_of, codec_specs
 
 if TYPE_CHECKING:
     import torch
 
-DIMENSION_ORDERS = ("NCHW", "NHWC")
 AT_ONCE = 64  # frames whose latents are in memory at once on their way to pixels
 BATCH_BYTES = 1 << 26  # of pixels in a batch: a group may have 4,096 frames
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame: data uint8 [3, H, W] (or [H, W, 3]), its time and its duration in seconds."""
-
-    data: torch.Tensor
-    pts_seconds: float
-    duration_seconds: float
-
-
-@dataclass(frozen=True)
-class Frames:
-    """Some frames: data uint8 [N, 3, H, W] (or [N, H, W, 3]), times and durations in seconds, float64 [N]."""
-
-    data: torch.Tensor
-    pts_seconds: torch.Tensor
-    duration_seconds: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What the header and the index say, without decoding."""
-
-    num_frames: int
-    width: int
-    height: int
-    time_base: Fraction
-    begin_stream_seconds: float
-    end_stream_seconds: float
-    average_fps: float | None
-    keyint: int
-    model: dict
-    quantiser: dict
-    entropy: dict
-    crf: int | None
-    source: dict
-    file_bytes: int
 
 
 @dataclass(frozen=True)
@@ -96,11 +57,15 @@ class IntegerLatents:
         return len(self.symbols)
 
 
-class Reader:
+class Reader(DecoderCalls):
     """Decodes frames of one file; each call decodes each keyframe group that it touches once.
 
-    source: a path, bytes, or a seekable binary file object. model: a weights file, where the file's own is not found.
-    device: where synthesis runs and tensors live. dimension_order: "NCHW" or "NHWC" of the tensors that are returned.
+    source: a path, bytes, a uint8 tensor of a file's bytes, or a binary file object with `read` and `seek`, as fsspec's are.
+    model: a weights file, where the file's own is not found.
+    device: where synthesis runs and tensors live, torch's default device with None. dimension_order: "NCHW" or "NHWC" of the tensors
+    that are returned. output_dtype: torch.uint8, or torch.float32 with values in [0, 1]. transforms: called one after the other
+    with each uint8 [N, 3, H, W] that is decoded.
+    seek_mode, num_ffmpeg_threads, stream_index (0 or None): torchcodec's, taken and without effect: the index is exact and small.
     cache_bytes: memory for the latents of groups that were used last, beside the last one, which is always kept: frames of
     kept groups cost synthesis alone, and a group that was decoded in part is decoded on from there.
     decoders: in place of cache_bytes, where readers of one thread keep the groups that they used last together.
@@ -114,17 +79,29 @@ class Reader:
         source,
         *,
         model: str | os.PathLike | None = None,
-        device: str = "cpu",
+        device: str | torch.device | None = None,
         dimension_order: str = "NCHW",
+        output_dtype: torch.dtype | str = "torch.uint8",
+        transforms: Sequence[Callable[[torch.Tensor], torch.Tensor]] | None = None,
+        stream_index: int | None = None,
+        num_ffmpeg_threads: int = 1,
+        seek_mode: str = "exact",
         cache_bytes: int = 0,
         decoders: RecentlyUsed | None = None,
     ):
-        if dimension_order not in DIMENSION_ORDERS:
-            raise OptionError(f"dimension_order is one of {', '.join(DIMENSION_ORDERS)}, not {dimension_order!r}")
+        check_decoder_options(
+            seek_mode=seek_mode,
+            num_ffmpeg_threads=num_ffmpeg_threads,
+            stream_index=stream_index,
+            dimension_order=dimension_order,
+            output_dtype=output_dtype,
+            transforms=transforms,
+        )
         if isinstance(cache_bytes, bool) or not isinstance(cache_bytes, int) or cache_bytes < 0:
             raise OptionError(f"cache_bytes is a whole number of bytes from 0, not {cache_bytes!r}")
-        self._source = bytes(source) if isinstance(source, bytearray | memoryview) else source
-        self._model, self._device, self._order, self._cache_bytes = model, device, dimension_order, cache_bytes
+        self._source = bytes_of_tensor(source) if hasattr(source, "dim") else bytes(source) if isinstance(source, bytearray | memoryview) else source
+        self._model, self._device, self._cache_bytes = model, device_name(device), cache_bytes
+        self._order, self._floats, self._transforms = dimension_order, str(output_dtype) == "torch.float32", tuple(transforms or ())
         self._shared = decoders
         self._open()
 
@@ -151,7 +128,7 @@ class Reader:
     def __getstate__(self) -> dict:
         if not isinstance(self._source, str | os.PathLike | bytes):
             raise TypeError("a Reader over a file object cannot be pickled; open it from a path or bytes")
-        names = ("_source", "_model", "_device", "_order", "_cache_bytes")
+        names = ("_source", "_model", "_device", "_order", "_floats", "_transforms", "_cache_bytes")
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict) -> None:
@@ -348,13 +325,7 @@ class Reader:
         """Frames start to stop-1 as one batch."""
         return self.frames_at(range(start, stop))
 
-    def _number(self, index) -> int:
-        number = operator.index(index)
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"frame {number} of a file of {len(self)}")
-        return number + len(self) if number < 0 else number
-
-    # torchcodec's calls
+    # As a sequence; torchcodec's other calls are in DecoderCalls
 
     def __len__(self) -> int:
         return self.container.frame_count
@@ -372,27 +343,6 @@ class Reader:
         for run in self._runs(0, len(self)):
             yield from self._ordered(self._pictures(list(run)))
 
-    def get_frame_at(self, index: int) -> Frame:
-        frames = self.get_frames_at([index])
-        return Frame(frames.data[0], frames.pts_seconds[0].item(), frames.duration_seconds[0].item())
-
-    def get_frames_at(self, indices) -> Frames:
-        import torch
-
-        numbers = [self._number(index) for index in indices]
-        durations = [float(self.duration_ticks(number) * self.time_base) for number in numbers]
-        times = [self.pts_seconds(number) for number in numbers]
-        return Frames(self._ordered(self._pictures(numbers)), torch.tensor(times, dtype=torch.float64), torch.tensor(durations, dtype=torch.float64))
-
-    def get_frames_in_range(self, start: int, stop: int, step: int = 1) -> Frames:
-        return self.get_frames_at(range(start, stop, step))
-
-    def get_frame_played_at(self, seconds: float) -> Frame:
-        return self.get_frame_at(self.container.frame_at_seconds(seconds))
-
-    def get_frames_played_at(self, seconds) -> Frames:
-        return self.get_frames_at([self.container.frame_at_seconds(second) for second in seconds])
-
     def duration_ticks(self, number: int) -> int:
         """How long a frame stays on screen: until the next one; the last one, and one before lost frames, for the nominal duration."""
         container, index = self.container, self.container.index
@@ -405,11 +355,18 @@ class Reader:
         return self.header.frame_duration
 
     def _ordered(self, pictures: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """Frames [N, H, W, 3] as a tensor on the device, in the order that was asked for."""
+        """Frames [N, H, W, 3] as a tensor on the device, transformed, of the type and in the order that were asked for."""
         import torch
 
         tensor = torch.as_tensor(pictures, device=self.codec.device)
-        return tensor if self._order == "NHWC" else tensor.permute(0, 3, 1, 2).contiguous()
+        if self._transforms:
+            tensor = tensor.permute(0, 3, 1, 2).contiguous()
+            for transform in self._transforms:
+                tensor = transform(tensor)
+            tensor = tensor.permute(0, 2, 3, 1)
+        if self._floats:
+            tensor = tensor.float() / 255
+        return tensor.contiguous() if self._order == "NHWC" else tensor.permute(0, 3, 1, 2).contiguous()
 
     # What is known without decoding
 
@@ -512,6 +469,20 @@ def shares_position(source) -> bool:
     except (AttributeError, io.UnsupportedOperation):
         return False
     return True
+
+
+def bytes_of_tensor(tensor: torch.Tensor) -> bytes:
+    """The bytes of a file that lie in a tensor, uint8 [N]; OptionError for another one."""
+    if str(tensor.dtype) != "torch.uint8" or tensor.dim() != 1:
+        raise OptionError(f"a file's bytes as a tensor uint8 [N] were expected, not {tensor.dtype} {list(tensor.shape)}")
+    return tensor.detach().cpu().numpy().tobytes()
+
+
+def device_name(device: str | torch.device | None) -> str:
+    """A device's name; None for the one that torch makes tensors on, without importing torch for it."""
+    if device is None:
+        return str(sys.modules["torch"].get_default_device()) if "torch" in sys.modules else "cpu"
+    return str(device)
 
 
 def evenly(packets) -> np.ndarray:

@@ -215,6 +215,8 @@ def empty_model(metadata: Metadata) -> Any:
     """The model that the metadata names, without memory for its tensors."""
     try:
         return build_empty(metadata.model, geometry=metadata.geometry, **metadata.config)
+    except OptionError:  # says what is wrong already
+        raise
     except (TypeError, ValueError, ArithmeticError, RuntimeError, IndexError) as error:
         raise ModelError(f"there is no {metadata.model} with the options {json.dumps(metadata.config)[:200]}") from error
 
