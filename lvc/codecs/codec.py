@@ -42,6 +42,7 @@ class Traits:
     no_latents: why there are no integer latents to hand out; empty where there are.
     renders_latents: pictures are made of a frame's latents alone, by `GroupCodec.render`; otherwise only a group's decoder has them.
     efforts: how hard the encoder may look, and usual_effort: if not told; no efforts where there is no choice.
+    usual_keyint: frames of a group, if not told. finds_scenes: the encoder finds cuts between scenes by itself, and groups need not end there.
     """
 
     variable_rate: bool = False
@@ -56,6 +57,8 @@ class Traits:
     renders_latents: bool = True
     efforts: range = range(0)
     usual_effort: int = 0
+    usual_keyint: int = 64
+    finds_scenes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

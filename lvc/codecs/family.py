@@ -47,6 +47,7 @@ def forget(name: str) -> None:
 register("networks", "lvc.codecs.networks.family", models=("fc-vanilla", "fc-multilayer", "conv4", "conv5", "vae", "resnet18", "gdn-attention", "edge3", "edge5", "chain"))
 register("temporal", "lvc.codecs.temporal.family", models=("temporal",), entropies=("prediction",))
 register("palette", "lvc.codecs.palette.family", models=("temporal-palette",), entropies=("mixing",))
+register("standard", "lvc.codecs.standard.family", models=("av1", "hevc", "lossless"), entropies=("av1", "hevc", "lossless"), weights=False)
 
 
 def model_names(*, weights: bool | None = None) -> list[str]:

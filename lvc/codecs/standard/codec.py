@@ -1,0 +1,142 @@
+"""Groups coded by standard video codecs: one stream a group, closed, and frames that are the same on every machine."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from lvc.codecs.checkpoint import Checkpoint
+from lvc.codecs.codec import CodedGroup, GroupCodec, GroupDecoder, Settings, Traits
+from lvc.codecs.crf import CRF_LEVELS, psnr_of_crf
+from lvc.codecs.standard.calibration import Point, level_at, psnr_of, runs_of
+from lvc.codecs.standard.decoding import decoded_frames
+from lvc.codecs.standard.encoding import LOSSLESS_STREAMS, encoder_of, lossless_payload
+from lvc.codecs.standard.streams import STREAMS
+from lvc.container.layout import Packet
+from lvc.errors import FormatError, OptionError
+
+TRIED_EFFORT = 1
+CONSTANT = "constant"  # the quantiser's name where one level serves a whole file
+
+
+class StandardCodec(GroupCodec):
+    """Codes groups by an encoder that is at hand, and decodes them by FFmpeg's decoders.
+
+    The quantiser's spec has the encoder's level, chosen for the whole file from its frames; a group for which there is none gets one of its own.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, settings: Settings, traits: Traits):
+        super().__init__(checkpoint, settings, traits)
+        model = checkpoint.metadata.model
+        self.quantiser_spec = {"name": CONSTANT} if settings.quantiser is None else settings.quantiser
+        self.entropy_spec = {"name": model} if settings.entropy is None else settings.entropy
+        if self.quantiser_spec["name"] != CONSTANT or self.entropy_spec["name"] != model:
+            raise OptionError(f"{model} has a quantiser and an entropy coder of its own: name neither")
+        self._lossless = traits.lossless
+        self._level = self.quantiser_spec.get("level")
+        if self._level is not None and not (type(self._level) is int and self._level >= 0):
+            raise OptionError(f"a quantiser's level is a whole number from 0, not {self._level!r:.40}")
+        self.group_frame_bytes = 3 * settings.geometry.width * settings.geometry.height
+
+    def encode_group(self, frames: np.ndarray) -> CodedGroup:
+        payload = lossless_payload(frames) if self._lossless else self._lossy(frames)
+        return CodedGroup((Packet(frame_count=len(frames), payload=payload),), self._digest(payload))
+
+    def _lossy(self, frames: np.ndarray) -> bytes:
+        encoder = encoder_of(self.checkpoint.metadata.model)
+        level = self._level
+        if level is None:
+            level = self.fitted([frames]).level
+        if level not in encoder.levels:
+            raise OptionError(f"{encoder.name} has levels {encoder.levels[0]} to {encoder.levels[-1]}, not {level}")
+        return encoder.encode(frames, level, self.settings.effort)
+
+    def fitted(self, groups: Sequence[np.ndarray]) -> Point:
+        """The level that gives frames uint8 [T, H, W, 3] of some groups the quality that crf means, and about what they come to at it.
+
+        Trials are coded at `TRIED_EFFORT` at most; what a higher effort does to quality at the same level is known well enough.
+        """
+        encoder = encoder_of(self.checkpoint.metadata.model)
+        runs = runs_of(groups)
+        effort = min(self.settings.effort, TRIED_EFFORT)
+        gained = encoder.gain if self.settings.effort > effort else 0.0
+
+        def trial(level: int) -> Point:
+            payloads = [encoder.encode(run, level, effort) for run in runs]
+            psnr = [psnr_of(run, np.stack(list(self.frames_of_payload(payload)))) for run, payload in zip(runs, payloads)]
+            return Point(level, float(np.concatenate(psnr).mean()) + gained, sum(map(len, payloads)) / sum(map(len, runs)))
+
+        return level_at(psnr_of_crf(self.crf), trial, encoder.grid, guess=self.crf * len(encoder.grid) // CRF_LEVELS)
+
+    def _digest(self, payload: bytes) -> int:
+        digest = 0
+        for frame in self.frames_of_payload(payload):
+            digest = zlib.crc32(frame, digest)
+        return digest
+
+    def frames_of_payload(self, payload: bytes) -> Iterator[np.ndarray]:
+        """Frames uint8 [H, W, 3] of a group's payload, each decoded when it is asked for; raises FormatError."""
+        name = self.checkpoint.metadata.model
+        if self._lossless:
+            if not payload or payload[0] >= len(LOSSLESS_STREAMS):
+                raise FormatError(f"a lossless group begins with the number of its codec, below {len(LOSSLESS_STREAMS)}")
+            name, payload = LOSSLESS_STREAMS[payload[0]], payload[1:]
+        return map(np.ascontiguousarray, decoded_frames(STREAMS[name], payload, self.geometry))
+
+    def open_group(self, packets: tuple[Packet, ...]) -> "StandardDecoder":
+        count = self.frames_of(packets)
+        if len(packets) != 1:
+            raise FormatError(f"a group of {len(packets)} packets; a standard codec's has one")
+        return StandardDecoder(self, packets[0].payload, count)
+
+    def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
+        """Bits of each frame: for AV1 and FFV1, whose frames are stored in the order in which they are shown, else evenly."""
+        payload = packets[0].payload
+        name = LOSSLESS_STREAMS[payload[0]] if self._lossless else self.checkpoint.metadata.model
+        stream = STREAMS[name]
+        if not stream.in_order:
+            return super().frame_bits(packets)
+        _, parts = stream.packets(payload[int(self._lossless) :])
+        bits = np.array([8.0 * len(part) for part in parts])
+        bits += (8 * len(payload) - bits.sum()) / len(bits)  # lengths and headers
+        return bits
+
+
+class StandardDecoder(GroupDecoder):
+    """Keeps the frames that are decoded, and the decoder where it is."""
+
+    def __init__(self, codec: StandardCodec, payload: bytes, frame_count: int):
+        self.frame_count = frame_count
+        self._frames: list[np.ndarray] = []
+        self._payload_bytes = len(payload)
+        self._coming: Iterator[np.ndarray] | None = codec.frames_of_payload(payload)
+        self._shape = codec.geometry.height, codec.geometry.width, 3
+        self._crc = 0
+
+    @property
+    def decoded(self) -> int:
+        return len(self._frames)
+
+    @property
+    def digest(self) -> int:
+        return self._crc
+
+    @property
+    def nbytes(self) -> int:
+        return self.decoded * int(np.prod(self._shape)) + (self._payload_bytes if self._coming is not None else 0)
+
+    def advance(self, stop: int) -> None:
+        while self.decoded < stop and self._coming is not None:
+            frame = next(self._coming, None)
+            if frame is None:
+                raise FormatError(f"a group of {self.frame_count} frames decodes to {self.decoded}")
+            self._crc = zlib.crc32(frame, self._crc)
+            self._frames.append(frame)
+            if self.decoded == self.frame_count:
+                if next(self._coming, None) is not None:
+                    raise FormatError(f"a group of {self.frame_count} frames decodes to more")
+                self._coming = None
+
+    def pictures(self, places) -> np.ndarray:
+        chosen = self._frames[places] if isinstance(places, slice) else [self._frames[place] for place in places]
+        return np.stack(chosen) if chosen else np.empty((0, *self._shape), np.uint8)

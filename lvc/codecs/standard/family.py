@@ -1,0 +1,49 @@
+"""The family of standard codecs: AV1, HEVC, and two lossless ones, each in lvc's groups; there are no weights."""
+
+from typing import ClassVar
+
+from lvc.codecs.checkpoint import Checkpoint, Metadata
+from lvc.codecs.codec import PICTURES, Family, GroupCodec, Settings, Traits
+from lvc.container.header import NO_WEIGHTS
+from lvc.frames import DEFAULT_GEOMETRY
+
+DESCRIPTIONS = {
+    "av1": "AV1 at 4:4:4 by libaom, which an ffmpeg program has: for pictures of any kind",
+    "hevc": "HEVC at 4:4:4 by x265, for where there is no libaom",
+    "lossless": "frames as they were, by FFV1 or H.264, whichever is smaller",
+}
+NO_LATENTS = "a standard video codec made it, whose streams have no latents to hand out"
+USUAL_KEYINT = 256  # a keyframe costs rich pictures 5 to 20 times another frame, and these decode at many hundred frames a second
+LOSSY = Traits(
+    variable_rate=True,
+    predicts=True,
+    any_size=True,
+    side_by_side=True,
+    digest_of=PICTURES,
+    no_latents=NO_LATENTS,
+    renders_latents=False,
+    efforts=range(3),
+    usual_effort=1,
+    usual_keyint=USUAL_KEYINT,
+    finds_scenes=True,
+)
+LOSSLESS = Traits(predicts=True, any_size=True, side_by_side=True, lossless=True, digest_of=PICTURES, no_latents=NO_LATENTS, renders_latents=False)
+
+
+class StandardFamily(Family):
+    traits: ClassVar = LOSSY
+
+    def traits_of(self, checkpoint: Checkpoint) -> Traits:
+        return LOSSLESS if checkpoint.metadata.model == "lossless" else LOSSY
+
+    def open(self, checkpoint: Checkpoint, settings: Settings) -> GroupCodec:
+        from lvc.codecs.standard.codec import StandardCodec
+
+        return StandardCodec(checkpoint, settings, self.traits_of(checkpoint))
+
+    def without_weights(self, model: str) -> Checkpoint:
+        specs = {"quantiser": {"name": "constant"}, "entropy": {"name": model}}
+        return Checkpoint(Metadata(name=model, model=model, config={}, geometry=DEFAULT_GEOMETRY, description=DESCRIPTIONS[model], **specs), None, {}, NO_WEIGHTS)
+
+
+FAMILY = StandardFamily()

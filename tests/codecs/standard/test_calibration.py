@@ -1,0 +1,55 @@
+"""The level of a wanted quality: from few trials, near, and in order."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvc.codecs.standard.calibration import RUN_FRAMES, RUNS, Point, level_at, psnr_of, runs_of
+
+GRID = (1, 4, 8, 16, 24, 32, 40, 48, 56, 63)
+
+
+def curve(steep: float, bend: float):
+    """Trials of an encoder whose quality falls with the level, faster at the ends, and the levels that were tried."""
+    tried = []
+
+    def trial(level: int) -> Point:
+        tried.append(level)
+        return Point(level, 50 - steep * level - bend * np.log2(1 + level), 3000 * 0.93**level)
+
+    return trial, tried
+
+
+@given(st.floats(0.1, 0.4), st.floats(0, 2), st.floats(10, 60), st.integers(-3, 12))
+def test_the_level_is_within_half_a_step_of_a_straight_line_and_takes_few_trials(steep, bend, wanted, guess):
+    trial, tried = curve(steep, bend)
+    found = level_at(wanted, trial, GRID, guess=guess)
+    assert len(tried) == len(set(tried)) <= len(GRID)
+    exact = {level: trial(level).psnr for level in range(GRID[0], GRID[-1] + 1)}
+    best = min(exact, key=lambda level: abs(exact[level] - wanted))
+    # The curve bends by less than two levels between neighbours of the grid.
+    assert abs(found.level - best) <= 2
+
+
+@given(st.floats(0.1, 0.4), st.floats(0, 2), st.lists(st.floats(10, 60), min_size=2, max_size=8), st.integers(0, 8))
+def test_a_higher_wish_never_gets_a_higher_level(steep, bend, wishes, guess):
+    trial, _ = curve(steep, bend)
+    found = [level_at(wish, trial, GRID, guess=guess).level for wish in sorted(wishes)]
+    assert found == sorted(found, reverse=True)
+
+
+def test_runs_are_spread_over_all_frames():
+    frames = np.arange(200, dtype=np.uint8)[:, None, None, None].repeat(3, 3)
+    runs = runs_of([frames[:90], frames[90:]])
+    assert [len(run) for run in runs] == [RUN_FRAMES] * RUNS
+    assert runs[0][0, 0, 0, 0] == 0 and runs[-1][-1, 0, 0, 0] == 199
+    (whole,) = runs_of([frames[:5]])
+    assert np.array_equal(whole, frames[:5])
+
+
+def test_an_identical_frame_counts_as_the_best_known():
+    frames = np.zeros((2, 4, 4, 3), np.uint8)
+    other = frames.copy()
+    other[1] = 255
+    assert psnr_of(frames, frames).tolist() == [60, 60]
+    assert psnr_of(frames, other).tolist() == [60, 0]
