@@ -27,11 +27,16 @@ _PUBLIC = {
     "Geometry": ("lvc.frames", "Geometry"),
     "Sampling": ("lvc.video.sample", "Sampling"),
     "FrameDataset": ("lvc.reading.frame_dataset", "FrameDataset"),
+    "Columns": ("lvc.reading.columns", "Columns"),
+    "EpisodeSampler": ("lvc.reading.samplers", "EpisodeSampler"),
+    "ShuffledFrames": ("lvc.reading.samplers", "ShuffledFrames"),
     "FrameStore": ("lvc.dataset.read", "FrameStore"),
 }
 
 __all__ = [
+    "Columns",
     "DisplayError",
+    "EpisodeSampler",
     "FormatError",
     "FrameBatch",
     "FrameDataset",
@@ -44,6 +49,7 @@ __all__ = [
     "OutputError",
     "Reader",
     "Sampling",
+    "ShuffledFrames",
     "Target",
     "VideoDecoder",
     "Writer",

@@ -4,16 +4,18 @@ import math
 import operator
 import os
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from lvc.errors import InputError, OptionError
+from lvc.reading.columns import Columns, episode_starts
 from lvc.reading.decoder_calls import DIMENSION_ORDERS
 from lvc.reading.kept_frames import FrameCache
 from lvc.reading.reader import IntegerLatents, Reader
@@ -22,6 +24,7 @@ from lvc.reading.recency import RecentlyUsed
 SUFFIX = ".lvc"
 MATCHES = ("nearest", "shown")
 DEFAULT_CACHE_BYTES = 256 << 20
+ITEM_KEYS = {"frames", "latents", "parameters", "pts_seconds", "is_pad", "index", "episode_index", "frame_index", "file"}
 
 
 @dataclass(frozen=True)
@@ -54,24 +57,26 @@ class OpenFile:
         else:
             self.tolerance = exact(tolerance_seconds) / base
 
-    def window(self, number: int) -> Window:
-        """The frames at the deltas around a frame; raises InputError where there is none within the tolerance."""
+    def window(self, number: int, episode: range) -> Window:
+        """The frames at the deltas around a frame, of its episode alone; raises InputError where there is none within the tolerance."""
         pts = self.reader.container.pts_of(number)
-        found = [(number, False) if delta == 0 else self._frame_at(pts + delta) for delta in self.deltas]
+        found = [(number, False) if delta == 0 else self._frame_at(pts + delta, episode) for delta in self.deltas]
         return Window(*map(list, zip(*found)))
 
-    def _frame_at(self, wanted: Fraction) -> tuple[int, bool]:
-        index, shown = self.reader.container.index, self.match == "shown"
-        if wanted < int(index.first_pts[0]) - self.tolerance:
-            return int(index.first_frames[0]), True
-        if wanted > int(index.first_pts[-1]):  # only then is the last group read
-            last = len(self.reader) - 1
-            last_pts = self.reader.container.pts_of(last)
+    def _frame_at(self, wanted: Fraction, episode: range) -> tuple[int, bool]:
+        container, index, shown = self.reader.container, self.reader.container.index, self.match == "shown"
+        first = max(episode.start, int(index.first_frames[0]))
+        if wanted < (int(index.first_pts[0]) if episode.start == 0 else container.pts_of(first)) - self.tolerance:
+            return first, True
+        last = min(episode.stop, len(self.reader)) - 1
+        if last < len(self.reader) - 1 or wanted > int(index.first_pts[-1]):  # only then is the last group read
+            last_pts = container.pts_of(last)
             if wanted >= last_pts + self.reader.header.frame_duration if shown else wanted > last_pts + self.tolerance:
                 return last, True
         near = self._around(wanted + self.tolerance if shown else wanted)
         if shown:
-            return near[0][0], False
+            return min(max(near[0][0], first), last), False  # the tolerance may reach into the next episode
+        near = [one for one in near if first <= one[0] <= last]
         number, pts = min(near, key=lambda one: abs(one[1] - wanted))
         if abs(pts - wanted) > self.tolerance:
             base = self.reader.time_base
@@ -107,6 +112,10 @@ class FrameDataset(Dataset):
     by default half the file's nominal frame duration; "shown" takes the frame that a player shows at that time, which may
     start up to tolerance_seconds later, by default half a tick of the file's time base.
     latents: items hold integer latents, no pixels are made; `synthesise` makes them.
+    columns: a table beside each file, such as actions in ".npz", see `Columns`; a suffix alone means a row for each frame.
+    episodes: the column that tells the episodes of a file apart: bool, True at an episode's last frame, or whole numbers that
+    change from one to the next. Without it each file is one. Windows do not cross their ends, which are as those of a file.
+    output_dtype: torch.uint8, or torch.float32 with values in [0, 1]. transform: called with each item, gives what takes its place.
     model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents of all files, for each process.
     frame_cache_bytes: alike for decoded frames, about 20 KB each of 200x160 where the scenery stays: those cost no decoding, and are the
     same bytes as at first. open_files: how many stay open.
@@ -118,8 +127,10 @@ class FrameDataset(Dataset):
         pts_seconds  float64 [N], the frames' own timestamps
         is_pad       bool [N]
         index        number of the item in the data set
+        episode_index  number of its episode in the data set
         frame_index  number of its frame in the file
         file         the file's path as text
+        and each of the `columns` by its name, [N, ...], for the same frames
     DataLoader's collation puts a batch axis B in front. A batch is read at once: each group of it is decoded once, each
     frame of it made once. Files are opened when they are needed; a data set pickles without them, and is safe in workers,
     forked or spawned, which each open their own. Not for several threads at once.
@@ -137,6 +148,10 @@ class FrameDataset(Dataset):
         model: str | os.PathLike | None = None,
         device: str = "cpu",
         dimension_order: str = "NCHW",
+        columns: Columns | str | None = None,
+        episodes: str | None = None,
+        output_dtype: torch.dtype = torch.uint8,
+        transform: Callable[[dict], Any] | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         frame_cache_bytes: int = 0,
         open_files: int = 64,
@@ -145,6 +160,12 @@ class FrameDataset(Dataset):
             raise OptionError(f"match is one of {', '.join(MATCHES)}, not {match!r}")
         if dimension_order not in DIMENSION_ORDERS:
             raise OptionError(f"dimension_order is one of {', '.join(DIMENSION_ORDERS)}, not {dimension_order!r}")
+        if output_dtype not in (torch.uint8, torch.float32):
+            raise OptionError(f"output_dtype is torch.uint8 or torch.float32, not {output_dtype!r}")
+        if transform is not None and not callable(transform):
+            raise OptionError(f"a transform is called with each item, and {transform!r:.80} cannot be called")
+        if episodes is not None and columns is None:
+            raise OptionError(f"the column {episodes!r} tells episodes apart, and no columns are given")
         if tolerance_seconds is not None and not (finite(tolerance_seconds) and tolerance_seconds >= 0):
             raise OptionError(f"tolerance_seconds is a number of seconds from 0, not {tolerance_seconds!r}")
         for name, value, least in (("cache_bytes", cache_bytes, 0), ("frame_cache_bytes", frame_cache_bytes, 0), ("open_files", open_files, 1)):
@@ -157,17 +178,22 @@ class FrameDataset(Dataset):
         if not self.files:
             raise InputError("a data set needs files, and the list is empty")
         self.latents, self.match, self.tolerance_seconds = latents, match, tolerance_seconds
+        self.columns = Columns(columns) if isinstance(columns, str) else columns
+        self.episodes, self.output_dtype, self.transform = episodes, output_dtype, transform
         self._deltas = [exact(delta) for delta in self.delta_timestamps]
         self._reading = {"model": model, "device": device, "dimension_order": dimension_order}
         self._open_files, self._cache_bytes, self._frame_cache_bytes = open_files, cache_bytes, frame_cache_bytes
-        self.starts = np.cumsum([0, *self._counts()])
+        self._look_through()
         if not len(self):
             raise InputError(f"{self.files[0]}: no frames, in any of {len(self.files)} files")
         self._forget()
 
-    def _counts(self) -> Iterable[int]:
-        """The number of frames in each file, which must go together."""
-        first = None
+    def _look_through(self) -> None:
+        """Opens each file once: they must go together, and their frames, keyframe groups and episodes are counted.
+
+        starts: the first item of each file, and the number of all. group_starts, episode_starts: of each group and episode.
+        """
+        first, starts, groups, episodes = None, [0], [], []
         for path in self.files:
             with Reader(path) as reader:
                 if first is None:
@@ -176,16 +202,40 @@ class FrameDataset(Dataset):
                     raise OptionError(f"{path}: frames of {reader.geometry}, and {first} has {self.geometry}; make a data set of each")
                 if self.latents and reader.codec_key != key:
                     raise OptionError(f"{path}: latents of another model, quantiser or crf than {first}; make a data set of each")
-                yield len(reader)
+                groups.append(starts[-1] + np.asarray(reader.container.index.first_frames, dtype=np.int64))
+                if len(reader):
+                    episodes.append(starts[-1] + self._episodes_of(path, reader))
+                starts.append(starts[-1] + len(reader))
+        self.starts = np.array(starts)
+        self.group_starts, self.episode_starts = (np.concatenate([np.zeros(0, np.int64), *found]) for found in (groups, episodes))
+
+    def _episodes_of(self, path: Path, reader: Reader) -> np.ndarray:
+        """The first frame of each episode of a file."""
+        if self.episodes is None:
+            return np.zeros(1, np.int64)
+        values = self._table(path, reader)[self.episodes]
+        return episode_starts(values)
+
+    def _table(self, path: Path, reader: Reader) -> dict[str, np.ndarray]:
+        """The columns of a file, with a row for each frame."""
+        more = [] if self.episodes is None else [self.episodes]
+        table = self.columns.read(path, more=more)
+        pts = np.array(reader.pts if self.columns.by == "time" else [0] * len(reader), dtype=np.int64)
+        rows = self.columns.rows_of(table, pts, 0, len(reader), reader.time_base, self.columns.path_of(path))
+        for name in table:
+            if name in ITEM_KEYS:
+                raise OptionError(f"{self.columns.path_of(path)}: a column named {name!r}, which items have already; choose others by their names")
+        return {name: values[rows] for name, values in table.items()}
 
     def _forget(self) -> None:
         self._opened = RecentlyUsed(self._open_files)
+        self._tables = RecentlyUsed(self._open_files)
         # Of the groups of all files, open or not.
         self._decoders = RecentlyUsed(self._cache_bytes)
         self._frames = FrameCache(self._frame_cache_bytes, height=self.geometry.height, width=self.geometry.width)
 
     def __getstate__(self) -> dict:
-        return {name: value for name, value in vars(self).items() if name not in ("_opened", "_decoders", "_frames")}
+        return {name: value for name, value in vars(self).items() if name not in ("_opened", "_tables", "_decoders", "_frames")}
 
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
@@ -210,7 +260,7 @@ class FrameDataset(Dataset):
         for position, places in by_file.items():
             opened = self._file(position)
             for place in places:
-                windows[place] = opened.window(numbers[place] - int(self.starts[position]))
+                windows[place] = opened.window(numbers[place] - int(self.starts[position]), self._episode(position, numbers[place]))
             wanted = sorted({number for place in places for number in windows[place].numbers})
             kept = self._kept(opened.reader, wanted)
             if kept:
@@ -230,17 +280,40 @@ class FrameDataset(Dataset):
         row_of = {frame: row for row, frame in enumerate(rows)}
         items: list[dict | None] = [None] * len(numbers)
         for position, places in by_file.items():
-            start = int(self.starts[position])
+            start, columns = int(self.starts[position]), self._columns_of(position)
             for place in places:
                 window = windows[place]
                 chosen = torch.tensor([row_of[position, number] for number in window.numbers])
-                items[place] = {name: values[chosen.to(values.device)] for name, values in table.items()} | {
+                item = {name: values[chosen.to(values.device)] for name, values in table.items()} | {
                     "is_pad": torch.tensor(window.is_pad),
                     "index": numbers[place],
+                    "episode_index": int(np.searchsorted(self.episode_starts, numbers[place], side="right")) - 1,
                     "frame_index": numbers[place] - start,
                     "file": str(self.files[position]),
                 }
+                item |= {name: torch.from_numpy(values[window.numbers]) for name, values in columns.items()}
+                if "frames" in item and self.output_dtype != torch.uint8:
+                    item["frames"] = item["frames"].to(self.output_dtype) / 255
+                items[place] = item if self.transform is None else self.transform(item)
         return items
+
+    def _episode(self, position: int, item: int) -> range:
+        """The frames of the episode that an item is of, numbered in its file."""
+        start, stop = int(self.starts[position]), int(self.starts[position + 1])
+        number = int(np.searchsorted(self.episode_starts, item, side="right"))
+        if number < len(self.episode_starts):
+            stop = min(stop, int(self.episode_starts[number]))
+        return range(int(self.episode_starts[number - 1]) - start, stop - start)
+
+    def _columns_of(self, position: int) -> dict[str, np.ndarray]:
+        """The columns that items hold, a row for each frame of a file; those of the files that were used last are kept."""
+        if self.columns is None:
+            return {}
+        table = self._tables.get(position)
+        if table is None:
+            table = {name: torchable(values) for name, values in self._table(self.files[position], self._file(position).reader).items()}
+            self._tables.put(position, table, 1)
+        return table
 
     def _made(self, parts: Sequence[Latest]) -> dict[str, torch.Tensor]:
         """What items hold of the frames of some files of one codec, which are kept."""
@@ -355,6 +428,13 @@ def groups_of(reader: Reader, numbers: Iterable[int]) -> Iterator[tuple[int, int
     for group, those in by_group.items():
         first = reader.container.first_frame_of_group(group)
         yield group, first, [number - first for number in those]
+
+
+def torchable(values: np.ndarray) -> np.ndarray:
+    """The same numbers in a type that torch has, in this machine's byte order."""
+    if values.dtype.kind == "u" and values.dtype.itemsize > 1:
+        return values.astype(np.int64)
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
 
 
 def finite(value) -> bool:
