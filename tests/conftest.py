@@ -39,12 +39,15 @@ def make_recording():
         colorspace=None,
         color_range=None,
         rate=30,
+        sample_aspect_ratio=None,
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(path), "w") as output:
             stream = output.add_stream(codec, rate=rate, options={"threads": "1", **(options or {})})
             stream.height, stream.width = pictures[0].shape[:2]
             stream.pix_fmt = pixel_format
+            if sample_aspect_ratio is not None:
+                stream.codec_context.sample_aspect_ratio = sample_aspect_ratio
             stream.time_base = stream.codec_context.time_base = time_base
             if colorspace is not None:
                 stream.codec_context.colorspace = colorspace

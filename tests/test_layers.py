@@ -25,7 +25,7 @@ STOREYS = [
     {"interchange", "player", "study"},
     {"cli"},
 ]
-DEBTS = {("video", "native")}  # sampling looks for the game's own pixels
+DEBTS = set()
 FAMILIES = {path.parent.name for path in (PACKAGE / "codecs").glob("*/family.py")}
 SHIPPED = {path.stem for path in (PACKAGE / "weights").glob("*.safetensors")}
 

@@ -33,7 +33,8 @@ import lvc
 from lvc.dataset.read import FrameSource
 from lvc.errors import InputError, LvcError
 from lvc.frames import FrameBatch
-from lvc.video.sample import Sampling, sampled_frames
+from lvc.native.sample import frames_with_native
+from lvc.video.sample import Sampling
 
 BEGIN, END = "<!-- measured -->", "<!-- end of what is measured -->"
 COUNTS = 1, 2, 6  # frames of a read, as LeRobot's benchmark has them
@@ -66,7 +67,7 @@ class Clip:
 @lru_cache(maxsize=1)
 def sampled(path: Path, sampling: Sampling) -> FrameBatch:
     """All sampled frames of a recording: clips come recording by recording."""
-    batches = list(sampled_frames(path, sampling, native=True))
+    batches = list(frames_with_native(path, sampling))
     native = None if batches[0].grid is None else np.concatenate([batch.native for batch in batches])
     times = tuple(time for batch in batches for time in batch.pts)
     return FrameBatch(np.concatenate([batch.data for batch in batches]), times, batches[0].time_base, native, batches[0].grid)

@@ -31,10 +31,11 @@ import numpy as np
 from lvc.errors import InputError, LvcError, OptionError
 from lvc.frames import Geometry
 from lvc.native.pixel_grid import PixelGrid
+from lvc.native.sample import frames_with_native
 from lvc.quality.bdrate import bd_rate
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error, psnr_of_mean_mse, ssim
 from lvc.video.demux import probe
-from lvc.video.sample import Sampling, sampled_frames
+from lvc.video.sample import Sampling
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def sampled(source: Path, options: argparse.Namespace) -> Sampled:
             )
         return Sampled(frames=frames, rate=options.rate or Fraction(3), name=source.stem)
     sampling = Sampling(every=options.every, geometry=Geometry.parse(options.size))
-    batches = list(sampled_frames(source, sampling, native=True))
+    batches = list(frames_with_native(source, sampling))
     average_rate = probe(source).average_rate or Fraction(30)
     return Sampled(
         frames=np.concatenate([batch.data for batch in batches]),

@@ -9,6 +9,7 @@ from lvc.cli.options import (
     PARTLY_DONE,
     add_overwrite,
     add_quiet,
+    add_stream,
     add_workers,
     printable,
     progress,
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rate.add_argument("--every", type=int, metavar="N", help="take every N-th frame (default 10)")
     rate.add_argument("--fps", metavar="RATE", help="take RATE frames a second by their timestamps, as in 3 or 30000/1001")
     parser.add_argument("--size", type=str, default=str(DEFAULT_GEOMETRY), metavar="WIDTHxHEIGHT", help="size of the frames (default %(default)s)")
+    add_stream(parser)
     parser.add_argument("--native", action="store_true", help="take the game's own pixels, of which --size says how many, and leave out recordings that do not show these enlarged")
     parser.add_argument("--split", metavar="TRAIN:VALIDATION:TEST", help="split the recordings by number, drawn from --seed (default 8:1:1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of --split (default %(default)s)")
@@ -66,7 +68,9 @@ def run(options: argparse.Namespace) -> int:
         )
         for event in events:
             match event:
-                case VideoDone():
+                case VideoDone(name, notes=notes):
+                    for note in () if options.quiet else notes:
+                        bar.write(printable(f"lvc build-dataset: {name}: {note}"), file=sys.stderr)
                     bar.update()
                 case VideoFailed(_, reason):
                     failures.append(reason)

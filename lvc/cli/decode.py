@@ -63,7 +63,7 @@ def decode_one(source: Path, output: Path, options: argparse.Namespace) -> int:
     with ContainerReader(source) as container:
         total = len(container.index) if options.keyframes_only else container.frame_count
         say_compiling(container.header.entropy["name"], quiet=options.quiet)
-    damage = []
+    damage, notes = [], []
     with progress(quiet=options.quiet, total=total, unit="frame", description=source.name) as bar:
         frames = decode(
             source,
@@ -74,8 +74,11 @@ def decode_one(source: Path, output: Path, options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
             progress=bar.update,
             on_damage=damage.append,
+            on_note=notes.append,
         )
     for one in damage:
         say(f"lvc decode: {one}", quiet=False)
+    for note in notes:
+        say(f"lvc decode: {note}", quiet=options.quiet)
     say(f"{output}: {frames} frame{'s' * (frames != 1)}", quiet=options.quiet)
     return PARTLY_DONE if damage else 0

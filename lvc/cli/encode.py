@@ -184,7 +184,7 @@ def bar_of(tasks: list[Task], options: argparse.Namespace, *, alone: bool):
         return progress(quiet=options.quiet, total=len(tasks), unit="file")
     total = None
     if tasks and not is_picture(tasks[0].source):
-        total = sampling_of(options).expected_frames(probe(tasks[0].source))
+        total = sampling_of(options).expected_frames(probe(tasks[0].source, stream=options.stream))
     return progress(quiet=options.quiet or total is None, total=total, unit="frame", description=tasks[0].source.name if tasks else None)
 
 
@@ -254,6 +254,8 @@ def lines_of(made, source: Path) -> Iterator[str]:
     for candidate in made.tried if len(made.tried) > 1 else ():
         trial = candidate.trial
         yield f"  tried {candidate.checkpoint.name}: {trial.bytes_per_frame:.0f} bytes a frame at {trial.psnr:.1f} dB on the first {trial.frames} frames"
+    for note in made.notes:
+        yield f"lvc encode: {source}: {note}"
     if made.sample_psnr is not None and made.sample_psnr < UNLIKE_PSNR:
         yield (
             f"lvc encode: warning: {source}: its first frames come back at {made.sample_psnr:.1f} dB: unlike what {made.model} was trained on, or too coarse; "
@@ -275,8 +277,8 @@ def picture_coded(task: Task):
     from lvc.frames import Geometry
 
     options = task.options
-    if options.every is not None or options.fps is not None:
-        raise OptionError(f"{task.source}: is a picture; --every and --fps are for recordings")
+    if options.every is not None or options.fps is not None or options.stream is not None:
+        raise OptionError(f"{task.source}: is a picture; --every, --fps and --stream are for recordings")
     geometry = None if options.size is None else Geometry.parse(options.size)
     return encode_picture(task.source, task.output, geometry=geometry, **coding_options(options))
 
@@ -296,9 +298,10 @@ def coding_options(options: argparse.Namespace) -> dict:
 
 
 def recording_coded(task: Task, report: Report):
-    from lvc.video.sample import sampled_ahead
+    from lvc.native.sample import frames_with_native_ahead
 
-    sampling, info = sampling_of(task.options), probe(task.source)
+    sampling = sampling_of(task.options)
+    info = probe(task.source, stream=sampling.stream)
     keyint = keyint_of(task.options.keyint, sampling, info)
     total = 0
 
@@ -307,7 +310,7 @@ def recording_coded(task: Task, report: Report):
         total += frames
         report(total)
 
-    with sampled_ahead(task.source, sampling, native=True, threads=task.threads) as frames:  # before torch is loaded: that takes a second or more
+    with frames_with_native_ahead(task.source, sampling, threads=task.threads) as frames:  # before torch is loaded: that takes a second or more
         from lvc.encoding.encode import encode
 
         return encode(task.source, task.output, sampling=sampling, keyint=keyint, threads=task.threads, progress=count, frames=frames, **coding_options(task.options))

@@ -102,18 +102,23 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=int, metavar="N", help="keep every N-th frame (default 10)")
     parser.add_argument("--fps", metavar="RATE", help="keep frames by time instead, as 3 or 30000/1001 a second")
     parser.add_argument("--size", metavar="WxH", help=f"width x height of the kept frames (default {DEFAULT_SIZE}; single pictures keep their own)")
+    add_stream(parser)
+
+
+def add_stream(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stream", type=int, metavar="N", help="which video stream of a recording, from 0 (default: the one marked as default, then the largest)")
 
 
 def sampling_of(options: argparse.Namespace):
-    """The Sampling that --every, --fps and --size ask for."""
+    """The Sampling that --every, --fps, --size and --stream ask for."""
     from lvc.video.sample import Sampling
 
     geometry = Geometry.parse(options.size or DEFAULT_SIZE)
     if options.fps is None:
-        return Sampling(every=10 if options.every is None else options.every, geometry=geometry)
+        return Sampling(every=10 if options.every is None else options.every, geometry=geometry, stream=options.stream)
     if options.every is not None:
         raise OptionError("--every and --fps are two ways to choose frames: give one")
-    return Sampling(every=None, fps=rate_of(options.fps), geometry=geometry)
+    return Sampling(every=None, fps=rate_of(options.fps), geometry=geometry, stream=options.stream)
 
 
 def rate_of(text: str) -> Fraction:

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     import lvc
+    from lvc.cli.report import stated_stream
     from lvc.player.display import Display
     from lvc.player.side_by_side import PANES, SideBySide
     from lvc.player.window import play
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         shown = reader = stack.enter_context(lvc.open(options.file, model=options.model, device=options.device))
         say_compiling(reader.metadata.entropy["name"], quiet=options.quiet)
         if options.compare is not None:
-            shown = SideBySide(reader, stack.enter_context(SeekableVideo(options.compare, reader.geometry)))
+            shown = SideBySide(reader, stack.enter_context(SeekableVideo(options.compare, reader.geometry, stream=stated_stream(reader.metadata.source))))
         saved = play(
             shown,
             display,

@@ -119,12 +119,19 @@ def sampling_of(reader):
     every = source.get("every")
     if fps is None and every is None:
         raise OptionError("the file does not say how its source was sampled, so that nothing can be measured against it")
+    stream = stated_stream(source)
     if every is not None:
-        return Sampling(every=every, geometry=reader.geometry)
+        return Sampling(every=every, geometry=reader.geometry, stream=stream)
     # Fraction alone would also take "1e999999999", and fill the memory with it.
     if not re.fullmatch(r"[0-9]{1,9}(/[0-9]{0,8}[1-9][0-9]{0,8})?", str(fps)):
         raise OptionError(f"the file says that its source was sampled at {str(fps)[:40]!r} frames a second; as 3 or 30000/1001 was expected")
-    return Sampling(every=None, fps=Fraction(str(fps)), geometry=reader.geometry)
+    return Sampling(every=None, fps=Fraction(str(fps)), geometry=reader.geometry, stream=stream)
+
+
+def stated_stream(source: dict) -> int | None:
+    """The video stream of a recording that a file says it was made from; None for the one that is taken without saying."""
+    stream = source.get("stream")
+    return stream if type(stream) is int and stream >= 0 else None
 
 
 def headline(totals: dict) -> str:

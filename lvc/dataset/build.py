@@ -18,6 +18,7 @@ from lvc.dataset.manifest import (
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
 from lvc.dataset.storage import RUN, FrameFile, FrameFileWriter
 from lvc.errors import InputError, OutputError
+from lvc.native.sample import native_frames
 from lvc.output import written_whole
 from lvc.parallel.workers import Done, Lost, Report, run, threads_of
 from lvc.video.demux import SUFFIXES, probe, source_digest
@@ -28,11 +29,12 @@ FRAMES_FOLDER = "frames"
 
 @dataclass(frozen=True)
 class VideoDone:
-    """A recording is in the data set. kept: it was there already, from an earlier run."""
+    """A recording is in the data set. kept: it was there already, from an earlier run. notes: what was done that the recording does not say."""
 
     name: str
     frames: int
     kept: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def build_dataset(
                 yield VideoLost(job.name)
             elif isinstance(outcome, Done):
                 done.add(job.name)
-                yield VideoDone(job.name, len(FrameFile(job.target)), kept=outcome.result)
+                notes = outcome.result
+                yield VideoDone(job.name, len(FrameFile(job.target)), kept=notes is None, notes=tuple(notes or ()))
             elif isinstance(outcome.error, InputError):
                 failed.append(VideoFailed(job.name, str(outcome.error)))
                 yield failed[-1]
@@ -191,11 +194,12 @@ def entry_of(job: Job, split: str, output: Path) -> VideoEntry:
     )
 
 
-def build_video(job: Job, report: Report) -> bool:
-    """Writes one frame file and reports the number of frames written so far; True where it is there already."""
+def build_video(job: Job, report: Report) -> list[str] | None:
+    """Writes one frame file and reports the number of frames written so far; gives the notes of sampling, None where it is there already."""
     if not job.overwrite and is_built(job):
-        return True
-    info = probe(job.path)
+        return None
+    info = probe(job.path, stream=job.sampling.stream)
+    notes: list[str] = []
     status = job.path.stat()
     source = Source(
         path=str(job.path),
@@ -209,7 +213,8 @@ def build_video(job: Job, report: Report) -> bool:
     geometry = job.sampling.geometry
     with written_whole(job.target, overwrite=True) as part, open(part, "wb") as file:
         writer = FrameFileWriter(file)
-        for batch in sampled_frames(job.path, job.sampling, batch=RUN, threads=job.threads):
+        sampled = native_frames if job.sampling.native else sampled_frames
+        for batch in sampled(job.path, job.sampling, batch=RUN, threads=job.threads, notes=notes):
             writer.write(batch)
             report(len(writer.pts))
         writer.finish(
@@ -222,7 +227,7 @@ def build_video(job: Job, report: Report) -> bool:
                 "modified_ns": status.st_mtime_ns,
             }
         )
-    return False
+    return notes
 
 
 def is_built(job: Job) -> bool:

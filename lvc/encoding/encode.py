@@ -16,12 +16,12 @@ from lvc.encoding.search import Candidate, Target, Trial, joined, level_for, ran
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.native.pixel_grid import PixelGrid
-from lvc.output import check_output
-from lvc.parallel.background import Ahead
-from lvc.video.demux import probe
+from lvc.native.sample import GridLost, frames_with_native, frames_with_native_ahead
+from lvc.output import check_output, part_of
+from lvc.video.demux import VideoInfo, probe
 from lvc.video.picture import read_picture
 from lvc.video.resize import resize
-from lvc.video.sample import Sampling, sampled_ahead, sampled_frames
+from lvc.video.sample import FramesAhead, Sampling, sampled_ahead, sampled_frames
 from lvc.weights import checkpoints
 from lvc.writing.writer import DEFAULT_KEYINT, Writer
 
@@ -40,7 +40,8 @@ class Encoded:
     """What `encode` made: frames, bytes of the whole file, bytes of the same frames raw.
 
     sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording. crf: the
-    quality level, of models of variable rate. tried: the models that were tried, the one taken first.
+    quality level, of models of variable rate. tried: the models that were tried, the one taken first. notes: what was done that the recording
+    does not say, as times that go on where its clock starts again, a line each.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Encoded:
     sample_psnr: float | None
     crf: int | None = None
     tried: tuple[Candidate, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def encode(
@@ -69,26 +71,71 @@ def encode(
     overwrite: bool = False,
     threads: int = 0,
     progress: Callable[[int], None] | None = None,
-    frames: Ahead | None = None,
+    frames: FramesAhead | None = None,
 ) -> Encoded:
     """Codes the sampled frames of a video into a file; memory does not grow with the video's length.
 
     model: a name, a weights file, or AUTO for the shipped model that serves the first frames best. target: in place of crf,
     what the file must reach; the level is searched on the first frames, then settled on all of them.
-    threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new frames. frames: what `sampled_ahead` gives of the
+    threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new frames. frames: what `frames_with_native_ahead` gives of the
     source, where that has begun already. Raises InputError, OptionError, ModelError or OutputError.
     """
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
-    info = probe(source)
-    with sampled_ahead(source, sampling, native=True, threads=threads) if frames is None else frames as batches:
+    info = probe(source, stream=sampling.stream)
+    options = {
+        "sampling": sampling,
+        "model": model,
+        "quantiser": quantiser,
+        "entropy": entropy,
+        "crf": crf,
+        "target": target,
+        "effort": effort,
+        "keyint": keyint,
+        "device": device,
+        "overwrite": overwrite,
+        "progress": progress,
+    }
+    try:
+        batches = frames_with_native_ahead(source, sampling, threads=threads) if frames is None else frames
+        again = lambda: frames_with_native(source, sampling, threads=threads)
+        return _encoded(source, output, info, batches, again, **options)
+    except GridLost as lost:
+        # Nothing else can be meant by what is left: there was none before, or it was to be overwritten.
+        part_of(output).unlink(missing_ok=True)
+        again = lambda: sampled_frames(source, sampling, threads=threads)
+        made = _encoded(source, output, info, sampled_ahead(source, sampling, threads=threads), again, **options)
+        return replace(made, notes=(f"{str(lost).removeprefix(f'{source}: ')}: all were coded as an ordinary recording's", *made.notes))
+
+
+def _encoded(
+    source: Path,
+    output: Path,
+    info: VideoInfo,
+    frames: FramesAhead,
+    again: Callable[[], Iterator[FrameBatch]],
+    *,
+    sampling: Sampling,
+    model: str | os.PathLike,
+    quantiser: dict | None,
+    entropy: dict | None,
+    crf: int | None,
+    target: Target | None,
+    effort: int | None,
+    keyint: int,
+    device: str,
+    overwrite: bool,
+    progress: Callable[[int], None] | None,
+) -> Encoded:
+    """Codes frames into a file. again: samples the recording once more, for a target."""
+    with frames as batches:
         begun = beginning(batches, PROBED if target is not None else RANKED if model == AUTO else 1)
         first = first_frames(begun, source)
         checkpoint, candidates = model_for(model, first, sampling.geometry, crf=crf, specified=quantiser or entropy, device=device)
         grid = first.grid if traits_of(checkpoint).takes_native else None
         if target is not None:
             codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device, grid=grid)
-            crf = settled_level(first, target, codec_at, lambda: groups_of(sampled_frames(source, sampling, native=True, threads=threads), keyint))
+            crf = settled_level(first, target, codec_at, lambda: groups_of(again(), keyint))
         made = coded(
             chain(begun, batches),
             source,
@@ -96,7 +143,7 @@ def encode(
             geometry=sampling.geometry,
             grid=grid,
             time_base=info.time_base,
-            facts={"name": shown_name(source), "width": info.width, "height": info.height, **sampling.as_json()},
+            facts={"name": shown_name(source), **facts_of(info), **sampling.as_json()},
             model=checkpoint,
             frame_duration=sampling.nominal_ticks(info),
             quantiser=quantiser,
@@ -108,7 +155,14 @@ def encode(
             overwrite=overwrite,
             progress=progress,
         )
-    return replace(made, tried=candidates)
+    return replace(made, tried=candidates, notes=tuple(frames.notes))
+
+
+def facts_of(info: VideoInfo) -> dict:
+    """What a header says of the recording's pictures: their size as shown, and the pixels' shape where they are not square."""
+    aspect = info.sample_aspect_ratio
+    shape = {} if aspect == 1 else {"sample_aspect_ratio": f"{aspect.numerator}:{aspect.denominator}"}
+    return {"width": info.width, "height": info.height, **shape}
 
 
 def beginning(batches: Iterator[FrameBatch], count: int) -> list[FrameBatch]:

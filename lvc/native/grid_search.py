@@ -24,6 +24,8 @@ COLOURS = 32
 REACH = 4  # samples of the recording that a kernel goes to each side
 ROUNDS = 1
 RIDGE = 1e-6
+LEAST_VARIANCE = 1 / 12  # squared levels, as rounding leaves: planes that vary less are constant, and fit any kernel
+LEAST_SUM = 0.1  # of weights that were fitted to something
 LEAST_PSNR = 36.0  # dB, of luma and chroma: what native pixels of few colours must come to
 LOOKED_AT, FITTED = 6, 2  # frames
 EVERY_LINE = 3
@@ -102,7 +104,10 @@ def few_colours(planes: np.ndarray) -> np.ndarray:
 
 
 def fitted(native: np.ndarray, targets: np.ndarray, source: Geometry, stride: int) -> Blur:
-    """The kernels by which native planes [T, P, H, W] come nearest to targets [T, P, h, w]: across and down in turn, by least squares."""
+    """The kernels by which native planes [T, P, H, W] come nearest to targets [T, P, h, w]: across and down in turn, by least squares.
+
+    Where the planes are constant, as the chroma of a grey game is, there is nothing to fit: each is the plain one, as of unsmeared samples.
+    """
     offsets = range(-REACH, REACH + 1)
     ways = [
         np.stack([exact_weights(native.shape[side], full, targets.shape[side], stride, alone(offset)) / (-(-full // stride) * KERNEL_UNIT) for offset in offsets]).astype(np.float32)
@@ -110,10 +115,11 @@ def fitted(native: np.ndarray, targets: np.ndarray, source: Geometry, stride: in
     ]
     planes = native.reshape(-1, *native.shape[2:]).astype(np.float32)
     # A sample of few is thought to stand for as many of the full size, alike; that is near enough for one round of each.
-    down, across = (np.array([0 <= offset < stride for offset in offsets]) / stride for _ in range(2))
+    plain = np.array([0 <= offset < stride for offset in offsets]) / stride
+    down = across = plain
     for _ in range(ROUNDS):
-        across = least_squares([np.tensordot(down, ways[0], 1).astype(np.float32) @ plane @ ways[1].transpose(0, 2, 1) for plane in planes], targets)
-        down = least_squares([ways[0] @ (plane @ np.tensordot(across, ways[1], 1).astype(np.float32).T) for plane in planes], targets)
+        across = least_squares([np.tensordot(down, ways[0], 1).astype(np.float32) @ plane @ ways[1].transpose(0, 2, 1) for plane in planes], targets, plain)
+        down = least_squares([ways[0] @ (plane @ np.tensordot(across, ways[1], 1).astype(np.float32).T) for plane in planes], targets, plain)
     return Blur(stride, stride, whole_kernel(across), whole_kernel(down))
 
 
@@ -122,17 +128,19 @@ def alone(offset: int) -> tuple[int, ...]:
     return tuple(KERNEL_UNIT if place == offset else 0 for place in range(-abs(offset), abs(offset) + 1))
 
 
-def least_squares(parts: list[np.ndarray], targets: np.ndarray) -> np.ndarray:
-    """The weights of parts [N, h, w] of each plane that come nearest to the targets [T, P, h, w], adding up to 1."""
-    products, said = 0, 0
+def least_squares(parts: list[np.ndarray], targets: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """The weights of parts [N, h, w] of each plane that come nearest to the targets [T, P, h, w], adding up to 1; `otherwise` where none do."""
+    products, said = np.zeros((len(otherwise), len(otherwise))), np.zeros(len(otherwise))
     for each, target in zip(parts, targets.reshape(-1, *targets.shape[2:])):
         columns, middle = each.reshape(len(each), -1), np.float32(target.mean())
         columns = columns - middle  # which keeps float32 exact enough
         products = products + (columns @ columns.T).astype(float)
         said = said + (columns @ (target.ravel().astype(np.float32) - middle)).astype(float)
+    if np.trace(products) < LEAST_VARIANCE * len(products) * targets.size:
+        return otherwise
     steady = RIDGE * np.trace(products) / len(products) * np.eye(len(products))
     weights = np.linalg.solve(products + steady, said)
-    return weights / weights.sum()
+    return weights / weights.sum() if abs(weights.sum()) > LEAST_SUM else otherwise
 
 
 def whole_kernel(weights: np.ndarray) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from lvc.frames import Geometry
-from lvc.native.pixel_grid import KERNEL_UNIT, Blur, PixelGrid, axis_of, exact_weights
-from lvc.video.resize import samples_of
+from lvc.native.pixel_grid import KERNEL_UNIT, PLAIN, Blur, PixelGrid, axis_of, exact_weights
+from lvc.video.resize import plain_planes, samples_of
 
 HALVED = ("yuv420p", "yuvj420p")
 # How far chroma that the recorder has smeared is told apart again: less would raise the noise of its quantisation.
@@ -34,14 +34,24 @@ class PlaneReader:
     def __init__(self):
         self.reformatter = VideoReformatter()
 
+    def stride_of(self, frame: av.VideoFrame) -> int:
+        """How many samples of luma, each way, the planes have for one of chroma."""
+        return 2 if frame.format.name in HALVED else 1
+
+    def frame_of_planes(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """4:2:0 frames as they are; others at full chroma, 8 bits, and tagged with the matrix and range of what they hold then."""
+        return frame if self.stride_of(frame) == 2 else plain_planes(self.reformatter, frame)
+
     def planes(self, frame: av.VideoFrame) -> Planes:
         """Of 4:2:0 frames as they are; of others at full chroma. They are the frame's own memory where they can be."""
-        halved = frame.format.name in HALVED
-        plain = frame if halved else self.reformatter.reformat(frame, format="yuv444p")
-        stride = 2 if halved else 1
-        sides = [(frame.width, frame.height)] + [(-(-frame.width // stride), -(-frame.height // stride))] * 2
-        found = [samples_of(plane, width, height) for plane, (width, height) in zip(plain.planes, sides)]
-        return Planes(found[0], np.stack(found[1:]), stride)
+        return planes_of(self.frame_of_planes(frame), self.stride_of(frame))
+
+
+def planes_of(frame: av.VideoFrame, stride: int) -> Planes:
+    """Of a frame of three planes of 8 bits."""
+    sides = [(frame.width, frame.height)] + [(-(-frame.width // stride), -(-frame.height // stride))] * 2
+    found = [samples_of(plane, width, height) for plane, (width, height) in zip(frame.planes, sides)]
+    return Planes(found[0], np.stack(found[1:]), stride)
 
 
 class NativeSampler:
@@ -59,16 +69,23 @@ class NativeSampler:
 
     def sample_into(self, frame: av.VideoFrame, picture: np.ndarray) -> None:
         """Writes a frame's native pixels into picture, uint8 [3, H, W], RGB."""
-        planes, native = self.reader.planes(frame), self.grid.native
+        plain, native = self.reader.frame_of_planes(frame), self.grid.native
+        planes = planes_of(plain, self.reader.stride_of(frame))
         small = av.VideoFrame(native.width, native.height, "yuv444p")
         for target, plane, (down, across) in zip(small.planes, (planes.luma, *planes.chroma), (self._luma, self._chroma, self._chroma)):
             rows = np.zeros((target.height, target.line_size), np.uint8)
             rows[:, : native.width] = np.clip(np.rint(down @ (plane.astype(np.float32) @ across)), 0, 255)
             target.update(rows)
-        small.color_range, small.colorspace = frame.color_range, frame.colorspace
+        small.color_range, small.colorspace = plain.color_range, plain.colorspace
         full = self.reformatter.reformat(small, format="gbrp", dst_color_range="JPEG")
         for plane, channel in zip(full.planes, (1, 2, 0)):  # green, blue, red
             picture[channel] = samples_of(plane, native.width, native.height)
+
+
+def unsmeared(stride: int) -> Blur:
+    """Chroma of which each sample is the mean of those it stands for."""
+    kernel = PLAIN if stride == 1 else (0, KERNEL_UNIT // 2, KERNEL_UNIT // 2)
+    return Blur(stride, stride, kernel, kernel)
 
 
 def averaging(native: int, source: int) -> np.ndarray:

@@ -20,11 +20,12 @@ def decode(
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
     on_damage: Callable[[str], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> int:
     """Decodes all frames (or the keyframes alone) into `output`, whose suffix chooses the form; gives their number.
 
     on_damage: told of each part that does not hold, in one line; the frames of all other parts are decoded. Without it
-    the first damage is raised. Raises FormatError, also where not one frame is left, ModelError, OptionError for an
+    the first damage is raised. on_note: told of what was done that the file does not say, as times below 0 that were shifted. Raises FormatError, also where not one frame is left, ModelError, OptionError for an
     unknown suffix, or OutputError.
     """
     told = []
@@ -41,7 +42,12 @@ def decode(
         reader.codec  # noqa: B018  wrong weights are no damage of one group
         count = 0
         with open_output(
-            Path(output), geometry=reader.geometry, time_base=reader.time_base, overwrite=overwrite, inputs=(Path(source),)
+            Path(output),
+            geometry=reader.geometry,
+            time_base=reader.time_base,
+            frame_duration=None if keyframes_only else reader.header.frame_duration,
+            overwrite=overwrite,
+            inputs=(Path(source),),
         ) as writer:
             for batch in sound_batches(reader, keyframes_only=keyframes_only, tell=tell):
                 writer.write(batch)
@@ -50,6 +56,8 @@ def decode(
                     progress(len(batch))
             if not count:
                 raise FormatError(told[0] if told else f"{source}: holds no frame")
+    for note in writer.notes if on_note else ():
+        on_note(f"{source}: {note}")
     return count
 
 

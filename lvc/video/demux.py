@@ -5,6 +5,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 import av
@@ -26,14 +27,34 @@ SUFFIXES = frozenset(
 )
 
 BESIDE_OTHERS = -1
+DEFAULT_RATE = Fraction(25)  # of a stream that names none, as FFmpeg's
+# Marks of streams that are no moving picture.
+PICTURES_ALONE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 LARGE_PIXELS = 1920 * 1088
 
 
 @dataclass(frozen=True)
-class VideoInfo:
-    """What the headers of a recording say of its (first) video stream.
+class Ticks:
+    """What a stream's times count. time_base: seconds, of the times that `timed_frames` gives: a part of the stream's own tick where that is too long
+    for its frames. period: of these, from frame to frame at the average rate."""
 
-    width, height: as shown, that is after rotation. rotation: degrees counterclockwise, 0, 90, 180 or 270.
+    time_base: Fraction
+    period: Fraction
+    finer: int
+
+    @classmethod
+    def of(cls, stream) -> "Ticks":
+        rate, tick = Fraction(stream.average_rate or DEFAULT_RATE), Fraction(stream.time_base)
+        finer = max(1, ceil(rate * tick))
+        return cls(tick / finer, 1 / (rate * tick) * finer, finer)
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the headers of a recording say of the video stream that is read.
+
+    width, height: as shown, that is after rotation, and with pixels made square. rotation: degrees counterclockwise, 0, 90, 180 or 270.
+    sample_aspect_ratio: width of a stored pixel to its height. time_base: seconds of a tick of the times that `timed_frames` gives.
     frames, average_rate, duration_seconds: None where the file does not say.
     """
 
@@ -47,14 +68,16 @@ class VideoInfo:
     pixel_format: str
     rotation: int
     duration_seconds: float | None
+    sample_aspect_ratio: Fraction = Fraction(1)
 
 
 @contextmanager
-def opened_video(path: Path, *, threads: int = 0):
-    """Gives `(container, stream)` of the first video stream that is no cover picture.
+def opened_video(path: Path, *, threads: int = 0, stream: int | None = None):
+    """Gives `(container, stream)` of a recording.
 
     threads: of the decoder; 0 means as many as the machine has cores, BESIDE_OTHERS what is best where a coder runs beside it.
-    Raises InputError for a missing, empty or unreadable file, and for one without video. An FFmpeg error
+    stream: number of the video stream, from 0 (FFmpeg's v:N); by default the one that `video_stream` chooses.
+    Raises InputError for a missing, empty or unreadable file, and for one without video or that stream. An FFmpeg error
     inside the block becomes an InputError too.
     """
     path = Path(path)
@@ -66,10 +89,10 @@ def opened_video(path: Path, *, threads: int = 0):
             options={"format_whitelist": CONTAINER_FORMATS, "protocol_whitelist": "file"},
             metadata_errors="ignore",
         ) as container:
-            stream = video_stream(container, path)
-            stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = threads_beside(stream) if threads == BESIDE_OTHERS else threads
-            yield container, stream
+            chosen = video_stream(container, path, stream)
+            chosen.thread_type = "AUTO"
+            chosen.codec_context.thread_count = threads_beside(chosen) if threads == BESIDE_OTHERS else threads
+            yield container, chosen
     except (av.error.FFmpegError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot be read as a video: {reason}") from error
@@ -96,19 +119,44 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: is empty (0 bytes); a video was expected")
 
 
-def video_stream(container, path: Path):
-    """The first video stream that is no cover picture and has a size that we take; raises InputError."""
-    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    if not streams:
+def video_stream(container, path: Path, number: int | None = None):
+    """The video stream of that number, or the one to be shown: no attached or single pictures, then by the default mark, then the largest.
+
+    Raises InputError where there is none, or its size is not one that we take.
+    """
+    videos = container.streams.video
+    moving = [stream for stream in videos if not stream.disposition & PICTURES_ALONE]
+    if number is not None:
+        if not 0 <= number < len(videos):
+            raise InputError(f"{path}: has {len(videos)} video stream{'s' * (len(videos) != 1)}, numbered from 0, and no number {number}")
+        stream = videos[number]
+    elif moving:
+        stream = max(moving, key=lambda one: (bool(one.disposition & Disposition.default), *size_of(one)))
+    else:
         kinds = {"cover picture" if stream.type == "video" else stream.type for stream in container.streams}
         raise InputError(f"{path}: has no video stream, only: {', '.join(sorted(kinds)) or 'nothing'}")
-    stream = streams[0]
     context = stream.codec_context
     if context is None:
         raise InputError(f"{path}: its video codec is not known to this FFmpeg")
     if not (1 <= context.width <= MAX_SIDE and 1 <= context.height <= MAX_SIDE):
         raise InputError(f"{path}: pictures of {context.width}x{context.height}; sides of 1 to {MAX_SIDE} were expected")
     return stream
+
+
+def size_of(stream) -> tuple[bool, int]:
+    """Whether a stream can be decoded, and its pixels: what a larger one is told by."""
+    context = stream.codec_context
+    return context is not None, 0 if context is None else context.width * context.height
+
+
+def streams_note(container, stream) -> str | None:
+    """Says which stream was taken where there are several; pictures that are attached are not counted."""
+    videos = list(container.streams.video)
+    if sum(not one.disposition & PICTURES_ALONE for one in videos) < 2:
+        return None
+    number = next(place for place, one in enumerate(videos) if one.index == stream.index)
+    sizes = ", ".join(f"{place}: {one.codec_context.width}x{one.codec_context.height}" for place, one in enumerate(videos) if one.codec_context)
+    return f"has {len(videos)} video streams ({sizes}): number {number} was taken; --stream N chooses another"
 
 
 def rotation_of(frame, path: Path) -> int:
@@ -128,34 +176,68 @@ def rotation_of(frame, path: Path) -> int:
     return rotation
 
 
-def probe(path: Path) -> VideoInfo:
-    """Reads the headers of a recording and decodes its first picture, where the rotation stands.
+class Orientation:
+    """How decoded frames are turned, asked frame by frame, because a stream may change it."""
+
+    def __init__(self, path: Path):
+        self._path, self._angle, self._rotation = path, None, 0
+
+    def of(self, frame) -> int:
+        """Degrees counterclockwise, 0, 90, 180 or 270; raises InputError for other angles and mirrored pictures."""
+        angle = frame.rotation
+        if angle != self._angle:
+            # The whole matrix is asked of few frames only: PyAV's frame and its side data hold each other, and 3 MB of 1080p,
+            # until the garbage collector comes by, which for so few objects is seldom.
+            self._angle, self._rotation = angle, rotation_of(frame, self._path)
+        return self._rotation
+
+
+def probe(path: Path, *, stream: int | None = None) -> VideoInfo:
+    """Reads the headers of a recording and decodes its first picture, where the rotation stands. stream: as for `opened_video`.
 
     Raises InputError for a missing, empty or unreadable file, one without video, or one without any picture.
     """
     path = Path(path)
-    with opened_video(path, threads=1) as (container, stream):
-        frame = next(container.decode(stream), None)
+    with opened_video(path, threads=1, stream=stream) as (container, chosen):
+        frame = next(container.decode(chosen), None)
         if frame is None:
             raise InputError(f"{path}: holds no picture that can be decoded")
         rotation = rotation_of(frame, path)
-        width, height = (frame.width, frame.height) if rotation % 180 == 0 else (frame.height, frame.width)
-        if stream.duration is not None:
-            duration = float(stream.duration * stream.time_base)
+        aspect = aspect_of(chosen)
+        width, height = max(1, round(frame.width * aspect)), frame.height
+        if rotation % 180:
+            width, height = height, width
+        if chosen.duration is not None:
+            duration = float(chosen.duration * chosen.time_base)
         else:
             duration = container.duration / av.time_base if container.duration else None
         return VideoInfo(
             path=path,
             width=width,
             height=height,
-            time_base=Fraction(stream.time_base),
-            average_rate=Fraction(stream.average_rate) if stream.average_rate else None,
-            frames=stream.frames or None,
-            codec=stream.codec_context.name,
+            time_base=Ticks.of(chosen).time_base,
+            average_rate=Fraction(chosen.average_rate) if chosen.average_rate else None,
+            frames=chosen.frames or None,
+            codec=chosen.codec_context.name,
             pixel_format=frame.format.name,
             rotation=rotation,
             duration_seconds=duration,
+            sample_aspect_ratio=aspect,
         )
+
+
+def aspect_of(stream) -> Fraction:
+    """Width of a pixel to its height: what the container says, else the codec, else 1."""
+    return Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
+
+
+def aspect_note(stream) -> str | None:
+    """Says so where pixels are not square."""
+    aspect, context = aspect_of(stream), stream.codec_context
+    shown = round(context.width * aspect)
+    if shown == context.width:
+        return None
+    return f"its pixels are not square ({aspect.numerator}:{aspect.denominator}): what is stored as {context.width}x{context.height} is shown as {shown}x{context.height}"
 
 
 def source_digest(path: Path) -> str:

@@ -9,9 +9,12 @@ to it is known.
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from math import inf
 
 from av import Packet
+
+from lvc.video.timeline import Timeline
 
 # Codecs whose pictures of no reference FFmpeg leaves out without a trace, and formats that store both times of each packet.
 CODECS = {"h264"}
@@ -19,19 +22,29 @@ FORMATS = {"mov", "matroska", "flv", "mpegts"}
 MAX_AHEAD = 64  # packets; a picture of H.264 waits for 16 others at most
 
 
-class Foresight:
+@dataclass(frozen=True)
+class Expected:
+    """A picture that was chosen, or not, before it was decoded. stored: its time in the file; time: on the recording's timeline."""
+
+    stored: int
+    time: int
+    taken: bool
+
+
+class Lookahead:
     """Chooses pictures in the order of their times: from packets before they are decoded where these are regular, else as they come.
 
-    takes: asked once for each picture, with its time in ticks. Without it all pictures are taken.
-    number: of pictures that have come out of the decoder or were left out before one that has.
+    timeline: gives each picture its time. takes: asked once for each picture, with that time. Without it all pictures are taken.
+    number: of pictures that have come out of the decoder or were left out before one that has. lost: pictures that were to be taken,
+    and that the decoder did not give.
     """
 
-    def __init__(self, takes: Callable[[int], bool] | None = None):
-        self.number = 0
-        self._takes = takes
+    def __init__(self, timeline: Timeline, takes: Callable[[int], bool] | None = None):
+        self.number = self.lost = 0
+        self._timeline, self._takes = timeline, takes
         self._known: float = -inf  # up to this time all pictures are chosen from, or left out
-        self._passing: deque[int] = deque()  # times of such pictures that are not yet past the decoder
-        self._taken: deque[int] = deque()  # of these, the ones that were chosen
+        self._expected: deque[Expected] = deque()  # such pictures, until they are past the decoder
+        self._needed: set[int] = set()  # stored times of those that were taken
         self._ahead: deque[Packet] = deque()  # packets that wait, in the order of decoding
         self._times: list[int] = []  # of waiting packets, a heap
         self._first: int | None = None
@@ -57,7 +70,7 @@ class Foresight:
                 self._choose(inf if ended else self._decoded_at)
             while self._ahead and (not regular or self._ahead[0].pts <= self._known):
                 head = self._ahead.popleft()
-                context.skip_frame = "NONREF" if regular and head.pts not in self._taken else "DEFAULT"
+                context.skip_frame = "NONREF" if regular and head.pts not in self._needed else "DEFAULT"
                 yield head
             if ended or not regular:
                 context.skip_frame = "DEFAULT"
@@ -83,30 +96,33 @@ class Foresight:
     def _choose(self, until: float) -> None:
         """Chooses among the pictures shown up to a time."""
         while self._times and self._times[0] <= until:
-            self._known = heapq.heappop(self._times)
-            self._passing.append(self._known)
-            if self._takes(self._known):
-                self._taken.append(self._known)
+            self._known = stored = heapq.heappop(self._times)
+            time = self._timeline.place(stored)
+            taken = self._takes(time)
+            self._expected.append(Expected(stored, time, taken))
+            if taken:
+                self._needed.add(stored)
 
-    def takes(self, pts: int) -> bool:
-        """Whether a picture that the decoder gives is taken; asked in the order in which they come."""
-        if pts > self._known:
-            self.number += 1
-            return self._takes is None or self._takes(pts)
-        self.number += forget(self._passing, pts)
-        return forget(self._taken, pts) > 0
+    def time_of(self, stored: int | None) -> int | None:
+        """The time of a picture that the decoder gives, None where it is not taken; asked in the order in which they come.
 
-    def finish(self) -> int | None:
-        """Counts the pictures that were left out after the last that came; gives the time of the last, where there are any."""
-        last = self._passing[-1] if self._passing else None
-        self.number += len(self._passing)
-        self._passing.clear()
-        return last
+        stored: its time in the file, where it has one.
+        """
+        if stored is not None and any(one.stored == stored for one in self._expected):
+            while self._drop().stored != stored:
+                self.lost += self._dropped.taken
+            return self._dropped.time if self._dropped.taken else None
+        self.number += 1
+        time = self._timeline.place(stored)
+        return time if self._takes is None or self._takes(time) else None
 
+    def _drop(self) -> Expected:
+        self._dropped = self._expected.popleft()
+        self._needed.discard(self._dropped.stored)
+        self.number += 1
+        return self._dropped
 
-def forget(times: deque[int], until: int) -> int:
-    """Removes those up to a time; gives how many they were."""
-    before = len(times)
-    while times and times[0] <= until:
-        times.popleft()
-    return before - len(times)
+    def finish(self) -> None:
+        """Counts the pictures that were left out after the last that came."""
+        while self._expected:
+            self.lost += self._drop().taken

@@ -40,15 +40,17 @@ def open_output(
     geometry: Geometry,
     time_base: Fraction,
     codec: str = "libx264rgb",
+    frame_duration: int | None = None,
     overwrite: bool = False,
     inputs: tuple[Path, ...] = (),
 ):
-    """Gives a writer with `write(FrameBatch)`; what it wrote appears as `path` whole, when the block ends well.
+    """Gives a writer with `write(FrameBatch)` and `notes`; what it wrote appears as `path` whole, when the block ends well.
 
     .mp4 and .mkv make a video; .npy an array uint8 [T, 3, H, W] with a <name>.timestamps.json beside it; a name
     without suffix, or a folder that is there, a folder of frame_000000.png and so on with timestamps.json; .png and
     .jpg a picture, where there is one frame.
     codec: of a video: libx264rgb (every pixel kept), ffv1 (the same, mkv only) or libx264 (4:2:0, plays anywhere).
+    frame_duration: of a video's last frame, in ticks of time_base (by default as that of the one before).
     Raises OptionError for another suffix or codec, OutputError where the output exists already, is one of the
     inputs, or cannot be written.
     """
@@ -73,7 +75,7 @@ def open_output(
         with (
             written_whole(path, overwrite=overwrite, inputs=inputs) as part,
             VideoWriter(
-                part, geometry=geometry, time_base=time_base, codec=codec, muxer=MUXERS[suffix], name=path
+                part, geometry=geometry, time_base=time_base, codec=codec, frame_duration=frame_duration, muxer=MUXERS[suffix], name=path
             ) as writer,
         ):
             yield writer
@@ -87,6 +89,8 @@ def open_output(
 class VideoWriter:
     """Writes frames as mp4 or mkv. Timestamps are exact in mp4; mkv counts milliseconds, and rounds to them.
 
+    Players leave out what is before 0, so where the first frame is, all are shifted to start there, as `notes` say then.
+    frame_duration: of the last frame, in ticks of time_base; by default that of the one before.
     name: the file to speak of in errors, where `path` is a temporary one.
     Raises OptionError for an unknown codec or one that cannot hold the geometry, OutputError where writing fails.
     """
@@ -98,6 +102,7 @@ class VideoWriter:
         geometry: Geometry,
         time_base: Fraction,
         codec: str = "libx264rgb",
+        frame_duration: int | None = None,
         muxer: str = "mp4",
         name: Path | None = None,
     ):
@@ -112,8 +117,12 @@ class VideoWriter:
         self.time_base = time_base
         # The tick of the file: mp4 counts in a whole number of ticks a second, FFmpeg's mkv in milliseconds.
         self.tick = Fraction(1, 1000) if muxer == "matroska" else Fraction(1, time_base.denominator)
+        self.notes: list[str] = []
         self.latest: int | None = None
+        self.shift = 0  # ticks
         self.interval = 1
+        self.last_duration = None if frame_duration is None else max(1, round(frame_duration * time_base / self.tick))
+        self.held = None  # the latest packet: how long it is shown is known when the next one comes
         self.pixel_format, options = CODECS[codec]
         # A browser wants the index before the pictures. A start after 0 is counted in the film's own tick, which is
         # 1/1000 s unless told.
@@ -134,8 +143,10 @@ class VideoWriter:
         check_batch(batch, self.geometry)
         for picture, pts in zip(batch.data, batch.pts):
             ticks = round(pts * self.time_base / self.tick)
-            if ticks < 0:
-                raise OutputError(f"{self.name}: a frame at {float(pts * self.time_base)} s: a video cannot start before 0")
+            if self.latest is None and ticks < 0:
+                self.shift = -ticks
+                self.notes.append(f"its first frame is at {float(pts * self.time_base):.3f} s, which players leave out: all times were shifted to start at 0")
+            ticks += self.shift
             if self.latest is not None:
                 self.interval = ticks - self.latest
                 if self.interval <= 0:
@@ -150,9 +161,14 @@ class VideoWriter:
     def mux(self, frame) -> None:
         try:
             for packet in self.stream.encode(frame):
-                # The encoder knows no durations; that of the last frame is nobody else's to tell: as the one before.
-                packet.duration = self.interval
-                self.container.mux(packet)
+                # The encoder knows no durations. Without B-frames packets come in the order of their times.
+                if self.held is not None:
+                    self.held.duration = packet.pts - self.held.pts
+                    self.container.mux(self.held)
+                self.held = packet
+            if frame is None and self.held is not None:
+                self.held.duration = self.interval if self.last_duration is None else self.last_duration
+                self.container.mux(self.held)
         except av.error.FFmpegError as error:
             raise OutputError(f"{self.name}: cannot be written: {error.strerror or error}") from error
 
@@ -183,6 +199,7 @@ class NpyWriter:
     def __init__(self, path: Path, *, geometry: Geometry, time_base: Fraction):
         self.geometry = geometry
         self.time_base = time_base
+        self.notes: list[str] = []
         self.pts: list[int] = []
         self.file = open(path, "wb")  # noqa: SIM115  closed by close()
         self.file.write(self.header())
@@ -220,6 +237,7 @@ class PngWriter:
         self.folder = folder
         self.geometry = geometry
         self.time_base = time_base
+        self.notes: list[str] = []
         self.pts: list[int] = []
 
     def write(self, batch: FrameBatch) -> None:

@@ -71,6 +71,7 @@ class PictureWriter:
     def __init__(self, path: Path, *, geometry: Geometry, name: Path):
         self.path, self.geometry, self.name = path, geometry, name
         self.written = False
+        self.notes: list[str] = []
 
     def write(self, batch: FrameBatch) -> None:
         if batch.geometry != self.geometry:

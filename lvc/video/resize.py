@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from lvc.frames import Geometry
 
@@ -34,8 +34,18 @@ class AreaScaler:
     def planes(self, frame) -> np.ndarray:
         """Luma and chroma of the same picture, not turned and in the range of the frame: uint8 [3, H, W]."""
         width, height = self.geometry.width, self.geometry.height
-        scaled = self.reformatter.reformat(frame, width, height, "yuv444p", interpolation="AREA")
+        scaled = plain_planes(self.reformatter, frame, width, height, interpolation="AREA")
         return np.stack([samples_of(plane, width, height) for plane in scaled.planes])
+
+
+def plain_planes(reformatter: VideoReformatter, frame, width: int | None = None, height: int | None = None, **options):
+    """A frame as luma and two chromas of 8 bits and one size (yuv444p), with the matrix and range that it names.
+
+    RGB and grey become BT.601 of limited range, and are tagged so.
+    """
+    if len(frame.format.components) < 3 or frame.format.is_rgb or frame.format.has_palette:
+        options |= {"dst_colorspace": Colorspace.ITU601, "dst_color_range": ColorRange.MPEG}
+    return reformatter.reformat(frame, width, height, "yuv444p", **options)
 
 
 def samples_of(plane, width: int, height: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Some frames of a recording, at one size, with their exact timestamps."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import cycle
 from math import floor
@@ -12,34 +12,39 @@ import numpy as np
 
 from lvc.errors import InputError, OptionError
 from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
-from lvc.native.grid_search import found_grid
-from lvc.native.planes import NativeSampler, PlaneReader
 from lvc.parallel.background import Ahead
-from lvc.video.demux import BESIDE_OTHERS, VideoInfo, opened_video, rotation_of
-from lvc.video.lookahead import Foresight
+from lvc.video.decoder import timed_frames
+from lvc.video.demux import (
+    BESIDE_OTHERS,
+    Orientation,
+    Ticks,
+    VideoInfo,
+    aspect_note,
+    opened_video,
+    streams_note,
+)
 from lvc.video.resize import AreaScaler
 
 MAX_BATCH = 32  # frames
 BATCHES_AHEAD, AHEAD_BYTES = 4, 32 << 20
-# Sampled frames of a recording's beginning that are looked through for the game's own pixels; fewer of large ones, which wait in memory.
-LOOKED_THROUGH, LOOKED_BYTES = 12, 96 << 20
 
 
 @dataclass(frozen=True)
 class Sampling:
     """Which frames of a recording, and at which size: every N-th decoded frame, or `fps` frames a second.
 
-    native: the frames are the game's own pixels, and a recording that does not show just these enlarged is refused.
-
     every: from 1; None with `fps`. fps: frames a second by timestamp (the first frame at or after each
     tick; a slower recording gives each of its frames once), above 0; None with `every`.
-    Raises OptionError unless exactly one is given.
+    native: the frames are the game's own pixels, see `lvc.native.sample.native_frames`.
+    stream: number of the video stream, from 0; by default the one that is to be shown, see `lvc.video.demux.video_stream`.
+    Raises OptionError unless exactly one of every and fps is given.
     """
 
     every: int | None = 10
     fps: Fraction | None = None
     geometry: Geometry = DEFAULT_GEOMETRY
     native: bool = False
+    stream: int | None = None
 
     def __post_init__(self):
         if (self.every is None) == (self.fps is None):
@@ -48,10 +53,13 @@ class Sampling:
             raise OptionError(f"every must be a whole number from 1, not {self.every!r}")
         if self.fps is not None and not self.fps > 0:
             raise OptionError(f"fps must be above 0, not {self.fps}")
+        if self.stream is not None and not (type(self.stream) is int and self.stream >= 0):
+            raise OptionError(f"stream must be the number of a video stream, from 0, not {self.stream!r}")
 
     def as_json(self) -> dict:
-        """How frames were chosen, for a header: {"every": 10} or {"fps": "3"}; the size stands elsewhere."""
-        return {"every": self.every} if self.every is not None else {"fps": str(self.fps)}
+        """How frames were chosen, for a header: {"every": 10} or {"fps": "3"}, and the stream where it was named; the size stands elsewhere."""
+        stream = {} if self.stream is None else {"stream": self.stream}
+        return stream | ({"every": self.every} if self.every is not None else {"fps": str(self.fps)})
 
     def nominal_ticks(self, info: VideoInfo) -> int:
         """Ticks of the recording's time base from one sampled frame to the next, at its average rate; at least 1."""
@@ -99,155 +107,76 @@ class FirstOfTicks:
         return True
 
 
-def sampled_frames(path: Path, sampling: Sampling, *, native: bool = False, batch: int = MAX_BATCH, threads: int = 0) -> Iterator[FrameBatch]:
+@dataclass(frozen=True)
+class SampledFrame:
+    """A decoded frame that is sampled. pts: its time; rotation: how it is to be turned, degrees counterclockwise, 0, 90, 180 or 270."""
+
+    frame: av.VideoFrame
+    pts: int
+    rotation: int
+
+
+def chosen_frames(path: Path, sampling: Sampling, *, threads: int = 0, notes: list[str] | None = None) -> Iterator[tuple[SampledFrame, Fraction]]:
+    """Decodes a recording, and yields the frames that are sampled, as they are, each with the seconds of a tick.
+
+    notes: gets a line for each thing that was done and that the file does not say: which stream was taken, how times go on.
+    Raises InputError for a file that cannot be read, has no video, is damaged or cut off (after the
+    frames that are there), or holds no picture.
+    """
+    path, notes = Path(path), [] if notes is None else notes
+    with opened_video(path, threads=threads, stream=sampling.stream) as (container, stream):
+        said = [aspect_note(stream)] if sampling.stream is not None else [streams_note(container, stream), aspect_note(stream)]
+        notes += [note for note in said if note is not None]
+        time_base, orientation = Ticks.of(stream).time_base, Orientation(path)
+        empty = True
+        for frame, pts in timed_frames(container, stream, path, takes=sampling.chooser(time_base), notes=notes):
+            empty = False
+            yield SampledFrame(frame, pts, orientation.of(frame)), time_base
+        if empty:
+            raise InputError(f"{path}: holds no picture that can be decoded")
+
+
+def sampled_frames(
+    path: Path, sampling: Sampling, *, batch: int = MAX_BATCH, threads: int = 0, notes: list[str] | None = None
+) -> Iterator[FrameBatch]:
     """Decodes a recording and yields its sampled frames, RGB, in batches of at most `batch`.
 
-    The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in the stream's time base. Memory does
-    not grow with the recording. native: with the game's own pixels, where the recording shows them enlarged. threads: of the
-    decoder; 0 means as many as the machine has cores.
-    Raises InputError for a file that cannot be read, has no video, is damaged or cut off (after the
-    frames that are there), holds no picture, or has timestamps that run backwards.
+    The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in units of `probe(path).time_base`. Memory does
+    not grow with the recording. threads: of the decoder; 0 means as many as the machine has cores. notes: as for `chosen_frames`, as are errors.
     """
-    path = Path(path)
-    if sampling.native:
-        yield from native_frames(path, sampling, batch=batch, threads=threads)
-        return
-    with opened_video(path, threads=threads) as (container, stream):
-        time_base = Fraction(stream.time_base)
-        collected = Collected(sampling.geometry, time_base, batch)
-        scaler = Scaler(sampling.geometry, looks=native)
-        latest = rotation = None
-        for frame, frame_pts in timed_frames(container, stream, path, Foresight(sampling.chooser(time_base))):
-            if latest is not None and frame_pts <= latest:
-                raise InputError(f"{path}: timestamps run backwards: {frame_pts} after {latest}, in units of {time_base} s")
-            latest = frame_pts
-            if rotation is None:
-                # Asked of one frame only: PyAV's frame and its side data hold each other, and 3 MB of 1080p, until
-                # the garbage collector comes by, which for so few objects is seldom.
-                rotation = rotation_of(frame, path)
-            for ready in scaler.given(frame, frame_pts, rotation):
-                yield from collected.added(*ready)
-        if latest is None:
-            raise InputError(f"{path}: holds no picture that can be decoded")
-        for ready in scaler.rest(rotation):
-            yield from collected.added(*ready)
-        yield from collected.rest()
+    geometry, scaler = sampling.geometry, AreaScaler(sampling.geometry)
+    waiting: list[tuple[np.ndarray, int]] = []
+    time_base = None
+    for chosen, time_base in chosen_frames(path, sampling, threads=threads, notes=notes):
+        picture = np.empty((3, geometry.height, geometry.width), np.uint8)
+        scaler.scale_into(chosen.frame, picture, chosen.rotation)
+        waiting.append((picture, chosen.pts))
+        if len(waiting) == batch:
+            yield one_batch(waiting, time_base)
+            waiting = []
+    if waiting:
+        yield one_batch(waiting, time_base)
 
 
-def native_frames(path: Path, sampling: Sampling, *, batch: int, threads: int) -> Iterator[FrameBatch]:
-    """The game's own pixels as frames; raises InputError, beside what `sampled_frames` raises, for a recording that shows others or none."""
-    for found in sampled_frames(path, replace(sampling, native=False), native=True, batch=batch, threads=threads):
-        if found.grid is None or found.grid.native != sampling.geometry:
-            shows = "no game's own pixels" if found.grid is None else f"a game of {found.grid} pixels"
-            raise InputError(f"{path}: shows {shows} enlarged; one of {sampling.geometry} was expected")
-        yield FrameBatch(found.native, found.pts, found.time_base)
+def one_batch(pictures: list[tuple[np.ndarray, int]], time_base: Fraction) -> FrameBatch:
+    data, times = zip(*pictures)
+    return FrameBatch(np.stack(data), times, time_base)
 
 
-class Scaler:
-    """Makes pictures of decoded frames, and the game's own pixels where `looks` and the first frames show that there are any."""
+class FramesAhead(Ahead):
+    """Batches of sampled frames that a thread makes from now on, some megabytes ahead of a coder.
 
-    def __init__(self, geometry: Geometry, *, looks: bool):
-        self.geometry, self._looks = geometry, looks
-        self._area = AreaScaler(geometry)
-        self._native: NativeSampler | None = None
-        self._held: list[tuple] = []  # frames and their timestamps, until there are enough to look through
-
-    def given(self, frame, pts: int, rotation: int) -> Iterator[tuple]:
-        """Takes a frame; gives those that are ready, as picture, timestamp, native pixels and grid."""
-        if not self._looks:
-            yield self._made(frame, pts, rotation)
-            return
-        self._held.append((frame, pts))
-        if len(self._held) >= max(2, min(LOOKED_THROUGH, LOOKED_BYTES // (2 * frame.width * frame.height))):
-            yield from self.rest(rotation)
-
-    def rest(self, rotation: int) -> Iterator[tuple]:
-        """Looks through the frames that are held, and gives them."""
-        if self._held and rotation == 0:
-            reader = PlaneReader()
-            frames = [frame for frame, _ in self._held]
-            small = np.stack([self._area.planes(frame) for frame in frames])
-            found = found_grid([reader.planes(frame) for frame in frames], small)
-            self._native = None if found is None else NativeSampler(*found)
-        self._looks = False
-        held, self._held = self._held, []
-        for frame, pts in held:
-            yield self._made(frame, pts, rotation)
-
-    def _made(self, frame, pts: int, rotation: int) -> tuple:
-        picture = np.empty((3, self.geometry.height, self.geometry.width), np.uint8)
-        self._area.scale_into(frame, picture, rotation)
-        if self._native is None:
-            return picture, pts, None, None
-        grid = self._native.grid
-        native = np.empty((3, grid.native.height, grid.native.width), np.uint8)
-        self._native.sample_into(frame, native)
-        return picture, pts, native, grid
-
-
-class Collected:
-    """Gathers pictures into batches."""
-
-    def __init__(self, geometry: Geometry, time_base: Fraction, size: int):
-        self._geometry, self._time_base, self._size = geometry, time_base, size
-        self._waiting: list[tuple] = []
-
-    def added(self, *ready) -> Iterator[FrameBatch]:
-        self._waiting.append(ready)
-        if len(self._waiting) == self._size:
-            yield from self.rest()
-
-    def rest(self) -> Iterator[FrameBatch]:
-        if self._waiting:
-            pictures, times, natives, grids = zip(*self._waiting)
-            self._waiting = []
-            yield FrameBatch(np.stack(pictures), times, self._time_base, None if grids[0] is None else np.stack(natives), grids[0])
-
-
-def sampled_ahead(path: Path, sampling: Sampling, *, native: bool = False, threads: int = 0) -> Ahead:
-    """As `sampled_frames`, by a thread that begins at once and stays some megabytes of frames ahead of a coder. threads: of the decoder; 0 for what is best beside that."""
-    geometry = sampling.geometry
-    batch = max(1, min(MAX_BATCH, AHEAD_BYTES // (BATCHES_AHEAD * 3 * geometry.width * geometry.height)))
-    return Ahead(sampled_frames(path, sampling, native=native, batch=batch, threads=threads or BESIDE_OTHERS), BATCHES_AHEAD, name="lvc-sampling")
-
-
-def timed_frames(container, stream, path: Path, foresight: Foresight | None = None):
-    """Yields `(frame, pts)` of all frames, or of those that are foreseen to be needed; a stream without timestamps counts
-    frames at its average rate.
-
-    Raises InputError, after the frames that are there, for a recording that was cut off or is damaged.
+    frames: makes the batches, of at most so many frames, by so many threads of a decoder, into whose list it writes notes.
+    threads: of the decoder; 0 for what is best beside a coder. notes: what was done that the recording does not say; complete after the last batch.
     """
-    period = 1 / (Fraction(stream.average_rate or 25) * stream.time_base)
-    foresight = foresight or Foresight()
-    seconds = 0.0
-    try:
-        for packet in foresight.packets(container, stream):
-            for frame in packet.decode():
-                pts = frame.pts if frame.pts is not None else round(foresight.number * period)
-                if foresight.takes(pts):
-                    yield frame, pts
-                seconds = float(pts * stream.time_base)
-    except av.error.FFmpegError as error:
-        reason = f"{error.strerror or error}"
-        raise InputError(f"{path}: is damaged after frame {foresight.number} ({seconds:.2f} s): {reason}") from error
-    last = foresight.finish()
-    seconds = seconds if last is None else float(last * stream.time_base)
-    number = foresight.number
-    promised = promised_seconds(container, stream, number)
-    start = float((stream.start_time or 0) * stream.time_base)
-    if number and promised is not None and seconds - start < 0.98 * promised - 1:
-        raise InputError(f"{path}: was cut off: ends at {seconds - start:.2f} of {promised:.2f} s, after frame {number}")
+
+    def __init__(self, frames: Callable[..., Iterator[FrameBatch]], path: Path, sampling: Sampling, *, threads: int = 0):
+        self.notes: list[str] = []
+        geometry = sampling.geometry
+        batch = max(1, min(MAX_BATCH, AHEAD_BYTES // (BATCHES_AHEAD * 3 * geometry.width * geometry.height)))
+        super().__init__(frames(path, sampling, batch=batch, threads=threads or BESIDE_OTHERS, notes=self.notes), BATCHES_AHEAD, name="lvc-sampling")
 
 
-def promised_seconds(container, stream, frames: int) -> float | None:
-    """How long the header says the video is where it also promises more frames than there were; None otherwise.
-
-    Either alone proves nothing: an edit list hides frames, a duration may be that of the sound or of a last picture
-    that stands still. So mkv and ts, which count no frames, are read as far as they go: they are made to survive that.
-    """
-    durations = []
-    if stream.duration is not None:
-        durations.append(float(stream.duration * stream.time_base))
-    if container.duration is not None:
-        durations.append(container.duration / av.time_base)
-    return min(durations) if durations and stream.frames > frames else None
+def sampled_ahead(path: Path, sampling: Sampling, *, threads: int = 0) -> FramesAhead:
+    """As `sampled_frames`, ahead."""
+    return FramesAhead(sampled_frames, path, sampling, threads=threads)

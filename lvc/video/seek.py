@@ -11,9 +11,9 @@ import numpy as np
 
 from lvc.errors import InputError
 from lvc.frames import Geometry
-from lvc.video.demux import opened_video, rotation_of
+from lvc.video.decoder import timed_frames
+from lvc.video.demux import Orientation, Ticks, opened_video
 from lvc.video.resize import AreaScaler
-from lvc.video.sample import timed_frames
 
 # Matroska rounds times to this.
 TOLERANCE_SECONDS = Fraction(1, 1000)
@@ -25,32 +25,32 @@ class SeekableVideo:
     """Decodes pictures of a recording at one size by time, from the nearest keyframe before; forward is cheapest.
 
     Memory: two pictures at the recording's own size. One thread at a time may use it.
+    stream: number of the video stream, as for `opened_video`. Times are those of `timed_frames` where the recording's clock runs through; one
+    that starts again cannot be sought in, and shows what its first run has.
     Raises InputError for a file that cannot be read or has no video, and where one is damaged or cut off.
     """
 
-    def __init__(self, path: Path, geometry: Geometry, *, threads: int = 0):
-        self._path, self._threads = Path(path), threads
+    def __init__(self, path: Path, geometry: Geometry, *, threads: int = 0, stream: int | None = None):
+        self._path, self._threads, self._number = Path(path), threads, stream
         self._geometry, self._scaler = geometry, AreaScaler(geometry)
-        self._rotation = None
+        self._orientation = Orientation(self._path)
         self._open()
 
     def _open(self) -> None:
         """Opens the file and stands at its first picture."""
         self._stack = ExitStack()
-        self._container, self._stream = self._stack.enter_context(opened_video(self._path, threads=self._threads))
+        self._container, self._stream = self._stack.enter_context(opened_video(self._path, threads=self._threads, stream=self._number))
         try:
             self._begin()
             if self._shown is None:
                 raise InputError(f"{self._path}: holds no picture that can be decoded")
-            if self._rotation is None:
-                self._rotation = rotation_of(self._shown[0], self._path)
             self._has_times = self._shown[0].pts is not None
         except BaseException:
             self.close()
             raise
 
     def _begin(self) -> None:
-        base = Fraction(self._stream.time_base)
+        base = Ticks.of(self._stream).time_base
         self._frames = ((frame, pts * base) for frame, pts in timed_frames(self._container, self._stream, self._path))
         self._shown = next(self._frames, None)
         self._following = next(self._frames, None)
@@ -69,7 +69,7 @@ class SeekableVideo:
         if not start <= latest or (self._following is None and latest > start + self._period() + TOLERANCE_SECONDS):
             return None
         picture = np.empty((3, self._geometry.height, self._geometry.width), np.uint8)
-        self._scaler.scale_into(frame, picture, self._rotation)
+        self._scaler.scale_into(frame, picture, self._orientation.of(frame))
         return picture
 
     def _seek(self, latest: Fraction) -> None:

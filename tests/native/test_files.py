@@ -16,8 +16,9 @@ from lvc.encoding.search import ranked, tried
 from lvc.errors import FormatError, LvcError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.native.pixel_grid import Blur, PixelGrid
+from lvc.native.sample import frames_with_native
 from lvc.native.shown import Screen
-from lvc.video.sample import Sampling, sampled_frames
+from lvc.video.sample import Sampling
 from lvc.weights import checkpoints
 from lvc.writing.writer import Writer
 from tests.builders.pixel_art import game
@@ -248,7 +249,7 @@ SAMPLING = Sampling(every=2, geometry=Geometry(50, 40))
 
 def test_a_recording_is_coded_by_its_games_own_pixels(recording, weights, tmp_path):
     made = encode(recording, tmp_path / "game.lvc", sampling=SAMPLING, model=weights, crf=10, keyint=4)
-    (batch,) = sampled_frames(recording, SAMPLING, native=True)
+    (batch,) = frames_with_native(recording, SAMPLING)
     with lvc.open(made.path, model=weights) as reader:
         assert PixelGrid.from_json(reader.header.extra["grid"]) == batch.grid and batch.grid.native == Geometry(60, 40)
         decoded = torch.stack(list(reader)).numpy()

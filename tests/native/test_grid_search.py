@@ -10,8 +10,9 @@ from lvc.frames import Geometry
 from lvc.native.grid_search import LEAST_PSNR, found_grid, native_side, spread, whole_kernel
 from lvc.native.pixel_grid import KERNEL_ABS_LIMIT, KERNEL_UNIT, PixelGrid
 from lvc.native.planes import PlaneReader, Planes, shown
+from lvc.native.sample import LOOKED_THROUGH, frames_with_native
 from lvc.video.resize import AreaScaler
-from lvc.video.sample import LOOKED_THROUGH, Sampling, sampled_frames
+from lvc.video.sample import Sampling, sampled_frames
 from tests.builders.pixel_art import NATIVE, enlarged, game
 
 # Fine enough that edges stand where they were: coarser recordings ring around them.
@@ -21,7 +22,7 @@ WINDOW = Geometry(960, 720)
 
 
 def read(path, geometry=SMALL, **options):
-    return list(sampled_frames(path, Sampling(every=1, geometry=geometry), native=True, **options))
+    return list(frames_with_native(path, Sampling(every=1, geometry=geometry), **options))
 
 
 def looked_at(path, geometry=SMALL):
@@ -135,7 +136,7 @@ def test_frames_and_times_are_the_same_with_a_grid_as_without(tmp_path, make_rec
     path = make_recording(tmp_path / "game.mp4", game(LOOKED_THROUGH + 3, WINDOW).shown, options=FINE)
     for every, batch in ((1, 4), (2, 32)):
         sampling = Sampling(every=every, geometry=SMALL)
-        plain, more = (list(sampled_frames(path, sampling, native=native, batch=batch)) for native in (False, True))
+        plain, more = (list(frames(path, sampling, batch=batch)) for frames in (sampled_frames, frames_with_native))
         assert [one.pts for one in plain] == [other.pts for other in more]
         assert all(np.array_equal(one.data, other.data) for one, other in zip(plain, more))
         assert all(other.native.shape == (len(other), 3, 210, 160) for other in more)

@@ -10,7 +10,8 @@ from lvc.errors import InputError
 from lvc.frames import Geometry
 from lvc.native.pixel_grid import KERNEL_UNIT, PLAIN, Blur, PixelGrid, exact_weights
 from lvc.native.planes import NativeSampler, PlaneReader, averaging, averaging_of, unblurring
-from lvc.video.sample import Sampling, sampled_frames
+from lvc.native.sample import native_frames
+from lvc.video.sample import Sampling
 from tests.builders.pixel_art import NATIVE, game
 
 WINDOW = Geometry(960, 720)
@@ -27,7 +28,7 @@ def luma_of(pictures: np.ndarray) -> np.ndarray:
 
 def native_of(path, native=NATIVE, **options) -> np.ndarray:
     """uint8 [T, h, w, 3]."""
-    batches = sampled_frames(path, Sampling(every=1, geometry=native, native=True), **options)
+    batches = native_frames(path, Sampling(every=1, geometry=native, native=True), **options)
     return np.concatenate([batch.data for batch in batches]).transpose(0, 2, 3, 1)
 
 
@@ -123,6 +124,6 @@ def test_a_recording_of_other_pixels_is_refused_where_they_are_asked_for(tmp_pat
 
 def test_native_frames_have_the_recordings_times(tmp_path, make_recording):
     path = make_recording(tmp_path / "game.mp4", game(5, WINDOW).shown, options=FINE)
-    batches = list(sampled_frames(path, Sampling(every=2, geometry=NATIVE, native=True)))
+    batches = list(native_frames(path, Sampling(every=2, geometry=NATIVE, native=True)))
     assert [time for batch in batches for time in batch.pts_seconds] == [Fraction(0), Fraction(2, 30), Fraction(4, 30)]
     assert all(batch.native is None and batch.grid is None and batch.geometry == NATIVE for batch in batches)

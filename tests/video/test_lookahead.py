@@ -8,10 +8,12 @@ import pytest
 
 from lvc.errors import InputError
 from lvc.frames import Geometry
-from lvc.video import lookahead as foresight
+from lvc.video import lookahead
+from lvc.video.decoder import timed_frames
 from lvc.video.demux import opened_video
-from lvc.video.lookahead import Foresight
-from lvc.video.sample import EveryNth, Sampling, sampled_frames, timed_frames
+from lvc.video.lookahead import Lookahead
+from lvc.video.sample import EveryNth, Sampling, sampled_frames
+from lvc.video.timeline import Timeline
 
 SMALL = Geometry(48, 32)
 PYRAMID = {"bf": "4", "x264-params": "b-pyramid=normal:b-adapt=0:keyint=25"}
@@ -19,7 +21,7 @@ PYRAMID = {"bf": "4", "x264-params": "b-pyramid=normal:b-adapt=0:keyint=25"}
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory, make_recording, gameplay):
-    return make_recording(tmp_path_factory.mktemp("foresight") / "game.mp4", gameplay(97), options=PYRAMID)
+    return make_recording(tmp_path_factory.mktemp("lookahead") / "game.mp4", gameplay(97), options=PYRAMID)
 
 
 def copied(path, target, *, keep=lambda number, packet: True):
@@ -41,13 +43,13 @@ def sampled(path, **options):
 
 def sampled_from_all(path, monkeypatch, **options):
     with monkeypatch.context() as patched:
-        patched.setattr(foresight, "CODECS", set())
+        patched.setattr(lookahead, "CODECS", set())
         return sampled(path, **options)
 
 
 def decoded(path, every):
     """How many pictures the decoder gives."""
-    seen = Foresight(EveryNth(every))
+    seen = Lookahead(Timeline(period=Fraction(512), tick=Fraction(1, 15_360)), EveryNth(every))
     with opened_video(path, threads=1) as (container, stream):
         return sum(len(packet.decode()) for packet in seen.packets(container, stream))
 

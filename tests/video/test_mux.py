@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -104,9 +105,27 @@ def test_codecs_that_cannot_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_cannot_start_before_zero(tmp_path):
-    with pytest.raises(OutputError, match=r"out\.mp4: .*before 0"):
-        write(tmp_path / "out.mp4", frames(2, first=-5))
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_times_before_zero_are_shifted_to_start_there_and_it_is_said(tmp_path, suffix):
+    batch = frames(19, first=-50_000)
+    with open_output(tmp_path / f"out.{suffix}", geometry=ODD, time_base=batch.time_base) as writer:
+        writer.write(batch)
+    assert writer.notes == ["its first frame is at -3.255 s, which players leave out: all times were shifted to start at 0"]
+    data, seconds = read(tmp_path / f"out.{suffix}")
+    exact = [time - batch.pts_seconds[0] for time in batch.pts_seconds]
+    assert np.array_equal(data, batch.data)
+    assert seconds == exact if suffix == "mp4" else all(abs(one - other) <= Fraction(1, 1000) for one, other in zip(seconds, exact))
+
+
+@pytest.mark.parametrize("time_base, duration", [(Fraction(1, 15_360), 5120), (Fraction(1001, 30_000), 10)])
+def test_the_last_frame_of_an_mp4_lasts_as_long_as_is_stored(tmp_path, time_base, duration):
+    batch = frames(5, time_base=time_base)
+    write(tmp_path / "out.mp4", batch, frame_duration=duration)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert packets[-1].duration * packets[-1].time_base == duration * time_base
+        stream = container.streams.video[0]
+        assert stream.duration * stream.time_base == (batch.pts[-1] - batch.pts[0] + duration) * time_base
 
 
 def test_mkv_cannot_tell_frames_within_a_millisecond_apart(tmp_path):
