@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, left_alone, progress, say, say_compiling
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, left_alone, progress, say
 from lvc.errors import InputError, LvcError, OptionError, OutputError
 
 SUMMARY = "decode .lvc files into mp4, mkv, npy, png, jpg or a folder of png"
@@ -62,7 +62,6 @@ def decode_one(source: Path, output: Path, options: argparse.Namespace) -> int:
         return 0
     with ContainerReader(source) as container:
         total = len(container.index) if options.keyframes_only else container.frame_count
-        say_compiling(container.header.entropy["name"], quiet=options.quiet)
     damage, notes = [], []
     with progress(quiet=options.quiet, total=total, unit="frame", description=source.name) as bar:
         frames = decode(

@@ -20,7 +20,6 @@ from lvc.cli.options import (
     progress,
     sampling_of,
     say,
-    say_compiling,
     show_frames,
     spec_of,
     stdout_for_data,
@@ -103,11 +102,6 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None and several:
         for task in tasks:
             task.output.parent.mkdir(parents=True, exist_ok=True)
-    if tasks:
-        from lvc.encoding.encode import AUTO
-        from lvc.weights.checkpoints import needs_torch
-
-        say_compiling("" if options.model != AUTO and needs_torch(options.model) else None, quiet=options.quiet)
     failures = code_all(tasks, options, workers, alone=len(inputs) == 1)
     if options.report and tasks:
         write_report(tasks[0].source, tasks[0].output, options)

@@ -78,15 +78,6 @@ def say(text: str, *, quiet: bool) -> None:
         print(printable(text), file=sys.stderr)
 
 
-def say_compiling(entropy: str | None, *, quiet: bool) -> None:
-    """Tells of what makes the first file take longer; entropy: of the file, None where it may be any."""
-    if entropy in (None, "mixing"):
-        from lvc.kernels.compiled import is_kept
-
-        if not is_kept():
-            say("the coder is compiled for this processor, once; it takes half a minute", quiet=quiet)
-
-
 def printable(text: str) -> str:
     """The text in one line: names of files may hold line ends, and codes that a terminal obeys."""
     if text.isprintable():

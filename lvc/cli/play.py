@@ -4,7 +4,7 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from lvc.cli.options import add_model, add_quiet, say, say_compiling
+from lvc.cli.options import add_model, add_quiet, say
 from lvc.errors import OptionError, OutputError
 
 SUMMARY = "play a .lvc file in a window, with mpv's keys (? shows them)"
@@ -40,7 +40,6 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         display = stack.enter_context(Display())  # a missing display is told at once, not after a model has been loaded
         shown = reader = stack.enter_context(lvc.open(options.file, model=options.model, device=options.device))
-        say_compiling(reader.metadata.entropy["name"], quiet=options.quiet)
         if options.compare is not None:
             shown = SideBySide(reader, stack.enter_context(SeekableVideo(options.compare, reader.geometry, stream=stated_stream(reader.metadata.source))))
         saved = play(

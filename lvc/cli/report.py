@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, progress, say, say_compiling
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, progress, say
 from lvc.errors import OptionError
 from lvc.output import check_output, written_whole
 
@@ -68,7 +68,6 @@ def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst:
     cv2.setNumThreads(1)  # on pictures this small OpenCV's threads cost more than they give
     with ExitStack() as open_files:
         reader = open_files.enter_context(closing(lvc.open(file, model=model, device=device)))
-        say_compiling(reader.metadata.entropy["name"], quiet=quiet)
         for damage in reader.damage if on_damage else ():
             on_damage(damage)
         frames = open_files.enter_context(sampled_ahead(source, sampling_of(reader)))

@@ -1,113 +1,94 @@
-"""Yes or no to bytes and back: a binary range coder for compiled code, which asks one question after another.
+"""Bits to bytes and back: the binary range coder that compiled kernels code with, one bit after another, each with its own probability.
 
-Writer and reader are arrays that compiled functions take turns with; `code_bit` is the same call for both directions, so that the
-order of coding is written once. The bytes are one long binary fraction, the most significant byte first; the reader continues it
-with zeros, so the writer ends with the shortest fraction that is still inside the final interval.
+The bytes are one long binary fraction, the most significant byte first; a reader continues it with zeros, so a writer ends with the
+shortest fraction that is still inside the final interval. See lvc/kernels/bits.h.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
-from lvc.kernels.compiled import inlined
+from lvc.kernels.binding import Kernel, Struct
 
 CERTAIN = 1 << 16  # probabilities are whole numbers 1 … CERTAIN - 1
-WRITING, READING, COUNTING, MEASURING = range(4)  # odd ones read; MEASURING: reads, and says what that cost
-_MODE, _LOW, _HIGH, _VALUE, _PLACE = range(5)
-MOST_BYTES = 4  # that a decision can cost: all of the interval
+WRITING, READING, COUNTING, MEASURING = range(4)  # a counter writes nothing; a measuring reader says what bits cost
+MOST_BYTES = 4  # that a bit can cost: all of the interval
 _FIRST_BYTES = 1 << 12
-# What a decision costs whose probability was so much.
-SPENT = np.array([0.0] + [-math.log2(p / CERTAIN) for p in range(1, CERTAIN + 1)])
+CODER = Struct(sizes="size", integers="mode low high value position", reals="bits", arrays={"data": ("uint8", "size"), "costs": ("float64", str(CERTAIN + 1))})
+code_bits = Kernel(
+    "lvc_code_bits",
+    Struct(sizes="count", structs={"coder": CODER}, arrays={"probabilities": ("int64", "count"), "values": ("int64", "count")}),
+)
+
+
+@lru_cache(maxsize=1)
+def bit_costs() -> np.ndarray:
+    """float64 [CERTAIN + 1]: bits that an event of each probability costs."""
+    return np.array([0.0] + [-math.log2(p / CERTAIN) for p in range(1, CERTAIN + 1)])
 
 
 class BitCoder:
-    """Arrays for `code_bit`: state int64 [5], data uint8 [N] and spent float64 [1], in bits. `room` comes before a compiled function that writes."""
+    """Codes bits in compiled kernels, to which it goes as `state`, a CODER. `make_room` comes before one that writes."""
 
     def __init__(self, mode: int, data: np.ndarray):
-        self.state = np.array([mode, 0, 0xFFFFFFFF, 0, 0], np.int64)
-        self.data, self.spent = data, np.zeros(1)
+        costs = {} if mode == READING else {"costs": bit_costs()}
+        self.state = CODER(mode=mode, high=0xFFFFFFFF, data=data, **costs)
+
+    @property
+    def data(self) -> np.ndarray:
+        """uint8 [N]: what is read, or there is room for."""
+        return self.state.kept["data"]
 
     @property
     def reads(self) -> bool:
-        return self.state[_MODE] in (READING, MEASURING)
+        return self.state.mode in (READING, MEASURING)
 
     @property
     def bits(self) -> float:
-        """What the decisions so far cost, by their probabilities; 0 of a reader that does not measure."""
-        return float(self.spent[0])
+        """What was coded so far costs, by its probabilities; 0 of a reader that does not measure."""
+        return self.state.bits
 
-    @property
-    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.state, self.data, self.spent
-
-    def room(self, decisions: int) -> None:
-        """Makes room for so many decisions, whatever they are."""
-        needed = int(self.state[_PLACE]) + MOST_BYTES * decisions + 8
-        if self.state[_MODE] == WRITING and needed > len(self.data):
-            self.data = np.append(self.data, np.zeros(max(needed, len(self.data)), np.uint8))
+    def make_room(self, bits: int) -> None:
+        """Makes room for so many further bits, whatever they are."""
+        needed = self.state.position + MOST_BYTES * bits + 8
+        if self.state.mode == WRITING and needed > self.state.size:
+            grown = np.zeros(max(needed, 2 * self.state.size), np.uint8)
+            grown[: self.state.position] = self.data[: self.state.position]
+            CODER.replace(self.state, data=grown)
 
 
 class BitWriter(BitCoder):
-    """Collects decisions and gives the bytes at the end."""
+    """Collects bits and gives the bytes at the end."""
 
     def __init__(self):
         super().__init__(WRITING, np.zeros(_FIRST_BYTES, np.uint8))
 
     def finish(self) -> bytes:
-        """The shortest bytes from which a BitReader gives the same decisions."""
-        low, high, place = int(self.state[_LOW]), int(self.state[_HIGH]), int(self.state[_PLACE])
+        """The shortest bytes from which a BitReader gives the same bits."""
+        low, high, position = self.state.low, self.state.high, self.state.position
+        assert position <= self.state.size, "bytes were lost for which there was no room"
         for kept in range(5):
             unit = 1 << (32 - 8 * kept)
             rounded = -(-low // unit) * unit
             if rounded <= high:
                 break
-        return (self.data[:place].tobytes() + rounded.to_bytes(5, "big")[1:]).rstrip(b"\0")
+        return (self.data[:position].tobytes() + rounded.to_bytes(5, "big")[1:]).rstrip(b"\0")
 
 
 class BitCounter(BitCoder):
-    """Takes decisions for a writer, and keeps only what they cost."""
+    """Takes bits as a writer does, and keeps only what they cost."""
 
     def __init__(self):
         super().__init__(COUNTING, np.zeros(0, np.uint8))
 
 
 class BitReader(BitCoder):
-    """Finds the decisions that a BitWriter was given, when asked in the same order with the same probabilities.
+    """Finds the bits that a BitWriter was given, when asked in the same order with the same probabilities.
 
     measuring: `bits` are added up, which costs a tenth more time.
     """
 
     def __init__(self, payload: bytes, *, measuring: bool = False):
         super().__init__(MEASURING if measuring else READING, np.frombuffer(bytearray(payload + bytes(4)), np.uint8))
-        self.state[_VALUE], self.state[_PLACE] = int.from_bytes(bytes(self.data[:4]), "big"), 4
-
-
-@inlined
-def code_bit(coder, bit, yes):
-    """Codes a bit, 0 or 1, that is 1 with probability yes / CERTAIN, 1 … CERTAIN - 1; gives it. A reader ignores `bit`. coder: a BitCoder's `parts`."""
-    state, data, spent = coder
-    low, high = state[_LOW], state[_HIGH]
-    middle = low + ((high - low) >> 16) * yes + ((((high - low) & 0xFFFF) * yes) >> 16)
-    mode = state[_MODE]
-    if mode & 1:
-        bit = np.int64(state[_VALUE] <= middle)
-    if mode != READING:  # whose table of half a megabyte would push others out of the cache
-        spent[0] += SPENT[yes] if bit else SPENT[CERTAIN - yes]
-        if mode == COUNTING:
-            return bit
-    if bit:
-        high = middle
-    else:
-        low = middle + 1
-    while (low ^ high) & 0xFF000000 == 0:
-        place = state[_PLACE]
-        if mode == WRITING:
-            data[place] = high >> 24
-        else:
-            following = np.int64(data[place]) if place < data.shape[0] else 0
-            state[_VALUE] = ((state[_VALUE] << 8) & 0xFFFFFFFF) | following
-        state[_PLACE] = place + 1
-        low = (low << 8) & 0xFFFFFFFF
-        high = ((high << 8) & 0xFFFFFFFF) | 0xFF
-    state[_LOW], state[_HIGH] = low, high
-    return bit
+        self.state.value, self.state.position = int.from_bytes(payload[:4].ljust(4, b"\0"), "big"), 4

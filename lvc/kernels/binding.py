@@ -72,10 +72,21 @@ class Struct:
         self.type = type("Values", (ctypes.Structure,), {"_fields_": fields, "__slots__": ("kept",)})
 
     def __call__(self, **values) -> ctypes.Structure:
-        """The struct filled in; it holds on to its arrays. What is not given is 0, or no array."""
+        """The struct filled in; it holds on to its arrays as `kept`. What is not given is 0, or no array."""
         made = self.type()
         made.kept = {}
+        self._fill(made, values, {})
+        return made
+
+    def replace(self, made: ctypes.Structure, **values) -> None:
+        """Puts other values into a struct that was made here; arrays must fit those that stay."""
         known: dict[str, int] = {}
+        for name, array in made.kept.items():
+            if name not in values and name in self.arrays:
+                known |= {axis: length for axis, length in zip(self.arrays[name][1], array.shape) if isinstance(axis, str)}
+        self._fill(made, values, known)
+
+    def _fill(self, made: ctypes.Structure, values: dict, known: dict[str, int]) -> None:
         for name, value in values.items():
             if name in self.arrays:
                 self._point(made, name, value, known)
@@ -91,7 +102,6 @@ class Struct:
                 raise KernelError(f"there is no {name} in this struct")
         for name, size in known.items():
             setattr(made, name, size)
-        return made
 
     def _point(self, made: ctypes.Structure, name: str, array: np.ndarray, known: dict[str, int]) -> None:
         dtype, axes = self.arrays[name]

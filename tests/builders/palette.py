@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 
 from lvc.codecs.family import build
+from lvc.codecs.palette.bitstream import FramePlan
 from lvc.codecs.palette.model import (
     MIXER_INPUTS,
     MIXER_ROWS,
@@ -12,16 +13,15 @@ from lvc.codecs.palette.model import (
     OWN_SLOTS,
     PATTERN_SLOTS,
     SPRITE_SIDE,
-    TRUST_STEP,
+    CONFIDENCE,
     Palette,
 )
-from lvc.codecs.palette.moves import Direction, Moves
-from lvc.codecs.palette.stage import Scene
-from lvc.codecs.palette.walk import Motion
+from lvc.codecs.palette.motion import MotionField, MotionVector
+from lvc.codecs.palette.sprites import SpriteUpdate
 from lvc.frames import Geometry
 from lvc.weights.checkpoints import Checkpoint, Metadata
 
-TAUGHT = 0.02  # of the slots know something: all of them would make a golden file of megabytes
+TAUGHT = 0.02  # of the probabilities know something: all of them would make a golden file of megabytes
 
 
 def blank_palette(geometry: Geometry, **game: int) -> Checkpoint:
@@ -62,7 +62,7 @@ def make_game(model: Palette, generator: np.random.Generator) -> None:
             scene[top : top + generator.integers(1, 16), left : left + generator.integers(1, 16)] = generator.integers(colours)
     teach(model.own_chances, model.own_counts, generator, OWN_SLOTS)
     guesses = np.where(generator.random(len(model.guesses)) < TAUGHT, generator.integers(colours + 1, size=len(model.guesses)), 0)
-    model.guesses[:] = guesses + np.where(guesses > 0, generator.integers(8, size=len(guesses)), 0) * TRUST_STEP
+    model.guesses[:] = guesses + np.where(guesses > 0, generator.integers(8, size=len(guesses)), 0) * CONFIDENCE
 
 
 def sizes_of(bitmaps: np.ndarray) -> np.ndarray:
@@ -89,29 +89,34 @@ def random_pictures(count: int, geometry: Geometry, *, seed: int) -> np.ndarray:
     return np.stack(found).astype(np.int32)
 
 
-def golden_moves(shape: tuple[int, ...]) -> list[Motion]:
-    """Moves of the frames of a group whose symbols have this shape [T, 1, h, w]: none in the keyframe, then some that help and some that do not."""
+def golden_motion(shape: tuple[int, ...]) -> list[FramePlan]:
+    """Motion of the frames of a group whose symbols have this shape [T, 1, h, w]: none in the keyframe, then some that helps and some that does not."""
     size = shape[2] // 4, shape[3] // 4
     generator = np.random.default_rng(7)
-    told = [(), (Direction(0, 5, -3),), (Direction(1, 0, 0), Direction(0, -7, 2)), (Direction(0, 5, -3), Direction(2, 64, -64), Direction(0, -7, 2)), (Direction(3, 1, 0),)]
-    found = [Motion()]
+    told = [
+        (),
+        (MotionVector(0, 5, -3),),
+        (MotionVector(1, 0, 0), MotionVector(0, -7, 2)),
+        (MotionVector(0, 5, -3), MotionVector(2, 64, -64), MotionVector(0, -7, 2)),
+        (MotionVector(3, 1, 0),),
+    ]
+    found = [FramePlan()]
     for number in range(1, shape[0]):
-        directions = told[number % len(told)]
         # What is further back than the group's beginning cannot be told.
-        directions = tuple(direction for direction in directions if direction.back < number)
-        places = np.where(generator.random(size) < 0.3, generator.integers(0, 2 + len(directions), size), 0)
-        found.append(Motion(moves=Moves(directions, places.astype(np.uint8))))
+        vectors = tuple(vector for vector in told[number % len(told)] if vector.back < number)
+        indices = np.where(generator.random(size) < 0.3, generator.integers(0, 2 + len(vectors), size), 0)
+        found.append(FramePlan(motion=MotionField(vectors, indices.astype(np.uint8))))
     return found[: shape[0]]
 
 
-def golden_scenes(shape: tuple[int, ...], sprites: int) -> list[Motion]:
-    """The same moves, from a scene that weights know, with actors of so many sprites that they know, who enter, go, change and leave."""
+def golden_sprites(shape: tuple[int, ...], bitmaps: int) -> list[FramePlan]:
+    """The same motion, from a picture that weights know, with sprites of so many bitmaps that they know, who enter, go, change and leave."""
     generator, found = np.random.default_rng(8), []
-    for motion in golden_moves(shape):
-        again, count = Scene.nothing().again, generator.integers(4)
-        # Further than it can be told, an actor goes as far as it can be, and so stays in the picture.
-        again[:, 0], again[:, 1] = generator.random(len(again)) < 0.7, generator.integers(sprites, size=len(again))
-        again[:, 2], again[:, 3] = generator.integers(shape[2], size=len(again)), generator.integers(shape[3], size=len(again))
-        new = np.stack([generator.integers(most, size=count) for most in (sprites, *shape[2:])], axis=1)
-        found.append(motion._replace(scene=Scene(again, new.astype(np.int64))))
-    return [found[0]._replace(backdrop=2), *found[1:]]
+    for plan in golden_motion(shape):
+        seen, count = SpriteUpdate.nothing().seen, generator.integers(4)
+        # Further than it can be told, a sprite goes as far as it can be, and so stays in the picture.
+        seen[:, 0], seen[:, 1] = generator.random(len(seen)) < 0.7, generator.integers(bitmaps, size=len(seen))
+        seen[:, 2], seen[:, 3] = generator.integers(shape[2], size=len(seen)), generator.integers(shape[3], size=len(seen))
+        entered = np.stack([generator.integers(most, size=count) for most in (bitmaps, *shape[2:])], axis=1)
+        found.append(plan._replace(sprites=SpriteUpdate(seen, entered.astype(np.int64))))
+    return [found[0]._replace(built_in=2), *found[1:]]

@@ -21,11 +21,12 @@ from lvc.codecs.temporal.model import HISTORY, LATENT_LIMIT, MODE_PHASES, MODE_U
 from lvc.codecs.temporal.prediction import Chain, prediction_tables
 from lvc.errors import ModelError
 from lvc.frames import Geometry, Latents, symbols_digest
+from lvc.kernels.build import LIBRARY, build
 from lvc.native.pixel_grid import Blur, PixelGrid
 from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint, Metadata
 from tests import GOLDEN, ROOT
-from tests.builders.palette import golden_moves, golden_scenes, random_palette, random_pictures
+from tests.builders.palette import golden_motion, golden_sprites, random_palette, random_pictures
 from tests.builders.temporal import random_model, random_symbols
 from tests.golden.make_mixing import NAME as MIXING_NAME
 from tests.golden.make_prediction import NAME
@@ -48,7 +49,7 @@ MACHINES = [
     {"ONEDNN_MAX_CPU_ISA": "SSE41"},
     {"ONEDNN_MAX_CPU_ISA": "AVX2"},
     {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "THREADS": "2"},
-    {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},  # compiled anew, which takes half a minute
+    {"LVC_KERNELS": "plain"},  # built without optimisation
 ]
 
 
@@ -77,9 +78,9 @@ def coded(folder: Path, name: str, device: str = "cpu") -> list[str]:
     codec = open_codec(checkpoint, geometry=MODELS[name][0], crf=20, device=device, grid=GRID if name == "game" else None)
     symbols, moves = np.load(folder / f"{name}.npy"), ()
     if name == "palette":
-        moves = tuple(golden_moves(symbols.shape))
+        moves = tuple(golden_motion(symbols.shape))
     elif name == "game":
-        moves = tuple(golden_scenes(symbols.shape, MODELS[name][2]["sprites"]))
+        moves = tuple(golden_sprites(symbols.shape, MODELS[name][2]["sprites"]))
     packets = codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves)).packets
     decoded = codec.decode(packets)
     parts = [b"".join(packet.payload for packet in packets), decoded.symbols.tobytes()]
@@ -99,8 +100,8 @@ def expected(folder):
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: " ".join(f"{key}={value}" for key, value in machine.items()))
 def test_other_processors_and_threads_give_the_same_bytes_and_symbols(folder, expected, machine, tmp_path):
     machine = dict(machine)
-    if "NUMBA_CPU_NAME" in machine:
-        machine["LVC_CACHE"] = str(tmp_path)  # so that no other test's code is taken for this processor's
+    if "LVC_KERNELS" in machine:
+        machine["LVC_KERNELS"] = str(build(tmp_path / LIBRARY.name, flags=["-O0"]))
     threads = machine.pop("THREADS", "1")
     environment = {**os.environ, **machine, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", __name__, str(folder)]
@@ -197,7 +198,7 @@ def test_a_golden_file_decodes_to_the_symbols_that_were_coded(tmp_path, name):
         assert [symbols_digest(symbols) for symbols in found] == expected["symbols_crc32"]
         # And they code to the same bytes.
         for group, symbols in enumerate(found):
-            moves = tuple(golden_moves(symbols.shape)) if name == MIXING_NAME else ()
+            moves = tuple(golden_motion(symbols.shape)) if name == MIXING_NAME else ()
             assert reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves)).packets == reader.container.group(group).packets
 
 

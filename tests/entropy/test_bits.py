@@ -1,4 +1,4 @@
-"""Yes or no as bytes: any decisions come back, at about what they should cost."""
+"""Bits as bytes: any of them come back, at about what they should cost."""
 
 import math
 
@@ -7,23 +7,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lvc.entropy.bits import CERTAIN, MOST_BYTES, BitCoder, BitCounter, BitReader, BitWriter, code_bit
-from lvc.kernels.compiled import compiled
+from lvc.entropy.bits import CERTAIN, MOST_BYTES, BitCoder, BitCounter, BitReader, BitWriter, code_bits
 
 DECISIONS = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([1, 2, CERTAIN // 2, CERTAIN - 2, CERTAIN - 1]) | st.integers(1, CERTAIN - 1)), max_size=300)
 
 
-@compiled
-def code_all(parts, bits, chances, found):
-    for place in range(len(chances)):
-        found[place] = code_bit(parts, bits[place], chances[place])
-
-
 def code(coder: BitCoder, chances, bits=None) -> np.ndarray:
-    found = np.empty(len(chances), np.int64)
-    bits = np.zeros(len(chances), np.int64) if bits is None else np.asarray(bits, np.int64)
-    coder.room(len(chances))
-    code_all(coder.parts, bits, np.asarray(chances, np.int64), found)
+    found = np.zeros(len(chances), np.int64) if bits is None else np.array(bits, np.int64)
+    coder.make_room(len(chances))
+    assert code_bits(coder=coder.state, probabilities=np.asarray(chances, np.int64), values=found) == 0
     return found
 
 
@@ -89,7 +81,7 @@ def test_what_was_spent_is_what_the_chances_say_for_writer_reader_and_counter():
 
 def test_a_counter_needs_no_room():
     counter = BitCounter()
-    counter.room(1 << 40)
+    counter.make_room(1 << 40)
     assert counter.data.nbytes == 0 and code(counter, [1] * 1000, [1] * 1000).all()
     assert counter.bits == 16_000
 
@@ -118,8 +110,8 @@ def test_room_is_made_for_the_dearest_decisions():
     bits = np.tile([1, 0], 3_000)
     chances = np.where(bits, 1, CERTAIN - 1)
     for start in range(0, len(bits), 1_000):
-        writer.room(1_000)
-        assert len(writer.data) >= int(writer.state[4]) + 1_000 * MOST_BYTES
+        writer.make_room(1_000)
+        assert len(writer.data) >= writer.state.position + 1_000 * MOST_BYTES
         code(writer, chances[start : start + 1_000], bits[start : start + 1_000])
     payload = writer.finish()
     assert len(payload) == pytest.approx(2 * len(bits), rel=0.01)  # 16 bits each, but for what rounding of intervals takes
@@ -129,7 +121,7 @@ def test_room_is_made_for_the_dearest_decisions():
 def test_room_that_is_there_is_left_alone():
     writer = BitWriter()
     data = writer.data
-    writer.room(100)
+    writer.make_room(100)
     assert writer.data is data
 
 
@@ -156,3 +148,56 @@ def test_finishing_twice_gives_the_same():
     writer = BitWriter()
     code(writer, chances, bits)
     assert writer.finish() == writer.finish()
+
+
+def test_bytes_for_which_there_is_no_room_are_missed_and_never_written_elsewhere():
+    writer = BitWriter()
+    room = len(writer.data)
+    values = np.tile([1, 0], room)
+    code_bits(coder=writer.state, probabilities=np.where(values, 1, CERTAIN - 1), values=values)
+    assert writer.state.position > room == len(writer.data)
+    with pytest.raises(AssertionError, match="lost"):
+        writer.finish()
+
+
+@pytest.mark.parametrize("probability", [0, CERTAIN, -1, 1 << 40])
+def test_what_is_no_probability_is_refused(probability):
+    assert code_bits(coder=BitWriter().state, probabilities=np.array([probability]), values=np.array([1])) == -1
+
+
+class PlainCoder:
+    """The same coder in whole numbers of Python: what C is compared with."""
+
+    def __init__(self, payload: bytes | None = None):
+        self.low, self.high, self.written, self.payload = 0, 0xFFFFFFFF, bytearray(), payload
+        if payload is not None:
+            self.payload = payload + bytes(4)
+            self.value, self.place = int.from_bytes(self.payload[:4], "big"), 4
+
+    def code(self, bit: int, one: int) -> int:
+        middle = self.low + (self.high - self.low) * one // CERTAIN
+        if self.payload is not None:
+            bit = int(self.value <= middle)
+        self.low, self.high = (self.low, middle) if bit else (middle + 1, self.high)
+        while self.low >> 24 == self.high >> 24:
+            if self.payload is None:
+                self.written.append(self.high >> 24)
+            else:
+                self.value = (self.value << 8 | (self.payload[self.place] if self.place < len(self.payload) else 0)) & 0xFFFFFFFF
+                self.place += 1
+            self.low, self.high = self.low << 8 & 0xFFFFFFFF, (self.high << 8 | 0xFF) & 0xFFFFFFFF
+        return bit
+
+
+@settings(max_examples=200, deadline=None)
+@given(DECISIONS, st.binary(max_size=60))
+def test_the_coder_is_the_plain_one(decisions, payload):
+    bits, chances = [bit for bit, _ in decisions], [chance for _, chance in decisions]
+    plain, writer = PlainCoder(), BitWriter()
+    code(writer, chances, bits)
+    for bit, chance in decisions:
+        plain.code(bit, chance)
+    assert (writer.state.low, writer.state.high, writer.data[: writer.state.position].tobytes()) == (plain.low, plain.high, bytes(plain.written))
+    plain, reader = PlainCoder(payload), BitReader(payload)
+    assert code(reader, chances).tolist() == [plain.code(0, chance) for chance in chances]
+    assert (reader.state.low, reader.state.high, reader.state.value, reader.state.position) == (plain.low, plain.high, plain.value, plain.place)

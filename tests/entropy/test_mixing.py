@@ -1,4 +1,4 @@
-"""Memories of what was likely, and whom to trust: they learn, stay in range, and give the same numbers for ever."""
+"""Adaptive probabilities and mixers: they learn, stay in range, and give the same numbers for ever, which are those of plain Python."""
 
 import math
 import zlib
@@ -9,184 +9,164 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvc.entropy import mixing
 from lvc.entropy.bits import CERTAIN
-from lvc.entropy.mixing import (
-    COUNT_BITS,
-    COUNT_MASK,
-    EMPTY,
-    LIMIT,
-    WEIGHT_LIMIT,
-    learn_slot,
-    learn_weights,
-    mixed,
-    probability,
-    said_by,
-    scattered,
-    slot_probability,
-)
-from lvc.kernels.compiled import compiled
+from lvc.entropy.mixing import COUNT_BITS, COUNT_MASK, EMPTY, LIMIT, MOST_RATE, WEIGHT_LIMIT, adapt, mix_bits, mixing_tables, scatter_all
 
 LEAST = 24  # of CERTAIN: nothing is thought less likely
 ONE = 1 << 16  # a weight of one
 # Of version 1 of the format; see the last test.
 GOLDEN_SCATTERED = [0, 3232, 6924, 16083, 42624, 1052297184]
-GOLDEN_SAID = [32768, 17929, 8923, 9415, 12778, 12303]
-GOLDEN_SLOTS = [509242398, 2794163230, 1423484958, 1394146334, 1410332702, 1307701278, 1249467422]
+GOLDEN_PREDICTIONS = [32768, 17929, 8923, 9415, 12778, 12303]
+GOLDEN_PROBABILITIES = [509242398, 2794163230, 1423484958, 1394146334, 1410332702, 1307701278, 1249467422]
 GOLDEN_WEIGHTS = [[34139, 19168, 20558], [34145, 17986, 17792]]
 
 
-@compiled
-def mixed_odds(slots, places, count, weights, row, odds):
-    said_by(slots, places, count, odds)
-    return mixed(odds, count, weights, row)
+def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """stretch int16 [4096], squash uint16 [4096], share uint16 [1024] as C has them."""
+    stretch, squash, share = np.empty(4096, np.int16), np.empty(4096, np.uint16), np.empty(1 << COUNT_BITS, np.uint16)
+    assert mixing_tables(stretch=stretch, squash=squash, share=share) == 0
+    return stretch, squash, share
 
 
-@compiled
-def learn(slots, places, weights, rows, odds, bits, rate, most, said):
-    """Asks and teaches all slots [P] of each decision's places [N, P] under its row; fills what was said of each, in 1/CERTAIN."""
-    count = places.shape[1]
-    for number in range(len(bits)):
-        together = mixed_odds(slots, places[number], count, weights, rows[number], odds)
-        said[number] = probability(together)
-        learn_weights(odds, count, weights, rows[number], together, bits[number], rate)
-        for place in range(count):
-            learn_slot(slots, places[number, place], bits[number], most)
+def mixed(bits, indices, probabilities, weights, *, rate: int = 6, most: int = 255, selectors=None):
+    """(outputs, predictions) of bits [N] under indices [N, P]; teaches probabilities and weights."""
+    bits, indices = np.asarray(bits, np.int64), np.asarray(indices, np.int64)
+    selectors = np.zeros(len(bits), np.int64) if selectors is None else np.asarray(selectors, np.int64)
+    outputs, predictions = np.empty(len(bits), np.int64), np.empty(len(bits), np.int64)
+    refused = mix_bits(
+        bits=bits,
+        indices=indices,
+        selectors=selectors,
+        probabilities=probabilities,
+        weights=weights,
+        logits=np.empty(indices.shape[1], np.int32),
+        outputs=outputs,
+        predictions=predictions,
+        rate=rate,
+        most=most,
+    )
+    assert not refused
+    return outputs, predictions
 
 
-def taught(bits, places, *, rate: int = 6, most: int = 255, rows=None, slots=None, weights=None):
-    """(what was said, slots, weights) of decisions bits [N] under places [N, P]."""
-    bits, places = np.asarray(bits, np.int64), np.asarray(places, np.int64)
-    rows = np.zeros(len(bits), np.int64) if rows is None else rows
-    slots = np.full(places.max() + 1, EMPTY, np.uint32) if slots is None else slots
-    weights = np.full((rows.max() + 1, places.shape[1]), ONE // 3, np.int64) if weights is None else weights
-    said = np.empty(len(bits), np.int64)
-    learn(slots, places, weights, rows, np.empty(places.shape[1], np.int64), bits, rate, most, said)
-    return said, slots, weights
+def taught(bits, indices, *, rate: int = 6, most: int = 255, selectors=None):
+    """(predictions, probabilities, weights) of bits [N] under indices [N, P], from nothing."""
+    indices = np.asarray(indices, np.int64)
+    probabilities = np.full(indices.max() + 1, EMPTY, np.uint32)
+    weights = np.full((1 if selectors is None else max(selectors) + 1, indices.shape[1]), ONE // 3, np.int32)
+    _, predictions = mixed(bits, indices, probabilities, weights, rate=rate, most=most, selectors=selectors)
+    return predictions, probabilities, weights
 
 
-def slot_of(bits, *, most: int = 255, slot: int = EMPTY) -> np.ndarray:
-    slots = np.array([slot], np.uint32)
-    for bit in bits:
-        learn_slot(slots, 0, bit, most)
-    return slots
+def adapted(bits, *, most: int = 255, probability: int = EMPTY) -> tuple[np.ndarray, list[int]]:
+    """One probability, uint32 [1], after these bits, and what it predicted before each and after all."""
+    probability, predictions = np.array([probability], np.uint32), np.empty(len(bits), np.int64)
+    adapt(bits=np.asarray(bits, np.int64), probability=probability, predictions=predictions, most=most)
+    return probability, [*predictions.tolist(), alone(probability)]
+
+
+def alone(probability) -> int:
+    predictions = np.empty(1, np.int64)
+    adapt(bits=np.zeros(1, np.int64), probability=np.array(probability, np.uint32), predictions=predictions, most=255)
+    return int(predictions[0])
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.9])
-def test_a_slot_learns_how_often_the_answer_is_yes(share):
+def test_a_probability_learns_how_often_a_bit_is_one(share):
     bits = (np.random.default_rng(1).random(3_000) < share).astype(np.int64)
-    # About the mean of the last 255 answers, whose own deviation is at most 0.5 / sqrt(255) = 0.03.
-    assert slot_probability(slot_of(bits), 0) / CERTAIN == pytest.approx(share, abs=0.09)
+    # About the mean of the last 255 bits, whose own deviation is at most 0.5 / sqrt(255) = 0.03.
+    assert alone(adapted(bits)[0]) / CERTAIN == pytest.approx(share, abs=0.09)
 
 
-def test_a_slot_trusts_its_first_answers_and_then_ever_fewer():
-    slots, moved = slot_of([]), []
-    assert slot_probability(slots, 0) == CERTAIN // 2
-    for _ in range(5):
-        before = slot_probability(slots, 0)
-        learn_slot(slots, 0, 1, 255)
-        moved.append((slot_probability(slots, 0) - before) / (CERTAIN - before))
+def test_a_probability_trusts_its_first_bits_and_then_ever_fewer():
+    _, predictions = adapted([1] * 5)
+    assert predictions[0] == CERTAIN // 2
+    moved = [(after - before) / (CERTAIN - before) for before, after in pairwise(predictions)]
     assert moved == pytest.approx([1 / (count + 1.6) for count in range(5)], rel=0.01)  # tables are of whole numbers
 
 
 @pytest.mark.parametrize("most", [1, 30, 255, 1000, COUNT_MASK])
 def test_counts_stop_at_the_limit(most):
-    slots = slot_of(np.arange(most - 1) % 2, most=most)
-    assert slots[0] & COUNT_MASK == most - 1
+    probability, _ = adapted(np.arange(most - 1) % 2, most=most)
+    assert probability[0] & COUNT_MASK == most - 1
     for _ in range(3):
-        learn_slot(slots, 0, 1, most)
-        assert slots[0] & COUNT_MASK == most
+        probability, _ = adapted([1], most=most, probability=probability[0])
+        assert probability[0] & COUNT_MASK == most
 
 
 @pytest.mark.parametrize("bit", [0, 1])
 @pytest.mark.parametrize("most", [30, 255, 1000])
-def test_answers_that_never_change_keep_a_slot_in_range(bit, most):
-    slots, chances = slot_of([]), []
-    for _ in range(20_000):
-        learn_slot(slots, 0, bit, most)
-        chances.append(int(slots[0]) >> COUNT_BITS)
-    assert all(one <= other if bit else one >= other for one, other in pairwise(chances)), "it came round at the end of its range"
-    assert slot_probability(slots, 0) == (CERTAIN - LEAST if bit else LEAST)
+def test_bits_that_never_change_keep_a_probability_in_range(bit, most):
+    probability, values = EMPTY, []
+    for _ in range(2_000):
+        probability = adapted([bit] * 10, most=most, probability=probability)[0][0]
+        values.append(int(probability) >> COUNT_BITS)
+    assert all(one <= other if bit else one >= other for one, other in pairwise(values)), "it came round at the end of its range"
+    assert alone([probability]) == (CERTAIN - LEAST if bit else LEAST)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 1), max_size=50), st.sampled_from([1, 30, 255, COUNT_MASK]))
-def test_any_slot_gives_a_legal_probability(slot, bits, most):
-    slots = slot_of(bits, most=most, slot=slot)
-    assert LEAST <= slot_probability(slots, 0) <= CERTAIN - LEAST
+def test_any_probability_predicts_in_range(probability, bits, most):
+    assert all(LEAST <= prediction <= CERTAIN - LEAST for prediction in adapted(bits, most=most, probability=probability)[1])
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(-(2**24), 2**24)), min_size=1, max_size=20), st.lists(st.integers(0, 1), max_size=20))
-def test_any_slots_and_weights_give_log_odds_and_probabilities_in_range(memories, bits):
-    slots, weights = np.array([slot for slot, _ in memories], np.uint32), np.array([[weight for _, weight in memories]], np.int64)
-    places, odds = np.arange(len(slots)), np.empty(len(slots), np.int64)
-    for bit in [*bits, 0]:
-        together = mixed_odds(slots, places, len(slots), weights, 0, odds)
-        assert -LIMIT <= together <= LIMIT and np.abs(odds).max() <= LIMIT
-        assert together == mixed(odds, len(slots), weights, 0)
-        assert LEAST <= probability(together) <= CERTAIN - LEAST
-        learn_weights(odds, len(slots), weights, 0, together, bit, 12)
-        assert np.abs(weights).max() <= WEIGHT_LIMIT
-
-
-def test_probabilities_follow_log_odds():
-    found = np.array([probability(odds) for odds in range(-LIMIT, LIMIT + 1)])
+def test_squashed_logits_follow_the_logistic_function():
+    found = tables()[1][2048 - LIMIT :].astype(np.int64)
     assert (np.diff(found) >= 0).all() and found[LIMIT] == CERTAIN // 2
     exact = CERTAIN / (1 + np.exp(-np.arange(-LIMIT, LIMIT + 1) / 256))
     assert np.abs(found - exact.clip(LEAST, CERTAIN - LEAST)).max() <= 0.5  # rounded to whole numbers
 
 
-def test_one_slot_with_a_weight_of_one_is_heard_as_it_is():
+def test_one_probability_with_a_weight_of_one_is_heard_as_it_is():
     for bits in ([1], [0, 0, 0], [1, 0, 1, 1] * 20):
-        slots = slot_of(bits)
-        together = mixed_odds(slots, np.zeros(1, np.int64), 1, np.full((1, 1), ONE, np.int64), 0, np.empty(1, np.int64))
-        # Twelve bits of a chance are looked up, so odds near the ends of the range are the coarsest.
-        assert probability(together) / CERTAIN == pytest.approx(slot_probability(slots, 0) / CERTAIN, abs=2 / 4096)
+        probability, _ = adapted(bits)
+        wanted = alone(probability)
+        _, predictions = mixed([0], [[0]], probability, np.full((1, 1), ONE, np.int32))
+        # Twelve bits of a probability are looked up, so logits near the ends of the range are the coarsest.
+        assert predictions[0] / CERTAIN == pytest.approx(wanted / CERTAIN, abs=2 / 4096)
 
 
-def test_a_slot_that_has_seen_nothing_says_nothing():
-    slots = np.array([EMPTY | 0, 4_000_000_000 & ~COUNT_MASK], np.uint32)  # the second is of a high chance, and of no answers
-    odds = np.ones(2, np.int64)
-    assert mixed_odds(slots, np.arange(2), 2, np.full((1, 2), ONE, np.int64), 0, odds) == 0 and not odds.any()
+def test_a_probability_that_has_seen_nothing_says_nothing():
+    probabilities = np.array([EMPTY, 4_000_000_000 & ~COUNT_MASK], np.uint32)  # the second is high, and of no bits
+    outputs, _ = mixed([0], [[0, 1]], probabilities, np.full((1, 2), ONE, np.int32))
+    assert outputs[0] == 0
 
 
-def test_mixing_learns_to_trust_the_slot_that_knows():
+def test_mixing_learns_to_trust_the_context_that_knows():
     generator = np.random.default_rng(2)
     bits = generator.integers(0, 2, 4_000)
-    knows = np.where(generator.random(4_000) < 0.95, bits, 1 - bits)  # a context that tells the answer 19 times of 20
-    places = np.stack((knows, 2 + generator.integers(0, 2, 4_000), np.full(4_000, 4)), axis=1)
-    said, _, weights = taught(bits, places)
+    knows = np.where(generator.random(4_000) < 0.95, bits, 1 - bits)  # a context that tells the bit 19 times of 20
+    indices = np.stack((knows, 2 + generator.integers(0, 2, 4_000), np.full(4_000, 4)), axis=1)
+    predictions, _, weights = taught(bits, indices)
     assert weights[0, 0] > 0.8 * ONE and max(abs(weights[0, 1:])) < 0.5 * ONE
-    cost = -np.log2(np.where(bits, said, CERTAIN - said) / CERTAIN)
-    # 0.286 bits is what answers of 19 in 20 cost; a tenth of a bit for what is still learned.
+    cost = -np.log2(np.where(bits, predictions, CERTAIN - predictions) / CERTAIN)
+    # 0.286 bits is what bits told 19 times of 20 cost; a tenth of a bit for what is still learned.
     assert cost[2_000:].mean() < 0.286 + 0.1 < cost[:100].mean() + 0.1
 
 
-def test_a_slot_that_is_always_wrong_is_believed_the_other_way_round():
+def test_a_context_that_is_always_wrong_is_believed_the_other_way_round():
     bits = np.random.default_rng(3).integers(0, 2, 2_000)
-    slots = np.array([EMPTY // 8 | 200, EMPTY + EMPTY // 8 * 7 | 200], np.uint32)  # sure of a no, and of a yes
-    said = np.empty(len(bits), np.int64)
-    weights = np.full((1, 1), ONE // 3, np.int64)
-    for number, bit in enumerate(bits):
-        odds = np.empty(1, np.int64)
-        together = mixed_odds(slots, np.array([1 - bit]), 1, weights, 0, odds)
-        said[number] = probability(together)
-        learn_weights(odds, 1, weights, 0, together, bit, 6)
-    assert weights[0, 0] < 0 and (np.where(bits, said, CERTAIN - said)[-100:] > CERTAIN * 0.9).all()
+    probabilities = np.array([EMPTY // 8 | 200, EMPTY + EMPTY // 8 * 7 | 200], np.uint32)  # sure of a 0, and of a 1
+    weights, found = np.full((1, 1), ONE // 3, np.int32), []
+    for bit in bits:
+        found.append(mixed([bit], [[1 - bit]], probabilities.copy(), weights)[1][0])
+    assert weights[0, 0] < 0 and (np.where(bits, found, CERTAIN - np.array(found))[-100:] > CERTAIN * 0.9).all()
 
 
 def test_rows_of_weights_learn_apart():
     generator = np.random.default_rng(4)
-    bits, rows = generator.integers(0, 2, 3_000), generator.integers(0, 2, 3_000)
-    # Each row has another slot that knows.
-    places = np.stack((np.where(rows == 0, bits, generator.integers(0, 2, 3_000)), 2 + np.where(rows == 1, bits, generator.integers(0, 2, 3_000))), axis=1)
-    _, _, weights = taught(bits, places, rows=rows)
+    bits, selectors = generator.integers(0, 2, 3_000), generator.integers(0, 2, 3_000)
+    # Each row has another context that knows.
+    indices = np.stack((np.where(selectors == 0, bits, generator.integers(0, 2, 3_000)), 2 + np.where(selectors == 1, bits, generator.integers(0, 2, 3_000))), axis=1)
+    _, _, weights = taught(bits, indices, selectors=selectors)
     assert weights[0, 0] > 2 * abs(weights[0, 1]) and weights[1, 1] > 2 * abs(weights[1, 0])
 
 
 def scatter(number: int, bits: int) -> int:
-    return scattered(np.uint64(number), bits)
+    scattered = np.empty(1, np.int64)
+    assert scatter_all(numbers=np.array([number], np.uint64), bits=bits, scattered=scattered) == 0
+    return int(scattered[0])
 
 
 def test_scattered_numbers_are_in_range_and_differ():
@@ -196,22 +176,87 @@ def test_scattered_numbers_are_in_range_and_differ():
     assert len({scatter(number, 31) for number in range(4000)}) > 3990  # among 2**31 about none meet by chance
 
 
-def test_tables_are_the_same_whatever_the_machine_thinks_of_logarithms():
-    """They are made with floats, of which a last digit may differ; so none may come near to where rounding turns."""
-    odds = [math.log((place + 0.5) / (4095.5 - place)) * 256 for place in range(4096)]
-    chances = [CERTAIN / (1 + math.exp(-(place - 2048) / 256)) for place in range(4096)]
-    assert min(abs(value - math.floor(value) - 0.5) for value in (*odds, *chances)) > 1e-6  # a last digit is below 1e-11
+@pytest.mark.parametrize("change", [{"indices": [[0, 3]]}, {"indices": [[-1, 0]]}, {"selectors": [1]}, {"selectors": [-1]}], ids=str)
+def test_indices_from_outside_are_refused(change):
+    with pytest.raises(AssertionError):
+        mixed([1], change.get("indices", [[0, 1]]), np.full(3, EMPTY, np.uint32), np.zeros((1, 2), np.int32), selectors=change.get("selectors"))
+
+
+# Plain Python
+
+
+def plain_tables() -> tuple[list[int], list[int], list[int]]:
+    stretch = [max(-LIMIT, min(LIMIT, round(256 * math.log((place + 0.5) / (4095.5 - place))))) for place in range(4096)]
+    squash = [max(LEAST, min(CERTAIN - LEAST, round(CERTAIN / (1 + math.exp(-(place - 2048) / 256))))) for place in range(4096)]
+    return stretch, squash, [int(CERTAIN / (count + 1.6)) for count in range(1 << COUNT_BITS)]
+
+
+STRETCH, SQUASH, SHARE = plain_tables()
+
+
+def plain_update(probability: int, bit: int, most: int) -> int:
+    value, count = probability >> COUNT_BITS, probability & COUNT_MASK
+    value = max(0, value + (((((1 << 22) - 1 if bit else 0) - value >> 3) * SHARE[count]) >> 13))
+    return value << COUNT_BITS | count + (count < most)
+
+
+def plain_mixer(logits: list[int], weights: list[int]) -> int:
+    return max(-LIMIT, min(LIMIT, sum(map(math.prod, zip(logits, weights))) >> 16))
+
+
+def plain_weights(logits: list[int], weights: list[int], output: int, bit: int, rate: int) -> list[int]:
+    error = ((bit << 16) - SQUASH[output + 2048]) * rate
+    return [max(-WEIGHT_LIMIT, min(WEIGHT_LIMIT, weight + (logit * error + (1 << 17) >> 18))) for logit, weight in zip(logits, weights)]
+
+
+def test_the_tables_are_those_of_the_formulas():
+    assert [table.tolist() for table in tables()] == [STRETCH, SQUASH, SHARE]
+
+
+def test_the_formulas_come_to_the_same_whatever_a_machine_thinks_of_logarithms():
+    """None of them may come near to where rounding turns."""
+    values = [256 * math.log((place + 0.5) / (4095.5 - place)) for place in range(4096)]
+    values += [CERTAIN / (1 + math.exp(-(place - 2048) / 256)) for place in range(4096)]
+    assert min(abs(value - math.floor(value) - 0.5) for value in values) > 1e-6  # a last digit is below 1e-11
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(-WEIGHT_LIMIT, WEIGHT_LIMIT)), min_size=1, max_size=20),
+    st.lists(st.integers(0, 1), min_size=1, max_size=20),
+    st.integers(1, MOST_RATE),
+    st.sampled_from([1, 30, 255, COUNT_MASK]),
+)
+def test_mixing_is_the_plain_one(contexts, bits, rate, most):
+    values, weights = [value for value, _ in contexts], [weight for _, weight in contexts]
+    probabilities, rows = np.array(values, np.uint32), np.array([weights], np.int32)
+    indices = np.repeat(np.arange(len(contexts))[None], len(bits), axis=0)
+    outputs, predictions = mixed(bits, indices, probabilities, rows, rate=rate, most=most)
+    for bit, output, prediction in zip(bits, outputs.tolist(), predictions.tolist()):
+        logits = [STRETCH[value >> 20] if value & COUNT_MASK else 0 for value in values]
+        assert output == plain_mixer(logits, weights) and -LIMIT <= output <= LIMIT
+        assert prediction == SQUASH[output + 2048]
+        weights = plain_weights(logits, weights, output, bit, rate)
+        values = [plain_update(value, bit, most) for value in values]
+    assert probabilities.tolist() == values and rows[0].tolist() == weights
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**64 - 1), st.integers(1, 63))
+def test_scattering_is_the_plain_one(number, bits):
+    mixed = number * 0x9E3779B97F4A7C15 % 2**64
+    mixed = (mixed ^ (mixed >> 29)) * 0xBF58476D1CE4E5B9 % 2**64
+    assert scatter(number, bits) == mixed >> (64 - bits)
 
 
 def test_the_numbers_are_those_that_files_were_coded_with():
     """Golden numbers: where one of them changes, files that there are no longer decode."""
-    tables = [zlib.crc32(table.astype("<i8").tobytes()) for table in (mixing._ODDS, mixing._PROBABILITY, mixing._SHARE)]
-    assert tables == [0xED470FF7, 0xD9A35A38, 0x75C581D0]
+    assert [zlib.crc32(table.astype("<i8").tobytes()) for table in tables()] == [0xED470FF7, 0xD9A35A38, 0x75C581D0]
     assert [scatter(*pair) for pair in ((0, 12), (1, 12), (2, 14), (2147483647, 16), (18446744073709551615, 16), (12345678901234567, 31))] == GOLDEN_SCATTERED
     generator = np.random.default_rng(5)
     bits = (generator.random(500) < 0.3).astype(np.int64)
-    places = np.stack((bits ^ (generator.random(500) < 0.2), 2 + generator.integers(0, 4, 500), np.full(500, 6)), axis=1)
-    said, slots, weights = taught(bits, places, rows=np.arange(500) % 2, most=30)
-    assert said[[0, 1, 2, 10, 100, 499]].tolist() == GOLDEN_SAID
-    assert slots.tolist() == GOLDEN_SLOTS
+    indices = np.stack((bits ^ (generator.random(500) < 0.2), 2 + generator.integers(0, 4, 500), np.full(500, 6)), axis=1)
+    predictions, probabilities, weights = taught(bits, indices, selectors=np.arange(500) % 2, most=30)
+    assert predictions[[0, 1, 2, 10, 100, 499]].tolist() == GOLDEN_PREDICTIONS
+    assert probabilities.tolist() == GOLDEN_PROBABILITIES
     assert weights.tolist() == GOLDEN_WEIGHTS

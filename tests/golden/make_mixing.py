@@ -11,7 +11,7 @@ from pathlib import Path
 from lvc.codecs.family import open_codec
 from lvc.frames import Geometry
 from lvc.weights import checkpoints
-from tests.builders.palette import golden_moves, random_palette, random_pictures
+from tests.builders.palette import golden_motion, random_palette, random_pictures
 from tests.golden.make_prediction import write_golden
 
 NAME = "mixing-v1"
@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
 
     def group_of(count: int, number: int):
         symbols = random_pictures(count, GEOMETRY, seed=number)
-        return symbols, tuple(golden_moves(symbols.shape))
+        return symbols, tuple(golden_motion(symbols.shape))
 
     write_golden(folder, NAME, open_codec(checkpoint, geometry=GEOMETRY, crf=24), FRAMES, group_of)
 

@@ -11,6 +11,7 @@ import pytest
 import lvc
 from lvc.kernels import build
 from lvc.kernels.binding import Kernel, KernelError, Struct
+from tests.builders import kernels as builders
 
 BOX = Struct(sizes="rows columns spare", integers="turn", reals="share", arrays={"picture": ("uint8", "rows columns"), "sums": ("int64", "rows"), "pixels": ("int16", "rows columns 3")})
 
@@ -40,8 +41,8 @@ def test_what_does_not_fit_is_refused(arrays):
 
 
 def declared() -> dict[str, Struct]:
-    """Every kernel of the package: symbol to struct."""
-    found = {}
+    """Every kernel of the package, and those of tests: symbol to struct."""
+    found = {value.symbol: value.struct for value in vars(builders).values() if isinstance(value, Kernel)}
     for module in pkgutil.walk_packages(lvc.__path__, "lvc."):
         if module.name.startswith(("lvc.native", "lvc.entropy.bits", "lvc.entropy.mixing", "lvc.codecs.palette", "lvc.codecs.hybrid", "lvc.motion")):
             for value in vars(importlib.import_module(module.name)).values():

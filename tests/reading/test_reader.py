@@ -15,7 +15,7 @@ import torch
 import lvc
 from lvc.codecs.neural.codec import NeuralCodec
 from lvc.codecs.temporal.codec import TemporalCodec
-from lvc.codecs.palette.walk import PaletteFrames
+from lvc.codecs.palette.bitstream import PaletteFrames
 from lvc.frames import FrameBatch, Geometry
 
 SMALL = Geometry(width=40, height=32)

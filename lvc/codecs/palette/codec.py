@@ -7,12 +7,12 @@ import numpy as np
 
 from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import CodedGroup, Settings, Traits
-from lvc.codecs.palette.choice import PASSED_ON, choose_cheapest, error_worth, whole_pictures
+from lvc.codecs.palette.bitstream import CODING_RATE, PaletteFrames, game_of
 from lvc.codecs.palette.colours import painted
-from lvc.codecs.palette.memory_pool import Memories
+from lvc.codecs.palette.context_pool import ContextPool
 from lvc.codecs.palette.model import Palette
-from lvc.codecs.palette.past import frame_bytes
-from lvc.codecs.palette.walk import CODING_RATE, PaletteFrames, game_of
+from lvc.codecs.palette.rate_distortion import PASSED_ON, choose_cheapest, lambda_of, whole_pictures
+from lvc.codecs.palette.references import frame_bytes
 from lvc.codecs.symbols import SymbolCodec, SymbolGroupDecoder
 from lvc.container.layout import Packet
 from lvc.entropy.bits import BitReader, BitWriter
@@ -25,12 +25,12 @@ QUANTISER = {"name": "round", "step": 1.0}  # colours are whole numbers as they 
 COLOURED_AT_ONCE = 64  # frames of colours, for which there is only to be room
 SUMMED_AT_ONCE = 16  # frames whose digest is computed together
 
-_memories: WeakKeyDictionary[Palette, Memories] = WeakKeyDictionary()  # of models that code: they are 7 MB each
+_pools: WeakKeyDictionary[Palette, ContextPool] = WeakKeyDictionary()  # of models that code: context models are 7 MB each
 
 
-def memories_of(model: Palette) -> Memories:
-    if (found := _memories.get(model)) is None:
-        found = _memories[model] = Memories(model, CODING_RATE)
+def pool_of(model: Palette) -> ContextPool:
+    if (found := _pools.get(model)) is None:
+        found = _pools[model] = ContextPool(model, CODING_RATE)
     return found
 
 
@@ -51,8 +51,8 @@ class PaletteCodec(SymbolCodec):
         self.model = checkpoint.model.for_coding()
         self.latent_shape = self.model.latent_shape(settings.coded_geometry)
         self._screen = None if settings.grid is None else Screen(settings.grid, settings.geometry)
-        # Each group begins with one. A model does not change once it codes, so all its codecs share what was written on.
-        self._memories = memories_of(self.model)
+        # Each group begins with a context model of it. Weights do not change once they code, so all their codecs share what was written on.
+        self._pool = pool_of(self.model)
 
     @property
     def group_frame_bytes(self) -> int:
@@ -61,7 +61,7 @@ class PaletteCodec(SymbolCodec):
     @property
     def error_worth(self) -> float:
         """By what errors are worth in the end, so much less than while frames are chosen, where they are passed on."""
-        return error_worth(self.crf) / PASSED_ON * 3 * self.geometry.width * self.geometry.height
+        return lambda_of(self.crf) / PASSED_ON * 3 * self.geometry.width * self.geometry.height
 
     def analyse(self, frames: np.ndarray) -> Latents:
         return self._chosen(frames)[0]
@@ -79,15 +79,15 @@ class PaletteCodec(SymbolCodec):
             return self.coding(len(frames)), [writer for count in self.packet_runs(len(frames)) for writer in [BitWriter()] * count]
 
         chosen, writers = choose_cheapest(begun, whole_pictures(frames), self.crf, known=game_of(self.model).colours, search=self.settings.effort > 0)
-        latents = Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.motions)
+        latents = Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.plans)
         return latents, [writer.finish() for writer in dict.fromkeys(writers)]
 
     def render(self, latents: Latents) -> np.ndarray:
         colours = np.ascontiguousarray(latents.symbols)
-        return painted(colours, self.geometry.height, self.geometry.width) if self._screen is None else self._screen.show(colours)
+        return painted(colours[:, 0], self.geometry.height, self.geometry.width) if self._screen is None else self._screen.show(colours)
 
     def coding(self, frames: int = 1) -> PaletteFrames:
-        return PaletteFrames(self.model, memories=self._memories, most=frames)
+        return PaletteFrames(self.model, pool=self._pool, most=frames)
 
     def code_run(self, coding: PaletteFrames, symbols: np.ndarray | None, count: int, coder, moves: Sequence = ()) -> np.ndarray:
         return coding.code_frames(symbols, count, coder, self.latent_shape, moves)

@@ -4,14 +4,22 @@ import math
 
 import numpy as np
 
-from lvc.codecs.palette.clusters import clustered, settled
-from lvc.kernels.compiled import compiled
+from lvc.codecs.palette.kmeans import clustered, settled
+from lvc.kernels.binding import Kernel, Struct
 
 SAMPLE = 15_000  # pixels that a palette is made from
 ROUNDS = 12  # of k-means
 COUNTS = 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256  # of colours
 PIXEL_BITS = 0.2  # what one is thought to cost
 DOUBLING_BITS = 150 / 32_000  # for each pixel of a frame: what twice the colours cost
+
+paint = Kernel(
+    "lvc_palette_paint",
+    Struct(
+        sizes="count height width frame_height frame_width",
+        arrays={"colours": ("int32", "count height width"), "frames": ("uint8", "count frame_height frame_width 3")},
+    ),
+)
 
 
 def packed(pixels: np.ndarray) -> np.ndarray:
@@ -25,23 +33,18 @@ def rgb(colours: np.ndarray) -> np.ndarray:
     return np.stack((colours >> 16, colours >> 8 & 255, colours & 255), axis=-1).astype(np.int16)
 
 
-@compiled
-def painted(symbols, height, width):
-    """Frames uint8 [T, height, width, 3] of colours int32 [T, 1, h, w]."""
-    count = symbols.shape[0]
-    result = np.empty((count, height, width, 3), np.uint8)
-    for number in range(count):
-        for y in range(height):
-            for x in range(width):
-                colour = symbols[number, 0, y, x]
-                result[number, y, x, 0], result[number, y, x, 1], result[number, y, x, 2] = colour >> 16, colour >> 8, colour
-    return result
+def painted(colours: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Frames uint8 [T, height, width, 3] of the upper left of colours int32 [T, h, w]."""
+    frames = np.empty((len(colours), height, width, 3), np.uint8)
+    refused = paint(colours=colours, frames=frames)
+    assert not refused, "frames are no larger than what they show"
+    return frames
 
 
-def palette_of(frames: np.ndarray, worth: float, known: np.ndarray) -> np.ndarray:
+def palette_of(frames: np.ndarray, lambda_: float, known: np.ndarray) -> np.ndarray:
     """The colours int32 [K] that stand for those of frames uint8 [T, H, W, 3]: as many as are worth their bits.
 
-    worth: bits that a squared level of error is worth. known: colours int32 [N] that cost nothing.
+    lambda_: bits that a squared level of error is worth. known: colours int32 [N] that cost nothing.
     """
     pixels = frames.reshape(-1, 3)
     if len(pixels) > SAMPLE:  # drawn, because every n-th would keep to some columns
@@ -51,12 +54,12 @@ def palette_of(frames: np.ndarray, worth: float, known: np.ndarray) -> np.ndarra
     a_frame = frames.shape[1] * frames.shape[2]
     best, least, bits = None, np.inf, 0.0
     if len(known):
-        best, least = known, unlike(points, counts, known, worth) * a_frame
+        best, least = known, unlike(points, counts, known, lambda_) * a_frame
     for count in COUNTS:
         if len(distinct) <= count:
             return np.union1d(known, distinct).astype(np.int32)
         centres, nearest = clustered(points, counts, count, ROUNDS)
-        seen = worth_seeing(np.square(points - centres[nearest]).sum(axis=1), counts, worth) * a_frame
+        seen = worth_seeing(np.square(points - centres[nearest]).sum(axis=1), counts, lambda_) * a_frame
         price = DOUBLING_BITS * math.log2(count / COUNTS[0]) * a_frame
         if least - seen < price - bits:
             break
@@ -64,13 +67,13 @@ def palette_of(frames: np.ndarray, worth: float, known: np.ndarray) -> np.ndarra
     return best.astype(np.int32)
 
 
-def unlike(points: np.ndarray, counts: np.ndarray, colours: np.ndarray, worth: float) -> float:
+def unlike(points: np.ndarray, counts: np.ndarray, colours: np.ndarray, lambda_: float) -> float:
     """What points [N, 3], seen `counts` times, differ from the nearest of some colours, in bits a pixel that are worth seeing."""
     table = rgb(colours).astype(np.float64)
     _, nearest = settled(points, counts, table, 0)
-    return worth_seeing(np.square(points - table[nearest]).sum(axis=1), counts, worth)
+    return worth_seeing(np.square(points - table[nearest]).sum(axis=1), counts, lambda_)
 
 
-def worth_seeing(errors: np.ndarray, counts: np.ndarray, worth: float) -> float:
+def worth_seeing(errors: np.ndarray, counts: np.ndarray, lambda_: float) -> float:
     """Only squared errors that are worth more than a pixel's bits: noise is not, however many colours there are for it."""
-    return float(np.average(np.maximum(worth * errors - PIXEL_BITS, 0), weights=counts))
+    return float(np.average(np.maximum(lambda_ * errors - PIXEL_BITS, 0), weights=counts))

@@ -1,7 +1,7 @@
 """The palette family: pictures of few colours, coded colour by colour, for games that no network has seen.
 
-A frame's latents are its pixels' colours themselves, few of them after the encoder has chosen. What is likely to stand where is said
-by memories of what followed on the same surroundings. Those of patterns, which see only which pixels are alike, are learned from
+A frame's latents are its pixels' colours themselves, few of them after the encoder has chosen. What is likely to stand where is predicted
+by adaptive probabilities of what followed on the same surroundings. Those of patterns, which see only which pixels are alike, are learned from
 many games and are this model; those of colours begin empty in each group of frames.
 """
 
@@ -15,19 +15,19 @@ from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 
 SIDE = 4  # pixels of a block that is kept or coded
-PATTERN_SLOTS, OWN_SLOTS, GUESSES, MIXER_ROWS, MIXER_INPUTS = 713_728, 815_104, 196_608, 272, 20  # see lvc/codecs/palette/memory.py
+PATTERN_SLOTS, OWN_SLOTS, GUESSES, MIXER_ROWS, MIXER_INPUTS = 713_728, 815_104, 196_608, 272, 20  # see lvc/codecs/palette/layout.py
 SPRITE_SIDE = 16  # pixels, at most
 MOST_COLOURS, MOST_SPRITES, MOST_SCENES = 256, 256, 16  # that weights know
 NO_COLOUR = -1
-TRUST_STEP, MOST_TRUST = 1 << 16, 255  # in a guess: how often it was right, above the colour's place from 1 on, or 0
+CONFIDENCE, MOST_CONFIDENCE = 1 << 16, 255  # in a match: how often it was right, above the palette index from 1 on, or 0
 FIRST_CHANCE = 0  # a half, of chances from -2**15
-FIRST_WEIGHT = round(0.22 * (1 << 16))  # of each slot, before anything is learned
+FIRST_WEIGHT = round(0.22 * (1 << 16))  # of each context, before anything is learned
 WEIGHT_LIMIT = 1 << 24
 
 
 @dataclass(frozen=True)
 class PaletteConfig:
-    """width, height: what it was trained on; others are taken too. colours, sprites, scenes: how many it knows of one game; 0 for many games."""
+    """width, height: what it was trained on; others are taken too. colours, sprites, scenes: how many, with built-in reference pictures, it knows of one game; 0 for many games."""
 
     exact: ClassVar[bool] = True  # whole numbers alone
 
@@ -48,10 +48,10 @@ class PaletteConfig:
 class Palette:
     """Colours as they are, with what was learned of patterns: numpy arrays, for which no torch is loaded.
 
-    chances int16 and counts uint8 [PATTERN_SLOTS]: how likely a yes is in each context, less a half, in 2**-16, and of how many answers.
+    chances int16 and counts uint8 [PATTERN_SLOTS]: how likely a 1 is in each context, less a half, in 2**-16, and how many bits it has seen.
     weights int32 [MIXER_ROWS, MIXER_INPUTS]: how far each kind of context is to be trusted, in 2**-16.
-    Of one game: colours int32 [C], 0xRRGGBB; sprites int16 [S, SPRITE_SIDE, SPRITE_SIDE] of their places and sizes int16 [S, 2];
-    scenes int16 [N, H, W] of their places; own_chances and own_counts [OWN_SLOTS], as above of what no other game shares; guesses int32 [GUESSES].
+    Of one game: colours int32 [C], 0xRRGGBB; sprites int16 [S, SPRITE_SIDE, SPRITE_SIDE], bitmaps of their indices, and sizes int16 [S, 2];
+    scenes int16 [N, H, W], built-in reference pictures of their indices; own_chances and own_counts [OWN_SLOTS], as above of what no other game shares; guesses int32 [GUESSES], of the match model.
     """
 
     any_geometry = True
@@ -81,15 +81,16 @@ class Palette:
         return self
 
     def _check_game(self) -> None:
-        """Compiled code checks no bounds."""
-        places = self.sprites[self.sprites != NO_COLOUR], self.scenes
-        if any(each.size and not 0 <= int(each.min()) <= int(each.max()) < self.config.colours for each in places):
-            raise ModelError(f"the weights {self.name} hold places of colours that there are not")
+        """Kernels use these as indices."""
+        indices = self.sprites[self.sprites != NO_COLOUR], self.scenes
+        if any(each.size and not 0 <= int(each.min()) <= int(each.max()) < self.config.colours for each in indices):
+            raise ModelError(f"the weights {self.name} hold indices of colours that there are not")
         if self.config.sprites and not 0 <= int(self.sizes.min()) <= int(self.sizes.max()) <= SPRITE_SIDE:
             raise ModelError(f"the weights {self.name} hold sprites of more than {SPRITE_SIDE} pixels a side")
-        places = self.guesses & (TRUST_STEP - 1)
-        if int(self.guesses.min()) < 0 or int(places.max()) > self.config.colours or int(self.guesses.max()) >= (MOST_TRUST + 1) * TRUST_STEP or ((places == 0) & (self.guesses > 0)).any():
-            raise ModelError(f"the weights {self.name} hold guesses of colours that there are not")
+        try:
+            check_matches(self.guesses, self.config.colours)
+        except ValueError as error:
+            raise ModelError(f"the weights {self.name} hold {error}") from error
         if not 0 <= int(self.colours.min()) <= int(self.colours.max()) < 1 << 24:
             raise ModelError(f"the weights {self.name} hold colours beyond 24 bits")
 
@@ -100,6 +101,13 @@ class Palette:
 def whole_blocks(geometry: Geometry) -> tuple[int, int]:
     """Rows and columns of pixels, up to multiples of SIDE."""
     return SIDE * -(-geometry.height // SIDE), SIDE * -(-geometry.width // SIDE)
+
+
+def check_matches(matches: np.ndarray, colours: int) -> None:
+    """Raises ValueError for matches int32 [N] that are none of so many colours."""
+    indices = matches & (CONFIDENCE - 1)
+    if int(matches.min()) < 0 or int(indices.max()) > colours or int(matches.max()) >= (MOST_CONFIDENCE + 1) * CONFIDENCE or ((indices == 0) & (matches > 0)).any():
+        raise ValueError("matches of colours that there are not")
 
 
 def blanks(config: PaletteConfig) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Training of the palette family: clips of many games are coded one after another, and what coding learns of patterns is kept.
 
-Coding itself learns, so there is nothing else to train: a step is a clip coded as an encoder would, at any quality, with memories of
-its colours that begin empty.
+Coding itself learns, so there is nothing else to train: a step is a clip coded as an encoder would, at any quality, with what it
+knows of colours empty at first.
 """
 
 import copy
@@ -16,21 +16,22 @@ from lvc.codecs.learning.clips import Frames, spread
 from lvc.codecs.learning.progress import Clock, Position, Progress, Validation, as_json, last_path
 from lvc.codecs.learning.team import ALONE, Team
 from lvc.codecs.learning.trainer import WeightsFiles
-from lvc.codecs.palette.choice import choose, choose_cheapest, whole_pictures
+from lvc.codecs.palette.bitstream import PaletteFrames, game_of
 from lvc.codecs.palette.colours import rgb
-from lvc.codecs.palette.fit_game import acquaint
-from lvc.codecs.palette.memory import Memory, forget_colours, keep, memory_of
-from lvc.codecs.palette.model import Palette
-from lvc.codecs.palette.walk import PaletteFrames, game_of
+from lvc.codecs.palette.context_model import ContextModel, forget_colours, initial_model, keep
+from lvc.codecs.palette.fit_game import fit_game
+from lvc.codecs.palette.model import Palette, check_matches
+from lvc.codecs.palette.rate_distortion import choose, choose_cheapest, whole_pictures
+from lvc.codecs.palette.references import MOST_COLOURS
 from lvc.entropy.bits import BitWriter
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.output import check_output
 
 CLIP_LENGTHS = 9, 24, 64  # frames: the first a keyframe
 FIRST_RATE, LAST_RATE = 12, 4  # of learning the weights
-KEPT_COUNT = 30  # answers that a slot remembers when a file begins, so that it goes on learning
-LEVELS = 32  # of quality, from the best: what coarser ones ask for is mostly coded like these, see `lvc.codecs.palette.choice`
-SEARCHED = 0.9  # of the clips are coded with moves
+KEPT_COUNT = 30  # bits that an adaptive probability counts when a file begins, so that it goes on learning
+LEVELS = 32  # of quality, from the best: what coarser ones ask for is mostly coded like these, see `lvc.codecs.palette.rate_distortion`
+SEARCHED = 0.9  # of the clips are coded with motion
 EPOCH_STEPS = 100
 VALIDATION_CRF = 32
 VALIDATION_LENGTH = 24
@@ -51,8 +52,8 @@ class PaletteOptions:
                 raise OptionError(f"{name} must be a whole number from 1, not {getattr(self, name)!r}")
 
 
-def coded_clip(model: Palette, memory: Memory, source: Frames, rng: np.random.Generator) -> float:
-    """Codes a clip of the source at any quality, with moves or without, and teaches the memory: bits a frame."""
+def coded_clip(model: Palette, contexts: ContextModel, source: Frames, rng: np.random.Generator) -> float:
+    """Codes a clip of the source at any quality, with motion or without, and teaches the context model: bits a frame."""
     starts: list[int] = []
     for length in (int(rng.choice(CLIP_LENGTHS)), *CLIP_LENGTHS[::-1]):
         if starts := list(source.clips(length)):
@@ -65,8 +66,8 @@ def coded_clip(model: Palette, memory: Memory, source: Frames, rng: np.random.Ge
     if model.config.colours:  # of a game that is known nothing is forgotten, and so nothing learned of colours that others lack
         palette = np.unique(model.colours)
     else:
-        forget_colours(memory)
-    chosen = choose(PaletteFrames(model, memory, most=length), pictures, int(rng.integers(LEVELS)), search=rng.random() < SEARCHED, palette=palette)
+        forget_colours(contexts)
+    chosen = choose(PaletteFrames(model, contexts, most=length), pictures, int(rng.integers(LEVELS)), search=rng.random() < SEARCHED, palette=palette)
     return chosen.bits / length
 
 
@@ -84,7 +85,7 @@ def validate_palette(model: Palette, source: Frames, *, clips: int) -> Validatio
         coding = PaletteFrames(model)
         for part in (slice(0, 1), slice(1, None)):
             writer = BitWriter()
-            coding.code_frames(chosen.symbols[part], len(chosen.symbols[part]), writer, chosen.symbols.shape[1:], chosen.motions[part])
+            coding.code_frames(chosen.symbols[part], len(chosen.symbols[part]), writer, chosen.symbols.shape[1:], chosen.plans[part])
         bits += 8 * len(writer.finish())
         squared = np.square(rgb(chosen.symbols[:, 0]) - pictures.astype(np.int16), dtype=np.int32).mean(axis=(1, 2, 3))
         errors += squared.tolist()
@@ -131,21 +132,21 @@ def train_palette(
         entropy={"name": "mixing"},
         description=description,
     )
-    memory = memory_of(model, FIRST_RATE)
+    contexts = initial_model(model, FIRST_RATE)
     if resume:
-        position = restore(last, model, memory, files)
+        position = restore(last, model, contexts, files)
     clock = Clock(position)
     if model.config.colours and not position.step:
-        acquaint(model, training, rate=FIRST_RATE, seed=options.seed)
+        fit_game(model, training, rate=FIRST_RATE, seed=options.seed)
 
     def checkpoint() -> Checkpoint:
         position.seconds = clock.seconds()
         taught = copy.deepcopy(model)
-        keep(memory, taught, KEPT_COUNT)
+        keep(contexts, taught, KEPT_COUNT)
         return Checkpoint(replace(blank, training={"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}), taught)
 
     def save_last() -> None:
-        files.save(last, checkpoint(), overwrite=True, state=state_of(memory))
+        files.save(last, checkpoint(), overwrite=True, state=state_of(contexts))
 
     def share_done() -> float:
         return min(1.0, max(position.step / options.steps, clock.seconds() / (options.limit_seconds or float("inf"))))
@@ -155,8 +156,8 @@ def train_palette(
 
     losses, ended = [], None
     while ended is None:
-        rate = round(FIRST_RATE + (LAST_RATE - FIRST_RATE) * share_done())
-        bits = coded_clip(model, memory._replace(rate=rate), training, np.random.default_rng([options.seed, position.step]))
+        contexts.rate = rate = round(FIRST_RATE + (LAST_RATE - FIRST_RATE) * share_done())
+        bits = coded_clip(model, contexts, training, np.random.default_rng([options.seed, position.step]))
         position.step += 1
         losses.append(bits)
         yield record({"loss": bits}, learning_rate=float(rate))
@@ -179,22 +180,23 @@ def train_palette(
     yield record(ended=ended)
 
 
-def state_of(memory: Memory) -> dict[str, np.ndarray]:
-    """All that a memory knows."""
-    return {"slots": memory.slots.astype(np.int64), "weights": memory.weights, "guesses": memory.guesses}
+def state_of(contexts: ContextModel) -> dict[str, np.ndarray]:
+    """All that a context model knows; the names are those of the file."""
+    return {"slots": contexts.probabilities.astype(np.int64), "weights": contexts.weights, "guesses": contexts.matches}
 
 
-def restore(path: Path, model: Palette, memory: Memory, files: WeightsFiles) -> Position:
+def restore(path: Path, model: Palette, contexts: ContextModel, files: WeightsFiles) -> Position:
     """Puts everything where the last file stands; raises ModelError or OptionError for another run's file."""
     checkpoint = files.load_file(path)
     if checkpoint.metadata.config != as_json(asdict(model.config)):
         raise OptionError(f"{path}: is of another model than asked for: {checkpoint.metadata.config}")
     tensors = files.load_state(path)
     try:
-        memory.slots[:] = tensors["slots"].astype(np.uint32)
-        memory.weights[:], memory.guesses[:] = tensors["weights"], tensors["guesses"]
+        contexts.probabilities[:] = tensors["slots"].astype(np.uint32)
+        contexts.weights[:], contexts.matches[:] = tensors["weights"], tensors["guesses"]
         for part, kept in checkpoint.model.arrays().items():
             getattr(model, part)[:] = kept
+        check_matches(contexts.matches, model.config.colours or MOST_COLOURS)
         return Position(**checkpoint.metadata.training["position"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: is no state of such a training: {error}") from error

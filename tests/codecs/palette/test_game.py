@@ -9,10 +9,10 @@ from lvc.codecs.palette.model import (
     MOST_COLOURS,
     MOST_SCENES,
     MOST_SPRITES,
-    MOST_TRUST,
+    MOST_CONFIDENCE,
     NO_COLOUR,
     SPRITE_SIDE,
-    TRUST_STEP,
+    CONFIDENCE,
 )
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
@@ -60,8 +60,8 @@ TAMPERED = {
     "a sprite of less than nothing": ("sizes", (5, 1), -1),
     "a guess of a colour that there is not": ("guesses", (7,), 10),
     "a guess below nothing": ("guesses", (7,), -1),
-    "a guess that is trusted too far": ("guesses", (7,), (MOST_TRUST + 1) * TRUST_STEP + 1),
-    "a guess that is trusted and guesses nothing": ("guesses", (7,), 5 * TRUST_STEP),
+    "a guess that is trusted too far": ("guesses", (7,), (MOST_CONFIDENCE + 1) * CONFIDENCE + 1),
+    "a guess that is trusted and guesses nothing": ("guesses", (7,), 5 * CONFIDENCE),
     "a colour of more than 24 bits": ("colours", (8,), 1 << 24),
     "a colour below black": ("colours", (0,), -1),
     "a mixing weight that could overflow": ("weights", (3, 3), -(2**31)),
@@ -80,7 +80,7 @@ def test_weights_that_could_lead_out_of_bounds_are_refused(checkpoint, tmp_path,
         open_codec(checkpoints.load(tmp_path / "game.safetensors"), geometry=GEOMETRY)
 
 
-@pytest.mark.parametrize("part, place, value", [("guesses", (7,), MOST_TRUST * TRUST_STEP + 9), ("sizes", (3, 0), 0), ("sprites", (2, 15, 15), 8), ("own_counts", (5,), 255), ("own_chances", (5,), -(2**15))])
+@pytest.mark.parametrize("part, place, value", [("guesses", (7,), MOST_CONFIDENCE * CONFIDENCE + 9), ("sizes", (3, 0), 0), ("sprites", (2, 15, 15), 8), ("own_counts", (5,), 255), ("own_chances", (5,), -(2**15))])
 def test_what_is_just_within_bounds_is_taken_and_codes(checkpoint, part, place, value):
     getattr(checkpoint.model, part)[place] = value
     codec = open_codec(checkpoint, geometry=GEOMETRY)
@@ -122,7 +122,7 @@ def test_frames_of_a_known_game_come_back_one_by_one_as_all_at_once(checkpoint):
     frames = scenes_shown(checkpoint.model, 6)
     coded = codec.encode_group(frames)
     latents, packets = coded.latents, coded.packets
-    assert latents.moves[0].backdrop == 2, "the group begins from the scene that it shows"
+    assert latents.moves[0].built_in == 2, "the group begins from the picture that it shows"
     assert codec.encode(latents).packets == coded.packets and codec.encode(latents).digest == coded.digest
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
     for stop in (1, 2, 5):
@@ -142,8 +142,8 @@ def test_a_known_scene_makes_the_first_frame_cheap(checkpoint):
 
 
 @pytest.mark.parametrize("geometry", [Geometry(40, 48), Geometry(8, 8), Geometry(64, 40)], ids=str)
-def test_scenes_of_another_size_are_as_if_there_were_none(checkpoint, geometry):
+def test_pictures_of_another_size_are_as_if_there_were_none(checkpoint, geometry):
     codec = open_codec(checkpoint, geometry=geometry)
     frames = np.random.default_rng(2).integers(0, 256, (3, geometry.height, geometry.width, 3), np.uint8)
     coded = codec.encode_group(frames)
-    assert coded.latents.moves[0].backdrop == 0 and np.array_equal(codec.decode(coded.packets).symbols, coded.latents.symbols)
+    assert coded.latents.moves[0].built_in == 0 and np.array_equal(codec.decode(coded.packets).symbols, coded.latents.symbols)

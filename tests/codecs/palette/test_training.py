@@ -9,7 +9,7 @@ from lvc.codecs.family import build, open_codec
 from lvc.codecs.learning.team import Team
 from lvc.codecs.palette import fit_game as game
 from lvc.codecs.palette import training as palette
-from lvc.codecs.palette.memory import memory_of
+from lvc.codecs.palette.context_model import initial_model
 from lvc.codecs.palette.training import (
     KEPT_COUNT,
     PaletteOptions,
@@ -86,13 +86,13 @@ def test_the_model_that_was_given_stays_as_it_is(tmp_path):
 def test_clips_are_coded_with_colours_that_are_forgotten_after_each():
     model, bits = build("temporal-palette", geometry=GEOMETRY), []
     for others in (0, 3):
-        memory = memory_of(model, 0)
-        patterns, weights = memory.slots[: len(model.chances)].copy(), memory.weights.copy()
+        contexts = initial_model(model, 0)
+        patterns, weights = contexts.probabilities[: len(model.chances)].copy(), contexts.weights.copy()
         for number in range(others):
-            coded_clip(model, memory, small_tiles(seed=number), np.random.default_rng(9))
+            coded_clip(model, contexts, small_tiles(seed=number), np.random.default_rng(9))
         # Patterns as they were; so what is left of the other clips could only be their colours.
-        memory.slots[: len(model.chances)], memory.weights[:] = patterns, weights
-        bits.append(coded_clip(model, memory, small_tiles(seed=7), np.random.default_rng(1)))
+        contexts.probabilities[: len(model.chances)], contexts.weights[:] = patterns, weights
+        bits.append(coded_clip(model, contexts, small_tiles(seed=7), np.random.default_rng(1)))
     assert bits[0] == bits[1]
 
 
@@ -122,16 +122,16 @@ GAME = {"colours": 32, "sprites": 4, "scenes": 2}
 
 
 @pytest.fixture
-def casting(monkeypatch):
+def few_clips(monkeypatch):
     """A few clips are enough for tests."""
-    monkeypatch.setattr(game, "CASTING_CLIPS", 4)
+    monkeypatch.setattr(game, "SPRITE_CLIPS", 4)
 
 
 def game_model():
     return build("temporal-palette", geometry=GEOMETRY, **GAME)
 
 
-def test_a_model_of_one_game_knows_its_colours_scenes_and_sprites(tmp_path, casting):
+def test_a_model_of_one_game_knows_its_colours_pictures_and_sprites(tmp_path, few_clips):
     play = small_tiles(80)
     trained(tmp_path, steps=3, frames=play, model=game_model())
     model = checkpoints.load(tmp_path / "small.safetensors").model.for_coding()
@@ -139,11 +139,11 @@ def test_a_model_of_one_game_knows_its_colours_scenes_and_sprites(tmp_path, cast
     assert set(model.colours.tolist()) <= seen, "colours that stand far apart are kept as they are"
     tiles = model.colours[model.scenes[0]]
     shown = play.data.transpose(0, 2, 3, 1).astype(np.int64) @ [1 << 16, 1 << 8, 1]
-    assert (tiles == shown).mean() > 0.8, "a scene is what most frames show"
+    assert (tiles == shown).mean() > 0.8, "a picture is what most frames show"
     assert model.own_counts.any() and model.guesses.any()
 
 
-def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path, casting):
+def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path, few_clips):
     sizes = []
     for model in (game_model(), build("temporal-palette", geometry=GEOMETRY)):
         trained(tmp_path, steps=12, frames=small_tiles(80), model=model)
@@ -154,7 +154,7 @@ def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path, 
     assert sizes[0] < 0.7 * sizes[1], sizes
 
 
-def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, casting):
+def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, few_clips):
     whole = trained(tmp_path, name="whole", steps=6, frames=small_tiles(80), model=game_model())
     first = trained(tmp_path, stop_after=2, name="parts", steps=6, frames=small_tiles(80), model=game_model())
     rest = trained(tmp_path, resume=True, name="parts", steps=6, frames=small_tiles(80), model=game_model())
@@ -163,13 +163,13 @@ def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, casting):
     assert one.keys() == other.keys() and all(np.array_equal(one[part], other[part]) for part in one)
 
 
-def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path, casting):
+def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path, few_clips):
     trained(tmp_path, stop_after=1, steps=3, frames=small_tiles(80), model=game_model())
     with pytest.raises(OptionError, match="is of another model"):
         trained(tmp_path, resume=True, steps=3, frames=small_tiles(80), model=build("temporal-palette", geometry=GEOMETRY, **{**GAME, "colours": 31}))
 
 
-def test_recordings_that_are_too_short_to_find_sprites_in_are_refused(tmp_path, casting):
+def test_recordings_that_are_too_short_to_find_sprites_in_are_refused(tmp_path, few_clips):
     with pytest.raises(InputError, match="no recording of 32 frames to find sprites in"):
         trained(tmp_path, frames=small_tiles(40), model=game_model())
 
