@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train",
     "encode": "encode",
     "decode": "decode",
+    "convert": "convert",
     "info": "info",
     "verify": "verify",
     "play": "play",
