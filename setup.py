@@ -17,7 +17,9 @@ class BuildWithKernels(build_py):
 
     def run(self):
         super().run()
-        kernels.build(kernels.LIBRARY if self.editable_mode else Path(self.build_lib) / "lvc/kernels" / kernels.LIBRARY.name)
+        kernels.build(
+            kernels.LIBRARY if self.editable_mode else Path(self.build_lib) / "lvc/kernels" / kernels.LIBRARY.name
+        )
 
 
 class PlatformWheel(bdist_wheel):

@@ -1,10 +1,11 @@
-"""Trains a small world model on frames of a game that it plays itself, from `.lvc` and from PNG, and prints where the time goes.
+"""Trains a small world model on frames of a game that it plays itself, from `.lvc` and from PNG, and prints where the
+time goes.
 
     python examples/world_model.py                    # needs lvc[gym,record]: minutes on two cores
     python examples/world_model.py --steps 100 --folder run
 
-The model sees two frames and what the player does, and predicts the next frame. Each step's time is that of waiting for the
-batch, and that of training with it; both readers give the same batches in the same order.
+The model sees two frames and what the player does, and predicts the next frame. Each step's time is that of waiting for
+the batch, and that of training with it; both readers give the same batches in the same order.
 """
 
 import argparse
@@ -27,7 +28,9 @@ SIZE = 80, 100  # at which the model sees the frames
 
 
 def play(folder: Path, *, frames: int, seed: int) -> None:
-    """Records Ms. Pac-Man, played at random: game.lvc, the same frames as PNG, and game.npz with actions and episodes' ends."""
+    """Records Ms. Pac-Man, played at random: game.lvc, the same frames as PNG,
+    and game.npz with actions and episodes' ends.
+    """
     import ale_py
 
     gymnasium.register_envs(ale_py)
@@ -68,7 +71,11 @@ class Pictures(Dataset):
     def __getitem__(self, index: int) -> dict:
         numbers = [int(np.clip(index + offset, self.first[index], self.last[index])) for offset in (-1, 0, 1)]
         frames = np.stack([np.asarray(Image.open(self.files[number])) for number in numbers])
-        return {"frames": torch.from_numpy(frames).permute(0, 3, 1, 2), "action": torch.from_numpy(self.actions[numbers]), "index": index}
+        return {
+            "frames": torch.from_numpy(frames).permute(0, 3, 1, 2),
+            "action": torch.from_numpy(self.actions[numbers]),
+            "index": index,
+        }
 
 
 class WorldModel(nn.Module):
@@ -77,8 +84,20 @@ class WorldModel(nn.Module):
     def __init__(self, actions: int, width: int = 32):
         super().__init__()
         self.action = nn.Embedding(actions, 4 * width)
-        self.down = nn.ModuleList([nn.Conv2d(6, width, 5, 2, 2), nn.Conv2d(width, 2 * width, 3, 2, 1), nn.Conv2d(2 * width, 4 * width, 3, 1, 1)])
-        self.up = nn.ModuleList([nn.Conv2d(4 * width, 4 * width, 1), nn.Conv2d(width, 2 * width, 3, 1, 1), nn.Conv2d(width // 2, 12, 3, 1, 1)])
+        self.down = nn.ModuleList(
+            [
+                nn.Conv2d(6, width, 5, 2, 2),
+                nn.Conv2d(width, 2 * width, 3, 2, 1),
+                nn.Conv2d(2 * width, 4 * width, 3, 1, 1),
+            ]
+        )
+        self.up = nn.ModuleList(
+            [
+                nn.Conv2d(4 * width, 4 * width, 1),
+                nn.Conv2d(width, 2 * width, 3, 1, 1),
+                nn.Conv2d(width // 2, 12, 3, 1, 1),
+            ]
+        )
 
     def forward(self, past: Tensor, action: Tensor) -> Tensor:
         """past: [B, 2, 3, H, W] in 0..1; action: whole numbers [B]. Gives [B, 3, H, W]."""
@@ -92,7 +111,9 @@ class WorldModel(nn.Module):
 
 
 def train(loader: DataLoader, *, steps: int, actions: int, seed: int) -> dict:
-    """Times in seconds, and the mean square error of the first and the last tenth of the steps, beside that of repeating the frame."""
+    """Times in seconds, and the mean square error of the first and the last tenth of the steps,
+    beside that of repeating the frame.
+    """
     torch.manual_seed(seed)
     model = WorldModel(actions)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
@@ -117,7 +138,13 @@ def train(loader: DataLoader, *, steps: int, actions: int, seed: int) -> dict:
             if step == steps:
                 break
     tenth = max(1, steps // 10)
-    return {"data": waited, "train": trained, "first": np.mean(errors[:tenth]), "last": np.mean(errors[-tenth:]), "repeat": np.mean(repeated[-tenth:])}
+    return {
+        "data": waited,
+        "train": trained,
+        "first": np.mean(errors[:tenth]),
+        "last": np.mean(errors[-tenth:]),
+        "repeat": np.mean(repeated[-tenth:]),
+    }
 
 
 def main() -> None:
@@ -134,17 +161,28 @@ def main() -> None:
         print(f"playing {options.frames} frames")
         play(options.folder, frames=options.frames, seed=options.seed)
     coded = lvc.FrameDataset(
-        options.folder / "game.lvc", columns=".npz", episodes="done", delta_timestamps=[*PAST, NEXT], frame_cache_bytes=256 << 20
+        options.folder / "game.lvc",
+        columns=".npz",
+        episodes="done",
+        delta_timestamps=[*PAST, NEXT],
+        frame_cache_bytes=256 << 20,
     )
-    sizes = {".lvc": (options.folder / "game.lvc").stat().st_size, ".png": sum(path.stat().st_size for path in (options.folder / "png").iterdir())}
+    sizes = {
+        ".lvc": (options.folder / "game.lvc").stat().st_size,
+        ".png": sum(path.stat().st_size for path in (options.folder / "png").iterdir()),
+    }
     for name, dataset in ((".lvc", coded), (".png", Pictures(options.folder, coded))):
         # Windows that are whole: neither the first nor the last frame of an episode.
         sampler = lvc.EpisodeSampler(coded, drop_first=1, drop_last=1, shuffle=True, seed=options.seed)
-        loader = DataLoader(dataset, batch_size=options.batch, sampler=sampler, num_workers=options.workers, drop_last=True)
+        loader = DataLoader(
+            dataset, batch_size=options.batch, sampler=sampler, num_workers=options.workers, drop_last=True
+        )
         found = train(loader, steps=options.steps, actions=9, seed=options.seed)
         print(
-            f"{name}: {sizes[name]:,} bytes, {len(coded)} frames; {options.steps} steps of {options.batch}: data {found['data']:.1f} s, train {found['train']:.1f} s; "
-            f"error {found['first']:.6f} at first, {found['last']:.6f} at last, {found['repeat']:.6f} by repeating the frame"
+            f"{name}: {sizes[name]:,} bytes, {len(coded)} frames; {options.steps} steps of {options.batch}: data "
+            f"{found['data']:.1f} s, train {found['train']:.1f} s; "
+            f"error {found['first']:.6f} at first, {found['last']:.6f} at last, {found['repeat']:.6f} by repeating "
+            "the frame"
         )
 
 

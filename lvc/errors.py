@@ -22,7 +22,9 @@ class ModelError(LvcError):
 
 
 class OptionError(LvcError, ValueError):
-    """Options that make no sense, alone or together: says why. A ValueError too, as callers of other decoders catch it."""
+    """Options that make no sense, alone or together: says why. A ValueError too,
+    as callers of other decoders catch it.
+    """
 
 
 class OutputError(LvcError):

@@ -33,7 +33,9 @@ def repaired_name(path: Path) -> Path:
 
 
 def identity(path: str | os.PathLike) -> tuple[int, ...] | None:
-    """What tells a file, as it is, from another one of its name and from itself once it was written to; None where there is none."""
+    """What tells a file, as it is, from another one of its name and from itself once it was written to;
+    None where there is none.
+    """
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -42,9 +44,15 @@ def identity(path: str | os.PathLike) -> tuple[int, ...] | None:
 
 
 def check_output(
-    path: Path, *, overwrite: bool = False, inputs: tuple[Path, ...] = (), recoverable: bool = False, extends: bool = False
+    path: Path,
+    *,
+    overwrite: bool = False,
+    inputs: tuple[Path, ...] = (),
+    recoverable: bool = False,
+    extends: bool = False,
 ) -> None:
-    """Raises OutputError where `path` is one of the inputs, is being written, exists and may not be overwritten, or has no folder.
+    """Raises OutputError where `path` is one of the inputs, is being written, exists and may not be overwritten, or has
+    no folder.
 
     recoverable: the part file of an earlier run is worth keeping, and is not overwritten either unless told.
     extends: what is written begins with all that `path` holds, so that `path` itself may be replaced.
@@ -70,7 +78,10 @@ def check_output(
             raise OutputError(f"{path}: its temporary name {part} is a link; what it means would be written over")
         check_unclaimed(path, part)
         if recoverable and part.exists() and not overwrite:
-            raise OutputError(f"{path}: an encoder died while it was written; recover what there is with lvc verify --repair {part}, or overwrite it with -y")
+            raise OutputError(
+                f"{path}: an encoder died while it was written; recover what there is with lvc verify --repair "
+                f"{part}, or overwrite it with -y"
+            )
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
@@ -83,7 +94,8 @@ def check_unclaimed(path: Path, part: Path) -> None:
 
 @contextmanager
 def claimed(path: Path, part: Path, *, fresh: bool = False, folder: bool = False) -> Iterator[None]:
-    """Makes `part` if need be and holds it against other writers, of this process or another; OutputError where one holds it.
+    """Makes `part` if need be and holds it against other writers, of this process or another; OutputError where one
+    holds it.
 
     The operating system lets go of it when the process ends, however it does. fresh: `part` must not be there yet.
     folder: it is one. Raises OSError too.
@@ -152,9 +164,9 @@ def written_whole(
 ):
     """Gives the temporary name `<path>.part` to write to, and renames it to `path` when the block ends well.
 
-    The temporary file is there, empty, and held against other writers. Its bytes are on the disk before it gets its name, so
-    that a loss of power leaves the old file or the new one. When the block fails the temporary file is removed, or kept
-    for recovery where `recoverable()` is true then.
+    The temporary file is there, empty, and held against other writers. Its bytes are on the disk before it gets its
+    name, so that a loss of power leaves the old file or the new one. When the block fails the temporary file is
+    removed, or kept for recovery where `recoverable()` is true then.
     Where `path` is a symbolic link the file it means is written. An operating system's error becomes an OutputError.
     """
     path = Path(path)
@@ -188,7 +200,9 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Waits until a folder's names are on the disk, where the system can tell; the files under them are whole in any case."""
+    """Waits until a folder's names are on the disk, where the system can tell;
+    the files under them are whole in any case.
+    """
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -7,7 +7,9 @@ from setuptools import build_meta
 from setuptools.build_meta import *  # noqa: F403, the hooks that stay as they are
 
 ZIG = "ziglang>=0.13"
-_spec = importlib.util.spec_from_file_location("lvc_kernels_build", Path(__file__).parent.parent / "lvc/kernels/build.py")
+_spec = importlib.util.spec_from_file_location(
+    "lvc_kernels_build", Path(__file__).parent.parent / "lvc/kernels/build.py"
+)
 _build = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_build)
 

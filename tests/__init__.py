@@ -1,4 +1,6 @@
-"""The tests: a folder a room, `builders` for what several of them make, `golden` files that decode for ever, `fuzz` targets."""
+"""The tests: a folder a room, `builders` for what several of them make, `golden` files that decode for ever,
+`fuzz` targets.
+"""
 
 from pathlib import Path
 

@@ -81,7 +81,9 @@ def test_a_family_imports_no_other_and_nothing_shared_imports_a_family(family):
 KNOWING = {"interchange": {"networks"}, "study": {"networks"}}
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) != "codecs"], ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if room_of(path) != "codecs"], ids=lambda path: str(path.relative_to(PACKAGE))
+)
 def test_outside_of_codecs_nobody_asks_which_family_it_is(path):
     known = codecs_of(path) & FAMILIES - KNOWING.get(room_of(path), set())
     if path == PACKAGE / "cli" / "study.py":
@@ -89,16 +91,27 @@ def test_outside_of_codecs_nobody_asks_which_family_it_is(path):
     assert not known, "the interface in codecs/codec.py is for this"
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) not in ("codecs", "weights")], ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if room_of(path) not in ("codecs", "weights")],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
 def test_no_other_room_names_a_shipped_model(path):
-    texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    texts = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     assert not texts & SHIPPED
 
 
 VIDEO_CODECS = "lvc/codecs/standard/decoding.py"  # the one module that gives PyAV to the standard codecs, in a function
 
 
-@pytest.mark.parametrize("room, packages", [("container", {"torch"}), ("entropy", {"torch"}), ("video", {"torch"}), ("codecs", {"av", "cv2"})])
+@pytest.mark.parametrize(
+    "room, packages",
+    [("container", {"torch"}), ("entropy", {"torch"}), ("video", {"torch"}), ("codecs", {"av", "cv2"})],
+)
 def test_a_room_keeps_away_from_what_is_not_its_subject(room, packages):
     for path in FILES:
         if room_of(path) == room and path.relative_to(ROOT).as_posix() != VIDEO_CODECS:
@@ -110,7 +123,9 @@ def test_only_the_command_line_prints():
         if room_of(path) == "cli":
             continue
         # What a file does as a program of its own is a command line too.
-        statements = [node for node in ast.parse(path.read_text()).body if not ast.unparse(node).startswith("if __name__ ==")]
+        statements = [
+            node for node in ast.parse(path.read_text()).body if not ast.unparse(node).startswith("if __name__ ==")
+        ]
         calls = [node for one in statements for node in ast.walk(one) if isinstance(node, ast.Call)]
         names = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
         assert not names & {"print", "exit", "input"}, path

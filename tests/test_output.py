@@ -1,4 +1,6 @@
-"""Outputs are there whole or not at all, on the disk before they have their name, and written by one program at a time."""
+"""Outputs are there whole or not at all, on the disk before they have their name,
+and written by one program at a time.
+"""
 
 import multiprocessing
 import os
@@ -36,7 +38,12 @@ def path(tmp_path):
 @pytest.fixture
 def other_writer(path):
     """Another process that is writing `path`; it ends when it is killed, or its stdin is closed."""
-    with subprocess.Popen([sys.executable, "-c", HELD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
         assert process.stdout.readline() == b"held\n"
         yield process
         process.kill()
@@ -51,7 +58,10 @@ def names(path):
 
 def test_a_second_writer_is_refused_whatever_it_asks_for(path, other_writer):
     for options in ({}, {"recoverable": lambda: True}):
-        with pytest.raises(OutputError, match="is being written by another program"), written_whole(path, overwrite=True, **options):
+        with (
+            pytest.raises(OutputError, match="is being written by another program"),
+            written_whole(path, overwrite=True, **options),
+        ):
             pytest.fail("two writers of one file")
     with pytest.raises(OutputError, match="is being written"):
         check_output(path, overwrite=True)
@@ -67,7 +77,10 @@ def test_a_writer_that_was_killed_holds_nothing(path, other_writer):
     other_writer.kill()
     other_writer.wait()
     assert path.read_text() == "precious"
-    with pytest.raises(OutputError, match="died.*--repair"), written_whole(path, recoverable=lambda: True, extends=True):
+    with (
+        pytest.raises(OutputError, match="died.*--repair"),
+        written_whole(path, recoverable=lambda: True, extends=True),
+    ):
         pytest.fail("what it left is worth keeping")
     assert path.with_name("out.bin.part").read_text() == "half"
     with written_whole(path, overwrite=True) as part:
@@ -123,7 +136,7 @@ def test_many_writers_at_once_leave_one_whole_file(tmp_path):
 def caught(function, argument, errors):
     try:
         function(argument)
-    except BaseException as error:  # noqa: BLE001  a thread's errors are nobody's
+    except BaseException as error:  # a thread's errors are nobody's
         errors.append(error)
 
 
@@ -132,7 +145,10 @@ def test_two_writers_of_one_folder(tmp_path):
     with folder_written_whole(folder, overwrite=False) as part:
         (part / "frame_000000.png").write_text("first")
         for overwrite in (False, True):
-            with pytest.raises(OutputError, match="is being written"), folder_written_whole(folder, overwrite=overwrite):
+            with (
+                pytest.raises(OutputError, match="is being written"),
+                folder_written_whole(folder, overwrite=overwrite),
+            ):
                 pytest.fail("two writers of one folder")
     assert os.listdir(tmp_path) == ["pictures"] and os.listdir(folder) == ["frame_000000.png"]
     # What a killed one left is cleared away.
@@ -144,7 +160,7 @@ def test_two_writers_of_one_folder(tmp_path):
 
 
 def test_where_files_cannot_be_locked_all_else_holds(path, monkeypatch):
-    def no_locks(descriptor, operation):
+    def no_locks(_descriptor, _operation):
         raise OSError(next(iter(output.NO_LOCKS_HERE)), "No locks available")
 
     monkeypatch.setattr(output.fcntl, "flock", no_locks)
@@ -245,11 +261,14 @@ def test_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_end(path,
 def test_a_disk_that_tells_late_that_it_is_full(path, monkeypatch):
     """Some file systems take bytes for which they have no room, and say so when they are to be on the disk."""
 
-    def full(descriptor):
+    def full(_descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match="out.bin: cannot be written: No space left"), written_whole(path, overwrite=True) as part:
+    with (
+        pytest.raises(OutputError, match="out.bin: cannot be written: No space left"),
+        written_whole(path, overwrite=True) as part,
+    ):
         part.write_text("next")
     assert path.read_text() == "precious" and names(path) == ["out.bin"]
 

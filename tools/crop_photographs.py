@@ -1,15 +1,16 @@
-"""Cuts crops out of the photographs that packages ship, a recording without loss for each photograph, for `lvc build-dataset`.
+"""Cuts crops out of the photographs that packages ship, a recording without loss for each photograph, for `lvc
+build-dataset`.
 
     apt-get install lomiri-wallpapers-16.04 mate-backgrounds plasma-workspace-wallpapers
     python tools/crop_photographs.py -o crops
     lvc build-dataset crops --every 1 --size 256x256 --validation grace_hopper.mkv -o photographs
     lvc train photographs --recipe gdn-hyperprior --lr 5e-5 -o photographs.safetensors
 
-scikit-image, scikit-learn and matplotlib ship some, and three of Debian's packages of desktop backgrounds the rest. The five that
-tools/compare_pictures.py shows results on (astronaut, coffee, chelsea, rocket, motorcycle_left) are not among them, nor
-motorcycle_right, which shows the same. Colour photographs full of things are cut more often than plain ones, textures, grey ones and what
-telescopes see. A crop is of a part up to two and a half times as large, averaged down, and mirrored or not; of photographs of many pixels the part is larger, since no lens is as
-sharp.
+scikit-image, scikit-learn and matplotlib ship some, and three of Debian's packages of desktop backgrounds the rest. The
+five that tools/compare_pictures.py shows results on (astronaut, coffee, chelsea, rocket, motorcycle_left) are not among
+them, nor motorcycle_right, which shows the same. Colour photographs full of things are cut more often than plain ones,
+textures, grey ones and what telescopes see. A crop is of a part up to two and a half times as large, averaged down, and
+mirrored or not; of photographs of many pixels the part is larger, since no lens is as sharp.
 """
 
 import argparse
@@ -119,7 +120,9 @@ def photographs(share: Path) -> Iterator[tuple[str, Path, int]]:
             yield stem(name), Path(module.__file__).parent / folder / name, often
     for package, (folder, names) in BACKGROUNDS.items():
         if not (share / folder / next(iter(names))).exists():
-            print(f"crop_photographs: Debian's {package} is not installed, its photographs are left out", file=sys.stderr)
+            print(
+                f"crop_photographs: Debian's {package} is not installed, its photographs are left out", file=sys.stderr
+            )
             continue
         for name, often in names.items():
             yield stem(name), share / folder / name, often
@@ -154,13 +157,25 @@ def write(path: Path, pictures: Iterator[np.ndarray], side: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the recordings")
-    parser.add_argument("--share", type=Path, default=Path("/usr/share"), help="where Debian's packages are installed or unpacked (%(default)s)")
-    parser.add_argument("--crops", type=int, default=50, help="crops of a photograph that is cut seldom (%(default)s), six times as many of one that is cut often")
+    parser.add_argument(
+        "--share",
+        type=Path,
+        default=Path("/usr/share"),
+        help="where Debian's packages are installed or unpacked (%(default)s)",
+    )
+    parser.add_argument(
+        "--crops",
+        type=int,
+        default=50,
+        help="crops of a photograph that is cut seldom (%(default)s), six times as many of one that is cut often",
+    )
     parser.add_argument("--side", type=int, default=SIDE, help="of a crop (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    for number, (name, path, often) in enumerate(tqdm(list(photographs(options.share)), unit="photograph", file=sys.stderr)):
+    for number, (name, path, often) in enumerate(
+        tqdm(list(photographs(options.share)), unit="photograph", file=sys.stderr)
+    ):
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("RGB"))
         rng = np.random.default_rng([options.seed, number])

@@ -1,4 +1,6 @@
-"""The whole road in one go: encode the sample clip with a shipped model, decode it, measure it, say where things are."""
+"""The whole road in one go: encode the sample clip with a shipped model, decode it, measure it,
+say where things are.
+"""
 
 import subprocess
 import sys
@@ -14,7 +16,9 @@ def lvc(*arguments) -> str:
     """Runs one command as a user would type it, shows it, and gives what it printed for programs."""
     words = [str(argument.relative_to(ROOT)) if isinstance(argument, Path) else argument for argument in arguments]
     print(f"\n$ lvc {' '.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "lvc", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "lvc", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
     print(done.stdout, end="", flush=True)
     return done.stdout
 

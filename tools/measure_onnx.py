@@ -1,10 +1,11 @@
-"""Export models as ONNX and print a table: size of each part, time for a frame on one core beside torch, and how far the two agree.
+"""Export models as ONNX and print a table: size of each part, time for a frame on one core beside torch, and how far
+the two agree.
 
     python tools/measure_onnx.py edge3.safetensors edge5.safetensors --dataset frames
     python tools/measure_onnx.py --fresh edge3 edge5 conv4 --size 1024x768
 
-Sizes and times do not depend on what weights have learned, so --fresh takes models as they start. With a data set the frames are of its
-test split, else noise; times are of one frame at a call, the median of the runs.
+Sizes and times do not depend on what weights have learned, so --fresh takes models as they start. With a data set the
+frames are of its test split, else noise; times are of one frame at a call, the median of the runs.
 """
 
 import argparse
@@ -63,7 +64,10 @@ def measure(checkpoint: Checkpoint, geometry: Geometry, frames: np.ndarray, runs
     expected, found = model.analyse(x), torch.from_numpy(run_graph(encoder, x))
     symbols, theirs = quantiser.quantise(expected), quantiser.quantise(found)
     latents = quantiser.dequantise(symbols.symbols, symbols.parameters)
-    decoded = [(one * 255).round().astype(np.uint8) for one in (model.synthesise(latents, geometry=geometry).numpy(), run_graph(decoder, latents))]
+    decoded = [
+        (one * 255).round().astype(np.uint8)
+        for one in (model.synthesise(latents, geometry=geometry).numpy(), run_graph(decoder, latents))
+    ]
     quality = [[psnr(source, one) or np.inf for source, one in zip(frames, each)] for each in decoded]
     return {
         "encoder_bytes": len(exported.encoder),
@@ -81,7 +85,14 @@ def measure(checkpoint: Checkpoint, geometry: Geometry, frames: np.ndarray, runs
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", nargs="*", help="weights files, or names of shipped models")
-    parser.add_argument("--fresh", nargs="+", default=[], choices=model_names(weights=True), metavar="MODEL", help="models with weights as they start")
+    parser.add_argument(
+        "--fresh",
+        nargs="+",
+        default=[],
+        choices=model_names(weights=True),
+        metavar="MODEL",
+        help="models with weights as they start",
+    )
     parser.add_argument("--size", help="of the frames (default: that of the weights, 200x160 for fresh ones)")
     parser.add_argument("--dataset", type=Path, help="a data set of that size, for frames to compare with")
     parser.add_argument("--runs", type=int, default=15, help="calls that are timed (default %(default)s)")
@@ -90,7 +101,10 @@ def main() -> int:
     size = Geometry.parse(options.size) if options.size else None
     models = [(name, lambda name=name: checkpoints.load(name)) for name in options.weights]
     models += [(name, lambda name=name: fresh(name, size or Geometry(200, 160))) for name in options.fresh]
-    print("| model | frame | encoder MB | decoder MB | encode ms (torch) | decode ms (torch) | symbols that differ | PSNR apart, dB |")
+    print(
+        "| model | frame | encoder MB | decoder MB | encode ms (torch) | decode ms (torch) | symbols that differ | "
+        "PSNR apart, dB |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     failed = 0
     for name, load in tqdm(models, unit="model", file=sys.stderr):
@@ -101,7 +115,9 @@ def main() -> int:
                 source = FrameStore(options.dataset).split("test")
                 frames = source.frames(np.linspace(0, len(source) - 1, FRAMES).astype(int).tolist())
             else:
-                frames = np.random.default_rng(0).integers(0, 256, (2, 3, geometry.height, geometry.width), dtype=np.uint8)
+                frames = np.random.default_rng(0).integers(
+                    0, 256, (2, 3, geometry.height, geometry.width), dtype=np.uint8
+                )
             one = measure(checkpoint, geometry, frames, options.runs)
         except LvcError as error:
             failed += 1
@@ -109,7 +125,8 @@ def main() -> int:
             continue
         print(
             f"| {Path(name).stem} | {geometry} | {one['encoder_bytes'] / 1e6:.2f} | {one['decoder_bytes'] / 1e6:.2f} "
-            f"| {one['encode_ms']:.1f} ({one['encode_torch_ms']:.1f}) | {one['decode_ms']:.1f} ({one['decode_torch_ms']:.1f}) "
+            f"| {one['encode_ms']:.1f} ({one['encode_torch_ms']:.1f}) | {one['decode_ms']:.1f} "
+            f"({one['decode_torch_ms']:.1f}) "
             f"| {one['symbols_differing']} of {one['symbols']:,} | {one['psnr_apart']:.4f} |"
         )
     return 1 if failed else 0

@@ -2,9 +2,9 @@
 
     python tools/profile_opening.py game.lvc --frame 32
 
-The frame is asked for as numpy, and then as a tensor. A file of a network needs torch for both: its import is a part of the first "codec".
-Prints a table in markdown: milliseconds of the processor, of one thread; the first opening of a new process, median of some, and later ones
-in the same process.
+The frame is asked for as numpy, and then as a tensor. A file of a network needs torch for both: its import is a part of
+the first "codec". Prints a table in markdown: milliseconds of the processor, of one thread; the first opening of a new
+process, median of some, and later ones in the same process.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 
 LATER = 5
-# What is timed: a name for people, the module, and the function in it. Inner ones are part of the outer ones above them.
+# What is timed: a name for people, the module, and the function in it.
+# Inner ones are part of the outer ones above them.
 STEPS = (
     ("header and index", "lvc.reading.reader", "ContainerReader"),
     ("codec", "lvc.reading.reader", "codec_of"),
@@ -98,7 +99,10 @@ def main() -> int:
         print(json.dumps(openings(str(options.file), options.frame)))
         return 0
     command = [sys.executable, __file__, str(options.file), "--frame", str(options.frame), "--child"]
-    runs = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(options.processes)]
+    runs = [
+        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        for _ in range(options.processes)
+    ]
     print("| step | first in a process, ms | later, ms |\n|---|---|---|")
     for name in ("Python", "import of lvc", "open and frame", *(name for name, _, _ in STEPS), "the same as a tensor"):
         first = statistics.median(run[0].get(name, 0.0) for run in runs)

@@ -1,4 +1,6 @@
-"""What is measured of reading: single reads, epochs of shuffled reads, a very long file. Times are seconds of the processor and of the clock."""
+"""What is measured of reading: single reads, epochs of shuffled reads, a very long file.
+Times are seconds of the processor and of the clock.
+"""
 
 import multiprocessing
 import statistics
@@ -6,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,9 +56,12 @@ def read_once(opening: Open, path: Path, numbers: Sequence[int]) -> torch.Tensor
     return frames
 
 
-def single_reads(rows: dict[str, tuple[Open, list[Path]]], *, length: int, counts: Sequence[int], samples: int, seed: int = 0) -> dict[str, dict[int, Taken]]:
-    """The median time to open a clip and read so many consecutive frames at random; rows take turns, so that what else the machine does
-    strikes all alike. rows: by name, what opens the clips and where they are. length: frames of a clip.
+def single_reads(
+    rows: dict[str, tuple[Open, list[Path]]], *, length: int, counts: Sequence[int], samples: int, seed: int = 0
+) -> dict[str, dict[int, Taken]]:
+    """The median time to open a clip and read so many consecutive frames at random; rows take turns, so that what else
+    the machine does strikes all alike. rows: by name, what opens the clips and where they are. length: frames of a
+    clip.
     """
     random = np.random.default_rng(seed)
     times: dict[str, dict[int, list[Taken]]] = {name: {count: [] for count in counts} for name in rows}
@@ -66,7 +72,7 @@ def single_reads(rows: dict[str, tuple[Open, list[Path]]], *, length: int, count
         for count in counts:
             clip, first = int(random.integers(clips)), int(random.integers(length - count + 1))
             for name, (opening, paths) in rows.items():
-                found, frames = taken(lambda: read_once(opening, paths[clip], range(first, first + count)))
+                found, frames = taken(partial(read_once, opening, paths[clip], range(first, first + count)))
                 assert len(frames) == count
                 times[name][count].append(found)
     return {name: {count: median(found) for count, found in by_count.items()} for name, by_count in times.items()}
@@ -112,8 +118,11 @@ class ClipDataset(Dataset):
 WAYS = {"frames": {}, "kept frames": {"frame_cache_bytes": 8 << 30}, "latents": {"latents": True}}
 
 
-def epochs(form: Format, reader: str, paths: Sequence[Path], *, length: int, way: str, count: int, most: int | None = None) -> dict:
-    """Reads all frames shuffled, `count` times, in a process of its own (a fork, in which all is loaded): seconds of each epoch, reads, and megabytes that it took.
+def epochs(
+    form: Format, reader: str, paths: Sequence[Path], *, length: int, way: str, count: int, most: int | None = None
+) -> dict:
+    """Reads all frames shuffled, `count` times, in a process of its own (a fork, in which all is loaded): seconds of
+    each epoch, reads, and megabytes that it took.
 
     way: one of WAYS. most: of the frames in an epoch, where all would take too long.
     """
@@ -124,7 +133,9 @@ def epochs(form: Format, reader: str, paths: Sequence[Path], *, length: int, way
 def _epochs(form: Format, reader: str, paths: list[Path], length: int, way: str, count: int, most: int | None) -> dict:
     torch.set_num_threads(1)
     read_once(form.readers[reader], paths[0], [0])
-    dataset = lvc.FrameDataset(paths, **WAYS[way]) if reader == "lvc" else ClipDataset(form.readers[reader], paths, length)
+    dataset = (
+        lvc.FrameDataset(paths, **WAYS[way]) if reader == "lvc" else ClipDataset(form.readers[reader], paths, length)
+    )
     forget_peak()
     before = megabytes()
     random, found = torch.Generator().manual_seed(0), []
@@ -170,13 +181,19 @@ def make_long(clips: Sequence[Path], path: Path, frames: int) -> None:
         while writer.frame_count < frames:
             for group in groups:
                 if writer.frame_count < frames:
-                    shift = (header.frame_duration if writer.last_pts is None else writer.last_pts + header.frame_duration) - group.pts[0]
-                    writer.write_group(replace(group, first_frame=writer.frame_count, pts=tuple(one + shift for one in group.pts)))
+                    shift = (
+                        header.frame_duration if writer.last_pts is None else writer.last_pts + header.frame_duration
+                    ) - group.pts[0]
+                    writer.write_group(
+                        replace(group, first_frame=writer.frame_count, pts=tuple(one + shift for one in group.pts))
+                    )
         writer.finish()
 
 
 def long_file(path: Path) -> dict:
-    """Times and memory of opening a long file and of reading its ends, in a process of its own (a fork, in which all is loaded)."""
+    """Times and memory of opening a long file and of reading its ends, in a process of its own (a fork,
+    in which all is loaded).
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as process:
         return process.submit(_long_file, path).result()
 
@@ -197,7 +214,7 @@ def _long_file(path: Path) -> dict:
     for _ in range(REPEATS):
         for name, number in places.items():
             with lvc.open(path) as reader:
-                reads[name].append(taken(lambda: reader[number])[0])
+                reads[name].append(taken(partial(reader.__getitem__, number))[0])
     return {
         "frames": frames,
         "groups": groups,

@@ -18,10 +18,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import ModuleType
 
-from tqdm import tqdm
-
 from recorders.screen import write_recording
 from recorders.take import SPLITS, RecipeError, Take, takes_of_recipe
+from tqdm import tqdm
 
 SOURCES = ("ale", "procgen", "gymnasium", "crafter", "windowed")
 REFUSED, PARTLY_DONE = 2, 3
@@ -104,7 +103,7 @@ def record(take: Take) -> None:
     source = source_of(take)
     try:
         write_recording(take, source.pictures(take), enlarge=source.ENLARGE)
-    except Exception as error:  # noqa: BLE001 - of any game and any package; the others are to be recorded
+    except Exception as error:  # of any game and any package; the others are to be recorded
         say(f"{take.path.name}: {type(error).__name__}: {error}")
         sys.exit(1)
 

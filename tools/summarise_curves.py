@@ -1,10 +1,11 @@
-"""Sums up the curves that tools/compare_codecs.py made of several recordings: BD-rates by recording and on average, and one picture.
+"""Sums up the curves that tools/compare_codecs.py made of several recordings: BD-rates by recording and on average, and
+one picture.
 
     python tools/summarise_curves.py curves/frogger curves/qbert -o summary --codec lvc-arcade --anchors x265,libaom
 
-Writes summary/table.md and summary/rd.png. A recording's name is its folder's. BD-rates are of PSNR (PCHIP) over the qualities that
-both curves reach, with --between over those of them in a range. Where even the smallest file of --codec is better than that, it counts for
-the qualities below it too: who asks for less is served by the same bytes.
+Writes summary/table.md and summary/rd.png. A recording's name is its folder's. BD-rates are of PSNR (PCHIP) over the
+qualities that both curves reach, with --between over those of them in a range. Where even the smallest file of --codec
+is better than that, it counts for the qualities below it too: who asks for less is served by the same bytes.
 """
 
 import argparse
@@ -24,7 +25,11 @@ def curve(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Bytes a frame and PSNR of one codec, the smallest first, without points that a smaller one beats."""
     results = json.loads((folder / f"{name}.json").read_text())["results"]
     points = []
-    for rate, quality in sorted((rate, -quality) for rate, quality in zip(results["bytes_per_frame"], results["psnr-rgb"]) if quality is not None):
+    for rate, quality in sorted(
+        (rate, -quality)
+        for rate, quality in zip(results["bytes_per_frame"], results["psnr-rgb"])
+        if quality is not None
+    ):
         if not points or -quality > points[-1][1]:
             points.append((rate, -quality))
     return np.array([rate for rate, _ in points]), np.array([quality for _, quality in points])
@@ -32,7 +37,11 @@ def curve(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def continued(rates: np.ndarray, qualities: np.ndarray, low: float) -> tuple[np.ndarray, np.ndarray]:
     """A curve down to `low` dB at the bytes of its smallest point."""
-    return (rates, qualities) if qualities[0] <= low else (np.insert(rates, 0, rates[0] * (1 - 1e-6)), np.insert(qualities, 0, low))
+    return (
+        (rates, qualities)
+        if qualities[0] <= low
+        else (np.insert(rates, 0, rates[0] * (1 - 1e-6)), np.insert(qualities, 0, low))
+    )
 
 
 def between(rates: np.ndarray, qualities: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
@@ -56,9 +65,15 @@ def saving(folder: Path, codec: str, anchor: str, limits: tuple[float, float]) -
 
 
 def table(folders: list[Path], codec: str, anchors: list[str], limits: tuple[float, float]) -> str:
-    lines = [f"| recording | {' | '.join(f'BD-rate against {anchor}' for anchor in anchors)} |", "|---" * (len(anchors) + 1) + "|"]
+    lines = [
+        f"| recording | {' | '.join(f'BD-rate against {anchor}' for anchor in anchors)} |",
+        "|---" * (len(anchors) + 1) + "|",
+    ]
     found = np.array([[saving(folder, codec, anchor, limits) for anchor in anchors] for folder in folders])
-    cell = lambda value: "no common quality" if math.isnan(value) else f"{value:+.1f} %"
+
+    def cell(value: float) -> str:
+        return "no common quality" if math.isnan(value) else f"{value:+.1f} %"
+
     for folder, row in zip(folders, found):
         lines.append(f"| {folder.name} | {' | '.join(map(cell, row))} |")
     lines.append(f"| **mean** | {' | '.join(f'**{cell(value)}**' for value in np.nanmean(found, axis=0))} |")
@@ -72,13 +87,21 @@ def draw(folders: list[Path], names: list[str], path: Path) -> None:
     from matplotlib import pyplot, ticker
 
     columns = min(4, len(folders))
-    figure, panels = pyplot.subplots(-(-len(folders) // columns), columns, figsize=(3.2 * columns, 2.7 * -(-len(folders) // columns)), layout="constrained", squeeze=False)
+    figure, panels = pyplot.subplots(
+        -(-len(folders) // columns),
+        columns,
+        figsize=(3.2 * columns, 2.7 * -(-len(folders) // columns)),
+        layout="constrained",
+        squeeze=False,
+    )
     for axes in panels.flat[len(folders) :]:
         axes.axis("off")
     for axes, folder in zip(panels.flat, folders):
         for name in names:
             rates, qualities = curve(folder, name)
-            axes.plot(rates, qualities, marker="o", markersize=3, linewidth=2.5 if name.startswith("lvc") else 1.3, label=name)
+            axes.plot(
+                rates, qualities, marker="o", markersize=3, linewidth=2.5 if name.startswith("lvc") else 1.3, label=name
+            )
         axes.set_title(folder.name, fontsize=9)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
@@ -88,7 +111,13 @@ def draw(folders: list[Path], names: list[str], path: Path) -> None:
         axes.tick_params(labelsize=7)
     figure.supxlabel("bytes a frame", fontsize=9)
     figure.supylabel("PSNR RGB, dB", fontsize=9)
-    figure.legend(*panels.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names), frameon=False, fontsize=9)
+    figure.legend(
+        *panels.flat[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=len(names),
+        frameon=False,
+        fontsize=9,
+    )
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 

@@ -2,8 +2,8 @@
 
     python tools/train_perceptual.py -o lvc/codecs/networks/training/perceptual.safetensors
 
-The photographs are those that scikit-image ships. Nothing is downloaded, and no label is needed but what was done. Takes two
-minutes on one core. Prints how many crops of held-out photographs are named rightly.
+The photographs are those that scikit-image ships. Nothing is downloaded, and no label is needed but what was done.
+Takes two minutes on one core. Prints how many crops of held-out photographs are named rightly.
 """
 
 import argparse
@@ -18,10 +18,20 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from lvc.output import written_whole
 from lvc.codecs.networks.training.perceptual import KINDS, DistortionNetwork
+from lvc.output import written_whole
 
-TRAINING = ("astronaut.png", "coffee.png", "motorcycle_left.png", "hubble_deep_field.jpg", "ihc.png", "retina.jpg", "color.png", "brick.png", "grass.png")
+TRAINING = (
+    "astronaut.png",
+    "coffee.png",
+    "motorcycle_left.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "retina.jpg",
+    "color.png",
+    "brick.png",
+    "grass.png",
+)
 HELD_OUT = ("chelsea.png", "rocket.jpg")
 CROP = 48
 

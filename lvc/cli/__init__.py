@@ -2,6 +2,6 @@
 
 import os
 
-# The products that symbols are predicted with are small. Threads for them save nothing on an idle machine, and on a busy one
-# they wait for each other, many times as long as the products take.
+# The products that symbols are predicted with are small. Threads for them save nothing on an idle machine, and on a
+# busy one they wait for each other, many times as long as the products take.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -28,28 +28,69 @@ from lvc.output import part_of
 from lvc.parallel.workers import Done, Lost, Report
 from lvc.parallel.workers import run as run_tasks
 
-SUMMARY = "convert HDF5, zarr, npz, npy, Minari, folders and tars of pictures, GIF and WebP into .lvc files, and .lvc into HDF5, npy or mp4"
+SUMMARY = (
+    "convert HDF5, zarr, npz, npy, Minari, folders and tars of pictures, GIF and WebP into .lvc files, and .lvc "
+    "into HDF5, npy or mp4"
+)
 BACK = (".h5", ".hdf5", ".npy", ".mp4", ".mkv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="files or folders, each with one recording or many; or .lvc files")
-    parser.add_argument("-o", "--output", type=Path, help="a folder for .lvc files, one a recording; or for one recording its file. From .lvc: out.h5, out.npy, out.mp4, or a folder with --to")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="files or folders, each with one recording or many; or .lvc files",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="a folder for .lvc files, one a recording; or for one recording its file. From .lvc: out.h5, out.npy, "
+        "out.mp4, or a folder with --to",
+    )
     parser.add_argument("--list", action="store_true", help="only show what recordings the inputs hold")
-    parser.add_argument("--key", metavar="PATTERN", help='the arrays or folders that are wanted, as in "data/*/obs/agentview_image" (default: all that hold pictures)')
-    parser.add_argument("--episode-ends", metavar="KEY", help="the array of frame numbers at which episodes end, each of which becomes a file")
-    parser.add_argument("--fps", default="30", metavar="RATE", help="frames a second of sources that do not say (default %(default)s)")
+    parser.add_argument(
+        "--key",
+        metavar="PATTERN",
+        help='the arrays or folders that are wanted, as in "data/*/obs/agentview_image" (default: all that hold '
+        "pictures)",
+    )
+    parser.add_argument(
+        "--episode-ends",
+        metavar="KEY",
+        help="the array of frame numbers at which episodes end, each of which becomes a file",
+    )
+    parser.add_argument(
+        "--fps", default="30", metavar="RATE", help="frames a second of sources that do not say (default %(default)s)"
+    )
     parser.add_argument("--size", metavar="WxH", help="width x height of the kept frames (default: their own)")
-    parser.add_argument("--codec-model", default="auto", metavar="NAME", help="the model to code with: a shipped one or a weights file (default: what serves the first frames best)")
+    parser.add_argument(
+        "--codec-model",
+        default="auto",
+        metavar="NAME",
+        help="the model to code with: a shipped one or a weights file (default: what serves the first frames best)",
+    )
     parser.add_argument("--lossless", action="store_true", help="keep every pixel as it is, in larger files")
     parser.add_argument("--crf", type=int, help="quality of models of variable rate, 0 (best) to 63")
-    parser.add_argument("--keyint", type=int, default=8, metavar="N", help="frames from keyframe to keyframe (default %(default)s: for reading at random)")
+    parser.add_argument(
+        "--keyint",
+        type=int,
+        default=8,
+        metavar="N",
+        help="frames from keyframe to keyframe (default %(default)s: for reading at random)",
+    )
     parser.add_argument("--to", choices=[suffix[1:] for suffix in BACK], help="what .lvc files become in a folder")
     add_model(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print what was made, or found, as JSON, one line a recording")
+    parser.add_argument(
+        "--json", action="store_true", help="print what was made, or found, as JSON, one line a recording"
+    )
     add_workers(parser, default="1")
-    add_overwrite(parser).add_argument("--resume", action="store_true", help="go on after an interruption: leave what is done, begin again what is not")
+    add_overwrite(parser).add_argument(
+        "--resume", action="store_true", help="go on after an interruption: leave what is done, begin again what is not"
+    )
     add_quiet(parser)
 
 
@@ -80,8 +121,21 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         for task in tasks:
             found = task.recording
-            facts = {"source": str(found.source), "key": found.key, "name": found.name, "frames": found.count, "width": found.width, "height": found.height}
-            print(json.dumps(facts) if options.json else printable(f"{found.source}: {found.key or 'frames'}: {found.count:,} frames of {found.width}x{found.height}"))
+            facts = {
+                "source": str(found.source),
+                "key": found.key,
+                "name": found.name,
+                "frames": found.count,
+                "width": found.width,
+                "height": found.height,
+            }
+            print(
+                json.dumps(facts)
+                if options.json
+                else printable(
+                    f"{found.source}: {found.key or 'frames'}: {found.count:,} frames of {found.width}x{found.height}"
+                )
+            )
         return finish(failures, len(tasks), len(options.inputs))
     check_names(tasks)
     waiting = [task for task in tasks if not left_alone(options, task.output)]
@@ -98,7 +152,9 @@ def finish(failures: int, tasks: int, inputs: int) -> int:
 
 
 def tasks_of(options: argparse.Namespace) -> tuple[list[Task], int]:
-    """A task for each recording of all inputs; an input that cannot be looked through is told, and counted, where there are others."""
+    """A task for each recording of all inputs; an input that cannot be looked through is told, and counted,
+    where there are others.
+    """
     from lvc.interchange.frame_sources import recordings_in
 
     found, failures = [], 0
@@ -110,10 +166,21 @@ def tasks_of(options: argparse.Namespace) -> tuple[list[Task], int]:
                 raise
             say(f"lvc convert: {error}", quiet=False)
             failures += 1
-    alone = len(found) == 1 and len(options.inputs) == 1 and options.output is not None and options.output.suffix.lower() == ".lvc"
+    alone = (
+        len(found) == 1
+        and len(options.inputs) == 1
+        and options.output is not None
+        and options.output.suffix.lower() == ".lvc"
+    )
     if not alone and not options.list and options.output.suffix.lower() == ".lvc":
-        raise OptionError(f"{options.output}: a folder was expected for {len(found)} recordings; choose one of them with --key (see --list)")
-    return [Task(one, options.output if alone or options.list else options.output / f"{one.name}.lvc", options) for one in found], failures
+        raise OptionError(
+            f"{options.output}: a folder was expected for {len(found)} recordings; choose one of them with --key (see "
+            "--list)"
+        )
+    return [
+        Task(one, options.output if alone or options.list else options.output / f"{one.name}.lvc", options)
+        for one in found
+    ], failures
 
 
 def back_tasks(options: argparse.Namespace) -> tuple[list[Task], int]:
@@ -123,7 +190,9 @@ def back_tasks(options: argparse.Namespace) -> tuple[list[Task], int]:
         if len(options.inputs) > 1:
             raise OptionError("--to says what several .lvc files become: h5, npy, mp4 or mkv")
         if options.output.suffix.lower() not in BACK:
-            raise OptionError(f"{options.output}: a name ending in {', '.join(BACK)} was expected, or --to and a folder")
+            raise OptionError(
+                f"{options.output}: a name ending in {', '.join(BACK)} was expected, or --to and a folder"
+            )
         return [Task(options.inputs[0], options.output, options)], 0
     options.output.mkdir(exist_ok=True, parents=True)
     return [Task(path, options.output / f"{path.stem}.{options.to}", options) for path in options.inputs], 0
@@ -133,21 +202,30 @@ def check_names(tasks: list[Task]) -> None:
     sources = {}
     for task in tasks:
         if task.output in sources:
-            raise OptionError(f"{task.output}: two recordings would become this file; convert them into folders of their own")
+            raise OptionError(
+                f"{task.output}: two recordings would become this file; convert them into folders of their own"
+            )
         sources[task.output] = task.recording
 
 
 def convert_all(tasks: list[Task], options: argparse.Namespace, workers: dict, function) -> int:
-    """Converts, tells of each, and gives the number of those that failed; where there is but one, its error is raised."""
+    """Converts, tells of each, and gives the number of those that failed;
+    where there is but one, its error is raised.
+    """
     failures, alone = 0, len(tasks) == 1
     work = {**workers, "gpus": int(options.device.startswith("cuda")), "name": str}
     with stdout_for_data(options) as data, progress(quiet=options.quiet, total=len(tasks), unit="recording") as bar:
         try:
-            with contextlib.closing(run_tasks(function, tasks, progress=lambda frames: show_frames(bar, frames), **work)) as outcomes:
+            with contextlib.closing(
+                run_tasks(function, tasks, progress=lambda frames: show_frames(bar, frames), **work)
+            ) as outcomes:
                 for outcome in outcomes:
                     task = tasks[outcome.place]
                     if isinstance(outcome, Lost):
-                        bar.write(printable(f"lvc convert: {task}: its worker died; another one begins it again"), file=sys.stderr)
+                        bar.write(
+                            printable(f"lvc convert: {task}: its worker died; another one begins it again"),
+                            file=sys.stderr,
+                        )
                         part_of(task.output).unlink(missing_ok=True)
                         continue
                     bar.update()
@@ -199,7 +277,13 @@ def convert_one(task: Task, report: Report) -> dict:
     )
     made = converted.encoded
     level = "" if made.crf is None else f" at crf {made.crf}"
-    quality = "every pixel is kept" if options.lossless else "the first frames came back identical" if made.sample_psnr is None else f"the first frames came back at {made.sample_psnr:.1f} dB"
+    quality = (
+        "every pixel is kept"
+        if options.lossless
+        else "the first frames came back identical"
+        if made.sample_psnr is None
+        else f"the first frames came back at {made.sample_psnr:.1f} dB"
+    )
     lost = "".join(f"; lost: {what}" for what in converted.lost)
     facts = {
         "source": str(recording.source),
@@ -214,7 +298,10 @@ def convert_one(task: Task, report: Report) -> dict:
         "sample_psnr": made.sample_psnr,
         "lost": list(converted.lost),
     }
-    line = f"{made.path}: {made.frames} of {recording.count} frames in {made.file_bytes:,} bytes (raw / {made.raw_bytes / made.file_bytes:.0f}), coded by {made.model}{level}: {quality}{lost}"
+    line = (
+        f"{made.path}: {made.frames} of {recording.count} frames in {made.file_bytes:,} bytes (raw / "
+        f"{made.raw_bytes / made.file_bytes:.0f}), coded by {made.model}{level}: {quality}{lost}"
+    )
     return {"facts": facts, "line": line}
 
 
@@ -230,9 +317,22 @@ def convert_back(task: Task, report: Report) -> dict:
     if task.output.suffix.lower() not in BACK:
         raise OutputError(f"{task.output}: a name ending in {', '.join(BACK)} was expected")
     write = to_hdf5 if task.output.suffix.lower() in HDF5 else decode
-    frames = write(source, task.output, model=options.model, device=options.device, overwrite=options.overwrite, progress=counted(report))
+    frames = write(
+        source,
+        task.output,
+        model=options.model,
+        device=options.device,
+        overwrite=options.overwrite,
+        progress=counted(report),
+    )
     if frames != expected:
         raise InputError(f"{task.output}: holds {frames} frames, and {source} {expected}")
     note = "; lost: fractions of a millisecond of the times" if task.output.suffix.lower() == ".mkv" else ""
-    facts = {"source": str(source), "output": str(task.output), "frames": frames, "expected_frames": expected, "file_bytes": task.output.stat().st_size}
+    facts = {
+        "source": str(source),
+        "output": str(task.output),
+        "frames": frames,
+        "expected_frames": expected,
+        "file_bytes": task.output.stat().st_size,
+    }
     return {"facts": facts, "line": f"{task.output}: {frames} of {expected} frames{note}"}

@@ -14,7 +14,14 @@ SUMMARY = "write a model's encoder and decoder as ONNX files"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a shipped model's name (see `lvc models`) or a weights file")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.onnx", help="written are NAME.encoder.onnx and NAME.decoder.onnx")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="NAME.onnx",
+        help="written are NAME.encoder.onnx and NAME.decoder.onnx",
+    )
     parser.add_argument("--size", metavar="WxH", help="of the frames (default: that of the weights)")
     add_overwrite(parser)
     add_quiet(parser)

@@ -82,7 +82,9 @@ def facts_of(path: Path) -> dict:
 
 
 def native_size(header) -> str | None:
-    """How many pixels the game drew itself, where the file holds those; None for a grid that cannot be, which decoding names."""
+    """How many pixels the game drew itself, where the file holds those;
+    None for a grid that cannot be, which decoding names.
+    """
     with suppress(OptionError):
         return str(PixelGrid.from_json(header.extra["grid"])) if "grid" in header.extra else None
     return None
@@ -95,13 +97,27 @@ def as_text(facts: dict) -> str:
     model = facts["model"]
     lines = [
         facts["file"],
-        f"  model      {model['name']} (weights {model['sha256'][:12]}…), quantiser {facts['quantiser']['name']}, entropy {facts['entropy']['name']}"
+        (
+            f"  model      {model['name']} (weights {model['sha256'][:12]}…), quantiser {facts['quantiser']['name']}, "
+            f"entropy {facts['entropy']['name']}"
+        )
         + (f", crf {facts['crf']}" if "crf" in facts else ""),
-        f"  frames     {facts['frames']} of {facts['width']}x{facts['height']}, {facts['duration_seconds']:.1f} s, time base {facts['time_base']} s",
-        *([] if "native" not in facts else [f"  native     {facts['native']} pixels that the game drew, shown enlarged in the recording"]),
+        (
+            f"  frames     {facts['frames']} of {facts['width']}x{facts['height']}, {facts['duration_seconds']:.1f} s, "
+            f"time base {facts['time_base']} s"
+        ),
+        *(
+            []
+            if "native" not in facts
+            else [f"  native     {facts['native']} pixels that the game drew, shown enlarged in the recording"]
+        ),
         f"  keyframes  {len(keyframes)}, every {facts['keyint']}: {shown}",
-        f"  bytes      {facts['file_bytes']:,}: header {parts['header']:,}, latents {parts['payload']:,}, groups {parts['group_overhead']:,}, index {parts['index']:,}",
-        f"  ratio      {facts['ratio_to_raw']:.1f} to raw" + (f", {facts['bytes_per_frame']:.1f} bytes a frame" if facts["frames"] else ""),
+        (
+            f"  bytes      {facts['file_bytes']:,}: header {parts['header']:,}, latents {parts['payload']:,}, groups "
+            f"{parts['group_overhead']:,}, index {parts['index']:,}"
+        ),
+        f"  ratio      {facts['ratio_to_raw']:.1f} to raw"
+        + (f", {facts['bytes_per_frame']:.1f} bytes a frame" if facts["frames"] else ""),
         "  source     " + ", ".join(f"{name} {value}" for name, value in facts["source"].items()),
         f"  encoder    {facts['encoder']}",
     ]

@@ -27,8 +27,8 @@ COMMANDS = {
     "export-onnx": "export_onnx",
 }
 
-# Read when torch is loaded. Threads that spin while they wait make a busy machine ten times slower: each call of a small
-# layer waits for a thread that another program has displaced.
+# Read when torch is loaded. Threads that spin while they wait make a busy machine ten times slower: each call of a
+# small layer waits for a thread that another program has displaced.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 FAILED = 1

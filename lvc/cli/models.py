@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from lvc.weights import checkpoints
 
-    paths = options.files or [path for folder in checkpoints.folders() for path in sorted(folder.glob(f"*{checkpoints.SUFFIX}"))]
+    paths = options.files or [
+        path for folder in checkpoints.folders() for path in sorted(folder.glob(f"*{checkpoints.SUFFIX}"))
+    ]
     described = []
     for path in paths:
         try:
@@ -73,7 +75,9 @@ def as_text(facts: dict) -> str:
         return f"{facts['name']}: cannot be used: {facts['error']}"
     psnr = facts["validation_psnr"]
     quality = f", {psnr:.2f} dB on validation" if psnr else ""
-    numbers = f"{facts['parameters']:,} parameters, {facts['file_bytes'] / 1e6:.1f} MB, {facts['width']}x{facts['height']}"
+    numbers = (
+        f"{facts['parameters']:,} parameters, {facts['file_bytes'] / 1e6:.1f} MB, {facts['width']}x{facts['height']}"
+    )
     coding = f"quantiser {facts['quantiser']['name']}, entropy {facts['entropy']['name']}"
     return "\n".join(
         [

@@ -12,7 +12,9 @@ SUMMARY = "play a .lvc file in a window, with mpv's keys (? shows them)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the .lvc file")
-    parser.add_argument("--compare", type=Path, metavar="SOURCE", help="the recording it was made from, beside it at the same time")
+    parser.add_argument(
+        "--compare", type=Path, metavar="SOURCE", help="the recording it was made from, beside it at the same time"
+    )
     parser.add_argument("--start", type=float, metavar="SECONDS", help="begin at this time")
     parser.add_argument("--loop", action="store_true", help="begin again at the end (key L)")
     parser.add_argument("--pause", action="store_true", help="begin paused (key space)")
@@ -41,7 +43,12 @@ def run(options: argparse.Namespace) -> int:
         display = stack.enter_context(Display())  # a missing display is told at once, not after a model has been loaded
         shown = reader = stack.enter_context(lvc.open(options.file, model=options.model, device=options.device))
         if options.compare is not None:
-            shown = SideBySide(reader, stack.enter_context(SeekableVideo(options.compare, reader.geometry, stream=stated_stream(reader.metadata.source))))
+            shown = SideBySide(
+                reader,
+                stack.enter_context(
+                    SeekableVideo(options.compare, reader.geometry, stream=stated_stream(reader.metadata.source))
+                ),
+            )
         saved = play(
             shown,
             display,

@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where to write: .html is a page to look at, .json and .csv are for programs; may be given several times",
     )
     parser.add_argument("--json", action="store_true", help="write the JSON to stdout")
-    parser.add_argument("--worst", type=int, default=12, metavar="N", help="pictures of the N worst frames in the page (12)")
+    parser.add_argument(
+        "--worst", type=int, default=12, metavar="N", help="pictures of the N worst frames in the page (12)"
+    )
     add_model(parser)
     parser.add_argument("--device", default="cpu", help="where the model runs: cpu, cuda (cpu)")
     add_overwrite(parser)
@@ -43,9 +45,17 @@ def run(options: argparse.Namespace) -> int:
 
     damage = []
     report = measure(
-        options.file, options.source, model=options.model, device=options.device, worst=options.worst, quiet=options.quiet, on_damage=damage.append
+        options.file,
+        options.source,
+        model=options.model,
+        device=options.device,
+        worst=options.worst,
+        quiet=options.quiet,
+        on_damage=damage.append,
     )
-    write_reports(report, outputs, inputs=(options.file, options.source), overwrite=options.overwrite, quiet=options.quiet)
+    write_reports(
+        report, outputs, inputs=(options.file, options.source), overwrite=options.overwrite, quiet=options.quiet
+    )
     if options.json:
         report.write_json(sys.stdout)
     elif not options.output:
@@ -57,8 +67,12 @@ def run(options: argparse.Namespace) -> int:
     return PARTLY_DONE if damage else 0
 
 
-def measure(file: Path, source: Path, *, model=None, device: str = "cpu", worst: int = 12, quiet: bool = False, on_damage=None):
-    """The Report of a file against its recording, with a progress bar; on_damage is told what of the file is missing."""
+def measure(
+    file: Path, source: Path, *, model=None, device: str = "cpu", worst: int = 12, quiet: bool = False, on_damage=None
+):
+    """The Report of a file against its recording, with a progress bar;
+    on_damage is told what of the file is missing.
+    """
     import cv2
 
     import lvc
@@ -117,18 +131,25 @@ def sampling_of(reader):
     fps = source.get("fps")
     every = source.get("every")
     if fps is None and every is None:
-        raise OptionError("the file does not say how its source was sampled, so that nothing can be measured against it")
+        raise OptionError(
+            "the file does not say how its source was sampled, so that nothing can be measured against it"
+        )
     stream = stated_stream(source)
     if every is not None:
         return Sampling(every=every, geometry=reader.geometry, stream=stream)
     # Fraction alone would also take "1e999999999", and fill the memory with it.
     if not re.fullmatch(r"[0-9]{1,9}(/[0-9]{0,8}[1-9][0-9]{0,8})?", str(fps)):
-        raise OptionError(f"the file says that its source was sampled at {str(fps)[:40]!r} frames a second; as 3 or 30000/1001 was expected")
+        raise OptionError(
+            f"the file says that its source was sampled at {str(fps)[:40]!r} frames a second; as 3 or 30000/1001 was "
+            "expected"
+        )
     return Sampling(every=None, fps=Fraction(str(fps)), geometry=reader.geometry, stream=stream)
 
 
 def stated_stream(source: dict) -> int | None:
-    """The video stream of a recording that a file says it was made from; None for the one that is taken without saying."""
+    """The video stream of a recording that a file says it was made from;
+    None for the one that is taken without saying.
+    """
     stream = source.get("stream")
     return stream if type(stream) is int and stream >= 0 else None
 
@@ -139,7 +160,9 @@ def headline(totals: dict) -> str:
         f"{totals['measured_frames']} frames",
         f"{totals['bytes_per_frame']:.1f} bytes a frame",
         f"{totals['ratio_to_raw']:.1f}x smaller than raw",
-        "identical to the source" if psnr is None else f"PSNR {psnr:.2f} dB (of mean MSE {totals['psnr_of_mean_mse']:.2f} dB)",
+        "identical to the source"
+        if psnr is None
+        else f"PSNR {psnr:.2f} dB (of mean MSE {totals['psnr_of_mean_mse']:.2f} dB)",
     ]
     if ssim is not None:
         parts.append(f"SSIM {ssim:.4f}")

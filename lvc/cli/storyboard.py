@@ -15,8 +15,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--rows", type=int, metavar="N", help="rows of frames (default 6)")
     number.add_argument("--count", type=int, metavar="N", help="how many frames instead")
-    parser.add_argument("--width", type=int, metavar="PIXELS", help="width of the picture (default: the frames' own size, up to 1920 in all)")
-    parser.add_argument("--keyframes-only", action="store_true", help="only the frames that need no other, which is faster")
+    parser.add_argument(
+        "--width",
+        type=int,
+        metavar="PIXELS",
+        help="width of the picture (default: the frames' own size, up to 1920 in all)",
+    )
+    parser.add_argument(
+        "--keyframes-only", action="store_true", help="only the frames that need no other, which is faster"
+    )
     add_model(parser)
     parser.add_argument("--device", default="cpu", help="where the model runs: cpu, cuda (default %(default)s)")
     add_overwrite(parser)

@@ -27,22 +27,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="digits (scikit-learn's), photographs (crops of scikit-image's), a .npy or .npz of uint8 pictures, a folder of pictures, or one that lvc build-dataset made",
+        help="digits (scikit-learn's), photographs (crops of scikit-image's), a .npy or .npz of uint8 pictures, a "
+        "folder of pictures, or one that lvc build-dataset made",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of tables, plots and points; run again, it measures what is missing")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of tables, plots and points; run again, it measures what is missing",
+    )
     parser.add_argument("--sizes", metavar="N,N", help=f"sizes of the code (default {DEFAULTS['sizes'][0]})")
-    parser.add_argument("--systems", metavar="NAME,NAME", help=f"fully connected or convolutional, of one or two layers (default {DEFAULTS['systems'][0]})")
-    parser.add_argument("--denoise", action="store_true", help="train each on noisy pictures too, to give the clean ones")
-    parser.add_argument("--noise", type=float, default=0.1, help="deviation of that noise, for pixels in 0..1 (default %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="a try: two sizes, two systems, a tenth of the steps and pictures")
-    parser.add_argument("--steps", type=int, metavar="N", help=f"steps of training for each point (default {DEFAULTS['steps'][0]})")
+    parser.add_argument(
+        "--systems",
+        metavar="NAME,NAME",
+        help=f"fully connected or convolutional, of one or two layers (default {DEFAULTS['systems'][0]})",
+    )
+    parser.add_argument(
+        "--denoise", action="store_true", help="train each on noisy pictures too, to give the clean ones"
+    )
+    parser.add_argument(
+        "--noise", type=float, default=0.1, help="deviation of that noise, for pixels in 0..1 (default %(default)s)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a try: two sizes, two systems, a tenth of the steps and pictures"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help=f"steps of training for each point (default {DEFAULTS['steps'][0]})"
+    )
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures to a step (default %(default)s)")
-    parser.add_argument("--lr", type=float, metavar="RATE", help="the highest learning rate of Adam (default: each system's own)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of pictures, weights and noise (default %(default)s)")
-    parser.add_argument("--pictures", type=int, metavar="N", help=f"pictures of each source to train on, at most (default {DEFAULTS['pictures'][0]})")
-    parser.add_argument("--test-pictures", type=int, metavar="N", help=f"to validate and to test on, at most (default {DEFAULTS['test_pictures'][0]})")
-    parser.add_argument("--size", metavar="WxH", help="of the blocks that are cut out of larger pictures (default 32x32)")
-    parser.add_argument("--quantiser", default="naive", metavar="NAME[,KEY=VALUE]", help="of the codes, as for lvc train (default %(default)s)")
+    parser.add_argument(
+        "--lr", type=float, metavar="RATE", help="the highest learning rate of Adam (default: each system's own)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of pictures, weights and noise (default %(default)s)"
+    )
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        metavar="N",
+        help=f"pictures of each source to train on, at most (default {DEFAULTS['pictures'][0]})",
+    )
+    parser.add_argument(
+        "--test-pictures",
+        type=int,
+        metavar="N",
+        help=f"to validate and to test on, at most (default {DEFAULTS['test_pictures'][0]})",
+    )
+    parser.add_argument(
+        "--size", metavar="WxH", help="of the blocks that are cut out of larger pictures (default 32x32)"
+    )
+    parser.add_argument(
+        "--quantiser",
+        default="naive",
+        metavar="NAME[,KEY=VALUE]",
+        help="of the codes, as for lvc train (default %(default)s)",
+    )
     parser.add_argument("--threads", type=int, help="processor threads (default: all cores)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
     add_overwrite(parser)
@@ -94,7 +135,16 @@ def run(options: argparse.Namespace) -> int:
             bar.set_postfix_str(f"{case}, step {step} of {settings.steps}", refresh=False)
             bar.update(0)
 
-        done = study(cases, sets, options.output, settings=settings, amounts=amounts, device=options.device, overwrite=options.overwrite, on_step=on_step)
+        done = study(
+            cases,
+            sets,
+            options.output,
+            settings=settings,
+            amounts=amounts,
+            device=options.device,
+            overwrite=options.overwrite,
+            on_step=on_step,
+        )
         try:
             with interrupted_by_termination():
                 for _ in done:

@@ -14,18 +14,26 @@ FAILED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .lvc file, or the .part of an encoder that died")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a .lvc file, or the .part of an encoder that died"
+    )
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="write the groups that hold of each damaged FILE, and of each .part, to NAME.repaired.lvc beside it, with a new index; FILE stays as it is",
+        help="write the groups that hold of each damaged FILE, and of each .part, to NAME.repaired.lvc beside it, "
+        "with a new index; FILE stays as it is",
     )
-    parser.add_argument("--symbols", action="store_true", help="also decode every group and compare its symbols with the digest (needs the model)")
+    parser.add_argument(
+        "--symbols",
+        action="store_true",
+        help="also decode every group and compare its symbols with the digest (needs the model)",
+    )
     add_model(parser)
     add_overwrite(parser)
     add_quiet(parser)
     parser.epilog = (
-        "One line a file on stdout; --quiet leaves out those that are whole. Exit code: 0 all are whole (or, with --repair, "
+        "One line a file on stdout; --quiet leaves out those that are whole. Exit code: 0 all are whole (or, with "
+        "--repair, "
         "recovered without loss), 1 none is, 3 some are or some frames are lost."
     )
 
@@ -47,7 +55,10 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
         return FAILED
     if report.ok:
         if not options.quiet:
-            print(f"{printable(str(path))}: ok, {report.frames} frames in {_counted(report.groups, 'group')}, {report.file_bytes} bytes")
+            print(
+                f"{printable(str(path))}: ok, {report.frames} frames in {_counted(report.groups, 'group')}, "
+                f"{report.file_bytes} bytes"
+            )
         # An encoder may die when all is written but the name: whoever recovers a part wants a file.
         return _repair_one(path, options) if options.repair and path.suffix == ".part" else 0
     print(f"{printable(str(path))}: damaged, {_what_is_left(report)}; {_first_damage(report)}")

@@ -1,4 +1,6 @@
-"""A model with all that coding with it needs, as a weights file holds it: `lvc.weights.checkpoints` reads and writes those."""
+"""A model with all that coding with it needs, as a weights file holds it:
+`lvc.weights.checkpoints` reads and writes those.
+"""
 
 import dataclasses
 import json
@@ -20,9 +22,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Metadata:
     """What a weights file says of itself.
 
-    name: what `.lvc` files coded with these weights call them. model, config: which of a family's models, and its options.
+    name: what `.lvc` files coded with these weights call them. model, config: which of a family's models, and its
+    options.
     geometry: of the frames trained on. quantiser, entropy: specs that were trained for, and are the default.
-    training: data set, epochs, figures. latents: statistics of latents on validation frames, for out-of-domain warnings.
+    training: data set, epochs, figures. latents: statistics of latents on validation frames, for out-of-domain
+    warnings.
     """
 
     name: str
@@ -37,7 +41,9 @@ class Metadata:
 
     def __post_init__(self):
         if not NAME.fullmatch(self.name):
-            raise ModelError(f"a model's name has up to 64 letters, digits, dots, dashes and underscores, not {self.name!r}")
+            raise ModelError(
+                f"a model's name has up to 64 letters, digits, dots, dashes and underscores, not {self.name!r}"
+            )
 
     def to_json(self) -> str:
         content = {part.name: getattr(self, part.name) for part in dataclasses.fields(self)}
@@ -79,7 +85,8 @@ class Checkpoint:
     """A model with all that coding with it needs.
 
     model: as its family builds it; None for a family without weights. tables: frequency tables by the set's name.
-    sha256: of the file's bytes, in hex; None before it is saved, `NO_WEIGHTS` of the container's header where there is no file.
+    sha256: of the file's bytes, in hex; None before it is saved, `NO_WEIGHTS` of the container's header where there is
+    no file.
     """
 
     metadata: Metadata
@@ -104,4 +111,7 @@ class Checkpoint:
         return self.metadata.entropy
 
     def __repr__(self) -> str:
-        return f"Checkpoint({self.name}, {self.metadata.model} at {self.geometry}, sha256 {(self.sha256 or 'unsaved')[:12]})"
+        return (
+            f"Checkpoint({self.name}, {self.metadata.model} at {self.geometry}, sha256 "
+            f"{(self.sha256 or 'unsaved')[:12]})"
+        )

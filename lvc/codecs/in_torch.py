@@ -28,12 +28,16 @@ MAX_PARAMETERS = 1_500_000_000  # the largest of S1 has 832 million
 
 
 def empty(family: type[nn.Module], name: str, config) -> nn.Module:
-    """A model whose tensors lie on the meta device, without memory; raises OptionError for one of more than 1.5 thousand million parameters."""
+    """A model whose tensors lie on the meta device, without memory; raises OptionError for one of more than 1.5
+    thousand million parameters.
+    """
     with torch.device("meta"), Unfilled():
         model = family(name, config)
     count = sum(parameter.numel() for parameter in model.parameters())
     if count > MAX_PARAMETERS:
-        raise OptionError(f"model {name} for {model.geometry} would have {count:,} parameters; the limit is {MAX_PARAMETERS:,}")
+        raise OptionError(
+            f"model {name} for {model.geometry} would have {count:,} parameters; the limit is {MAX_PARAMETERS:,}"
+        )
     return model
 
 
@@ -60,7 +64,9 @@ def placed(model: nn.Module, device: str) -> nn.Module:
 
 
 def storable(model: nn.Module, *, half: bool) -> dict[str, Tensor]:
-    """All tensors as they are written, floats as float16 where they are to take half the size; raises ModelError where one is not finite."""
+    """All tensors as they are written, floats as float16 where they are to take half the size;
+    raises ModelError where one is not finite.
+    """
     tensors = {}
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -73,7 +79,14 @@ def storable(model: nn.Module, *, half: bool) -> dict[str, Tensor]:
 
 
 def save(parts: Mapping[str, Tensor | np.ndarray], path: Path, metadata: dict[str, str]) -> None:
-    save_file({name: torch.from_numpy(part) if isinstance(part, np.ndarray) else part.detach().contiguous() for name, part in parts.items()}, path, metadata=metadata)
+    save_file(
+        {
+            name: torch.from_numpy(part) if isinstance(part, np.ndarray) else part.detach().contiguous()
+            for name, part in parts.items()
+        },
+        path,
+        metadata=metadata,
+    )
 
 
 def device_of(device: str | torch.device) -> torch.device:

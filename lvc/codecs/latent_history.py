@@ -8,8 +8,8 @@ NARROW = (np.int8, np.int16, np.int32)  # rows are kept in the first that fits
 class LatentHistory:
     """Frames of latents int32 [C, h, w], or of any shape, appended one after another and read in any order.
 
-    Kept are the rows of C numbers at each position that differ from those of the frame before, and for each frame which row each of its
-    positions has. Latents of other than three axes are one row a frame.
+    Kept are the rows of C numbers at each position that differ from those of the frame before, and for each frame which
+    row each of its positions has. Latents of other than three axes are one row a frame.
     shape: of one frame's latents. most: frames there will be at most. nbytes: memory held.
     """
 
@@ -33,7 +33,9 @@ class LatentHistory:
         """Takes the next frames, int32 [N, *shape]; after the last of `most` nothing but what is read is held."""
         for frame in frames:
             rows = np.ascontiguousarray(frame.reshape(self._channels, self._positions).T)  # [positions, C]
-            changed = np.arange(self._positions) if self._last is None else np.flatnonzero((rows != self._last).any(axis=1))
+            changed = (
+                np.arange(self._positions) if self._last is None else np.flatnonzero((rows != self._last).any(axis=1))
+            )
             self._places = grown(self._places, self._count, self._count + 1, self._most)
             if self._count:
                 self._places[self._count] = self._places[self._count - 1]

@@ -1,7 +1,8 @@
-"""Codecs of symbols: frames become integer latents, which an entropy model codes one frame after another; pictures are made of latents.
+"""Codecs of symbols: frames become integer latents, which an entropy model codes one frame after another; pictures are
+made of latents.
 
-frames -> analyse -> code_run -> packets, and back. Which symbols a file holds is decided in whole numbers; where rendering works in
-floats, machines may differ by a level in a pixel, never in a symbol.
+frames -> analyse -> code_run -> packets, and back. Which symbols a file holds is decided in whole numbers; where
+rendering works in floats, machines may differ by a level in a pixel, never in a symbol.
 """
 
 from abc import abstractmethod
@@ -65,11 +66,20 @@ class SymbolCodec(GroupCodec):
     def encode(self, latents: Latents) -> CodedGroup:
         """Codes the latents of one group."""
         coding = self.coding()
-        packets, _ = self.packets_of(latents.parameters, lambda run, writer: self.code_run(coding, latents.symbols[run], run.stop - run.start, writer, latents.moves[run]))
+        packets, _ = self.packets_of(
+            latents.parameters,
+            lambda run, writer: self.code_run(
+                coding, latents.symbols[run], run.stop - run.start, writer, latents.moves[run]
+            ),
+        )
         return CodedGroup(packets, symbols_digest(latents.symbols), latents)
 
-    def packets_of(self, parameters: np.ndarray, code: Callable[[slice, "BitWriter | SymbolWriter"], np.ndarray]) -> tuple[tuple[Packet, ...], list[np.ndarray]]:
-        """Packets of a group, and the symbols of each. parameters: [frames, P]. code: codes some of the frames, and gives their symbols."""
+    def packets_of(
+        self, parameters: np.ndarray, code: Callable[[slice, "BitWriter | SymbolWriter"], np.ndarray]
+    ) -> tuple[tuple[Packet, ...], list[np.ndarray]]:
+        """Packets of a group, and the symbols of each. parameters: [frames, P]. code:
+        codes some of the frames, and gives their symbols.
+        """
         packets, symbols, start = [], [], 0
         for count in self.packet_runs(len(parameters)):
             run, writer = slice(start, start + count), self.writer()
@@ -82,7 +92,9 @@ class SymbolCodec(GroupCodec):
         return SymbolGroupDecoder(self, packets)
 
     def decode(self, packets: tuple[Packet, ...], *, stop: int | None = None) -> Latents:
-        """Latents of the first `stop` frames of a group (all by default); raises FormatError for impossible payloads."""
+        """Latents of the first `stop` frames of a group (all by default);
+        raises FormatError for impossible payloads.
+        """
         decoder = self.open_group(packets)
         stop = decoder.frame_count if stop is None else stop
         decoder.advance(stop)
@@ -111,7 +123,8 @@ class SymbolGroupDecoder(GroupDecoder):
         self.frame_count = codec.frames_of(packets)
         self._codec, self._coding = codec, codec.coding(self.frame_count)
         self._packets = list(reversed(packets))  # those still to come
-        self._reader, self._values = None, np.empty((0, 0))  # of the packet that is being read: coded symbols, parameters to come
+        # Of the packet that is being read: coded symbols, parameters to come
+        self._reader, self._values = None, np.empty((0, 0))
         self._digest = 0
         self._symbols = self._history()
         self._parameters = np.empty((0, codec.parameter_count), np.float32)
@@ -129,10 +142,19 @@ class SymbolGroupDecoder(GroupDecoder):
 
     @property
     def nbytes(self) -> int:
-        return self._coding_bytes() + self._symbols.nbytes + self._parameters.nbytes + sum(len(packet.payload) for packet in self._packets)
+        return (
+            self._coding_bytes()
+            + self._symbols.nbytes
+            + self._parameters.nbytes
+            + sum(len(packet.payload) for packet in self._packets)
+        )
 
     def _coding_bytes(self) -> int:
-        return 0 if self._coding is None else getattr(self._coding, "nbytes", STATE_BYTES * int(np.prod(self._codec.latent_shape)))
+        return (
+            0
+            if self._coding is None
+            else getattr(self._coding, "nbytes", STATE_BYTES * int(np.prod(self._codec.latent_shape)))
+        )
 
     def advance(self, stop: int) -> None:
         while self.decoded < stop:
@@ -165,7 +187,8 @@ class SymbolGroupDecoder(GroupDecoder):
         head = 4 * width * packet.frame_count
         if len(packet.payload) < head:
             raise FormatError(
-                f"a packet of {len(packet.payload)} bytes is too short for {packet.frame_count} frames of {self._codec.quantiser_spec['name']} parameters"
+                f"a packet of {len(packet.payload)} bytes is too short for {packet.frame_count} frames of "
+                f"{self._codec.quantiser_spec['name']} parameters"
             )
         self._values = np.frombuffer(packet.payload[:head], "<f4").reshape(packet.frame_count, width)
         self._parameters = grown(self._parameters, self.decoded, self.decoded + packet.frame_count, self.frame_count)

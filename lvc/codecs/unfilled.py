@@ -1,4 +1,6 @@
-"""Builds a model without memory for its tensors, and without the seconds that torch takes to load its own Python kernels for that."""
+"""Builds a model without memory for its tensors, and without the seconds that torch takes to load its own Python
+kernels for that.
+"""
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -9,7 +11,8 @@ SCALING = {"neg", "mul", "add"}  # by numbers
 
 
 class Unfilled(TorchFunctionMode):
-    """Leaves tensors of the meta device as they are, where torch would import a thousand modules to fill them with nothing.
+    """Leaves tensors of the meta device as they are, where torch would import a thousand modules to fill them with
+    nothing.
 
     Only the kernels that models start their weights with are replaced; others give the same shapes, later.
     """
@@ -30,5 +33,7 @@ class Unfilled(TorchFunctionMode):
             return torch.empty([size * times for size, times in zip(args[0].shape, args[1:], strict=True)])
         if function is torch.linalg.qr:
             rows, columns = args[0].shape
-            return torch.return_types.linalg_qr((torch.empty(rows, min(rows, columns)), torch.empty(min(rows, columns), columns)))
+            return torch.return_types.linalg_qr(
+                (torch.empty(rows, min(rows, columns)), torch.empty(min(rows, columns), columns))
+            )
         return function(*args, **kwargs)

@@ -23,7 +23,8 @@ CRC = struct.Struct("<I")
 MAX_HEADER_BYTES = 1 << 20
 # What headers of game's own pixels are like: deflate refers to it, so that a short file does not pay for its keys.
 USUAL = (
-    b'{"crf":32,"encoder":"lvc 0.1.0","entropy":{"name":"mixing"},"frame_duration":5120,"grid":{"chroma":{"across":[-2,-2,4,4,86,86,48,48,-16],'
+    b'{"crf":32,"encoder":"lvc '
+    b'0.1.0","entropy":{"name":"mixing"},"frame_duration":5120,"grid":{"chroma":{"across":[-2,-2,4,4,86,86,48,48,-16],'
     b'"down":[-6,-29,44,3,113,99,32,13,-13],"stride":[2,2]},"luma":{"across":[256],"down":[256],"stride":[1,1]},"native":[160,210],"source":[960,720]},'
     b'"height":160,"keyint":64,"model":{"name":"arcade","sha256":"0123456789abcdef"},"quantiser":{"name":"round","step":1.0},'
     b'"source":{"every":10,"height":720,"name":".mp4","width":960},"time_base":[1,15360],"width":200}'
@@ -42,7 +43,8 @@ class Header:
     time_base: seconds of one tick of the timestamps, exact; numerator and denominator below 2**31.
     frame_duration: ticks from one frame to the next at the nominal rate; also how long the last frame is shown.
     keyint: frames of a full group, 1 to 4,096.
-    model: JSON object with at least "name" and "sha256" (of the weights, 64 lower-case hexadecimal digits; NO_WEIGHTS without any).
+    model: JSON object with at least "name" and "sha256" (of the weights, 64 lower-case hexadecimal digits; NO_WEIGHTS
+    without any).
     quantiser, entropy: JSON objects with at least "name".
     source: JSON object about the recording and how it was sampled.
     encoder: the program that wrote the file.
@@ -74,8 +76,13 @@ class Header:
         if not isinstance(self.encoder, str):
             raise OptionError(f"encoder must be text, not {self.encoder!r}")
         _plain(self.encoder, "encoder")
-        for name, required in (("model", ("name", "sha256")), ("quantiser", ("name",)), ("entropy", ("name",)),
-                               ("source", ()), ("extra", ())):  # fmt: skip
+        for name, required in (
+            ("model", ("name", "sha256")),
+            ("quantiser", ("name",)),
+            ("entropy", ("name",)),
+            ("source", ()),
+            ("extra", ()),
+        ):
             value = getattr(self, name)
             if not isinstance(value, dict):
                 raise OptionError(f"{name} must be an object, not {value!r:.60}")
@@ -138,7 +145,8 @@ class Header:
         return cls.from_json(inflated(data) if version == PACKED_VERSION else data)
 
     def to_bytes(self) -> bytes:
-        """The start of a file: magic, version, length, JSON, CRC-32 of all that. The JSON is deflated where it tells of a grid, or of a
+        """The start of a file: magic, version, length, JSON, CRC-32 of all that. The JSON is deflated where it tells of
+        a grid, or of a
         model without weights, which readers of the first version do not know."""
         data, version = self.to_json(), VERSION
         if "grid" in self.extra or self.model["sha256"] == NO_WEIGHTS:
@@ -160,12 +168,17 @@ def read_header(source: ByteSource) -> tuple[Header, int]:
         raise FormatError(f"version and length of the header were expected, the file has {len(start)} bytes", offset=8)
     _, version, length = PREFIX.unpack(start)
     if version not in VERSIONS:
-        raise FormatError(f"format version {version}; this program reads versions {', '.join(map(str, VERSIONS))}", offset=8)
+        raise FormatError(
+            f"format version {version}; this program reads versions {', '.join(map(str, VERSIONS))}", offset=8
+        )
     if length > MAX_HEADER_BYTES:
         raise FormatError(f"the header's length must be at most {MAX_HEADER_BYTES}, not {length}", offset=10)
     end = PREFIX.size + length
     if end + CRC.size > source.size:
-        raise FormatError(f"a header of {length} bytes and its CRC-32 were expected, the file has {source.size} bytes in all", offset=10)
+        raise FormatError(
+            f"a header of {length} bytes and its CRC-32 were expected, the file has {source.size} bytes in all",
+            offset=10,
+        )
     whole = source.read_at(0, end + CRC.size)
     (expected,) = CRC.unpack(whole[end:])
     found = zlib.crc32(whole[:end])
@@ -188,7 +201,10 @@ def inflated(data: bytes) -> bytes:
     except zlib.error as error:
         raise FormatError(f"header: deflated JSON was expected: {error}", offset=PREFIX.size) from error
     if len(text) > MAX_HEADER_BYTES or not unpacker.eof or unpacker.unused_data:
-        raise FormatError(f"header: deflated JSON of at most {MAX_HEADER_BYTES} bytes, and nothing after it, was expected", offset=PREFIX.size)
+        raise FormatError(
+            f"header: deflated JSON of at most {MAX_HEADER_BYTES} bytes, and nothing after it, was expected",
+            offset=PREFIX.size,
+        )
     return text
 
 

@@ -13,9 +13,31 @@ from lvc.container.header import MAX_GROUP_FRAMES, VERSION, Header
 from lvc.container.varint import Cursor, append_runs, append_varint, unzigzag, zigzag
 from lvc.errors import FormatError, OptionError
 
-__all__ = ["GROUP_MARKER", "INDEX_ENTRY_BYTES", "INDEX_MARKER", "MAX_BODY_BYTES", "MAX_FRAMES", "MAX_GROUP_FRAMES", "MAX_SPAN_TICKS", "MIN_GROUP_BYTES",
-           "RECORD", "TRAILER", "VERSION", "Group", "Header", "Index", "IndexEntry", "Packet", "decode_group", "decode_index",
-           "decode_trailer", "encode_group", "encode_index", "encode_trailer", "read_record_body"]  # fmt: skip
+__all__ = [
+    "GROUP_MARKER",
+    "INDEX_ENTRY_BYTES",
+    "INDEX_MARKER",
+    "MAX_BODY_BYTES",
+    "MAX_FRAMES",
+    "MAX_GROUP_FRAMES",
+    "MAX_SPAN_TICKS",
+    "MIN_GROUP_BYTES",
+    "RECORD",
+    "TRAILER",
+    "VERSION",
+    "Group",
+    "Header",
+    "Index",
+    "IndexEntry",
+    "Packet",
+    "decode_group",
+    "decode_index",
+    "decode_trailer",
+    "encode_group",
+    "encode_index",
+    "encode_trailer",
+    "read_record_body",
+]
 
 # F7 is no byte of UTF-8, so no marker can lie in the header.
 MARKER_START = b"\xf7LV"
@@ -72,7 +94,9 @@ class Group:
         if not 1 <= len(pts) <= MAX_GROUP_FRAMES:
             raise OptionError(f"a group must have from 1 to {MAX_GROUP_FRAMES} frames, not {len(pts)}")
         if not -(1 << 63) <= pts[0] <= pts[-1] < 1 << 63 or pts[-1] - pts[0] >= MAX_SPAN_TICKS:
-            raise OptionError(f"a group's timestamps must increase by less than 2**50 within 64 bits, not from {pts[0]} to {pts[-1]}")
+            raise OptionError(
+                f"a group's timestamps must increase by less than 2**50 within 64 bits, not from {pts[0]} to {pts[-1]}"
+            )
         for before, after in pairwise(pts):
             if after <= before:
                 raise OptionError(f"timestamps must increase from frame to frame; {after} follows {before}")
@@ -90,7 +114,8 @@ class Group:
 
     def __repr__(self) -> str:
         return (
-            f"Group(frames {self.first_frame}-{self.first_frame + self.frame_count - 1}, pts {self.pts[0]}…{self.pts[-1]}, "
+            f"Group(frames {self.first_frame}-{self.first_frame + self.frame_count - 1}, pts "
+            f"{self.pts[0]}…{self.pts[-1]}, "
             f"{len(self.packets)} packets of {self.payload_bytes} bytes)"
         )
 
@@ -118,7 +143,8 @@ class Index(Sequence):
 
     def __init__(self, *, offsets, byte_sizes, first_frames, frame_counts, first_pts):
         self.offsets, self.byte_sizes, self.first_frames, self.frame_counts, self.first_pts = (
-            np.asarray(column, dtype=np.int64) for column in (offsets, byte_sizes, first_frames, frame_counts, first_pts)
+            np.asarray(column, dtype=np.int64)
+            for column in (offsets, byte_sizes, first_frames, frame_counts, first_pts)
         )
 
     @classmethod
@@ -193,7 +219,9 @@ def encode_group(group: Group) -> bytes:
 
 
 def decode_group(record: bytes, *, offset: int) -> Group:
-    """Reads a whole group record that lies at `offset` in its file; FormatError says which field is wrong, and where."""
+    """Reads a whole group record that lies at `offset` in its file; FormatError says which field is wrong,
+    and where.
+    """
     body = Cursor(read_record_body(record, GROUP_MARKER, offset=offset), offset=offset + RECORD.size)
     first_frame = body.varint("first frame", high=MAX_FRAMES)
     frame_count = body.varint("frame count", low=1, high=MAX_GROUP_FRAMES)
@@ -217,14 +245,15 @@ def decode_group(record: bytes, *, offset: int) -> Group:
         raise FormatError(str(error), offset=offset) from error
 
 
-# Timestamps are stored as a straight line from the first to the last, and how far each frame is off it in whole ticks. At a
-# constant rate all are on it, also where the rate is no whole number of ticks (333, 333, 334 ms in Matroska), which run-length
-# coded differences would spend a byte a frame on.
+# Timestamps are stored as a straight line from the first to the last, and how far each frame is off it in whole ticks.
+# At a constant rate all are on it, also where the rate is no whole number of ticks (333, 333, 334 ms in Matroska),
+# which run-length coded differences would spend a byte a frame on.
 
 
 def _append_pts(out: bytearray, pts: Sequence[int]) -> None:
     steps, span = len(pts) - 1, pts[-1] - pts[0]
-    # Frame i is on the line if lowest <= phase < lowest + steps for this lowest; the middle of all of these serves most frames.
+    # Frame i is on the line if lowest <= phase < lowest + steps for this lowest;
+    # the middle of all of these serves most frames.
     lowest = [steps * (one - pts[0]) - i * span for i, one in enumerate(pts)]
     phase = min(max((max(lowest) + min(lowest) + steps - 1) // 2, 0), steps - 1)
     append_varint(out, span)
@@ -269,15 +298,22 @@ def decode_index(record: bytes, *, offset: int, first_group: int) -> Index:
     body = read_record_body(record, INDEX_MARKER, offset=offset)
     groups, rest = divmod(len(body), INDEX_ENTRY_BYTES)
     if rest:
-        raise FormatError(f"index: {INDEX_ENTRY_BYTES} bytes a group were expected, not {len(body)} in all", offset=offset + 4)
+        raise FormatError(
+            f"index: {INDEX_ENTRY_BYTES} bytes a group were expected, not {len(body)} in all", offset=offset + 4
+        )
     byte_sizes = np.frombuffer(body, "<u4", groups, 0).astype(np.int64)
     frame_counts = np.frombuffer(body, "<u4", groups, 4 * groups).astype(np.int64)
     first_pts = np.frombuffer(body, "<i8", groups, 8 * groups).astype(np.int64)
     ends = first_group + np.cumsum(byte_sizes)
     if (int(ends[-1]) if groups else first_group) != offset:
         raise FormatError(f"index: groups that fill bytes {first_group} to {offset} were expected", offset=offset)
-    if groups and not (byte_sizes.min() >= MIN_GROUP_BYTES and 1 <= frame_counts.min() <= frame_counts.max() <= MAX_GROUP_FRAMES):
-        raise FormatError(f"index: groups of 1 to {MAX_GROUP_FRAMES} frames in {MIN_GROUP_BYTES} bytes or more were expected", offset=offset)
+    if groups and not (
+        byte_sizes.min() >= MIN_GROUP_BYTES and 1 <= frame_counts.min() <= frame_counts.max() <= MAX_GROUP_FRAMES
+    ):
+        raise FormatError(
+            f"index: groups of 1 to {MAX_GROUP_FRAMES} frames in {MIN_GROUP_BYTES} bytes or more were expected",
+            offset=offset,
+        )
     if not (first_pts[1:] > first_pts[:-1]).all():
         raise FormatError("index: timestamps that increase from group to group were expected", offset=offset)
     return Index(
@@ -299,13 +335,18 @@ def decode_trailer(data: bytes, *, offset: int) -> tuple[int, int]:
     index_offset, index_bytes, expected, marker = TRAILER.unpack(data)
     if marker != END_MARKER:
         raise FormatError(
-            f"end marker {END_MARKER.hex(' ')} was expected, not {marker.hex(' ')}: the file was cut, or is not finished", offset=offset + 16
+            f"end marker {END_MARKER.hex(' ')} was expected, not {marker.hex(' ')}: the file was cut, or is not "
+            "finished",
+            offset=offset + 16,
         )
     crc = zlib.crc32(data[:12])
     if crc != expected:
         raise FormatError(f"trailer: CRC-32 {expected:08x} was expected, its bytes give {crc:08x}", offset=offset + 12)
     if index_offset + index_bytes != offset:
-        raise FormatError(f"trailer: an index that ends at byte {offset} was expected, not {index_offset + index_bytes}", offset=offset)
+        raise FormatError(
+            f"trailer: an index that ends at byte {offset} was expected, not {index_offset + index_bytes}",
+            offset=offset,
+        )
     return index_offset, index_bytes
 
 

@@ -14,9 +14,11 @@ BY_TOP_BYTE = {entry >> 24: byte for byte, entry in enumerate(TABLE)}
 
 
 def mend_header(source: ByteSource, reason: FormatError) -> tuple[Header, int]:
-    """The header and where the first group begins, as before one byte was changed; raises `reason` where that is not it.
+    """The header and where the first group begins, as before one byte was changed; raises `reason` where that is not
+    it.
 
-    Magic, version and length are known anyway, so wrong bytes there do not count. A header must come out that is valid in every field, and only one such: a guess is never taken.
+    Magic, version and length are known anyway, so wrong bytes there do not count. A header must come out that is valid
+    in every field, and only one such: a guess is never taken.
     """
     start = source.read_at(0, min(PREFIX.size, source.size))
     ends = {first_record(source)}
@@ -24,7 +26,9 @@ def mend_header(source: ByteSource, reason: FormatError) -> tuple[Header, int]:
         ends.add(PREFIX.size + PREFIX.unpack(start)[2] + CRC.size)
     found = {}
     for end in ends:
-        if end is None or not PREFIX.size + CRC.size <= end <= min(source.size, PREFIX.size + MAX_HEADER_BYTES + CRC.size):
+        if end is None or not PREFIX.size + CRC.size <= end <= min(
+            source.size, PREFIX.size + MAX_HEADER_BYTES + CRC.size
+        ):
             continue
         stored = source.read_at(0, end)
         length = end - PREFIX.size - CRC.size

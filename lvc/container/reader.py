@@ -34,8 +34,8 @@ class ContainerReader:
     source: a path, bytes-like, or a binary file object that can seek.
     header: the Header. index: where the groups lie (a sequence of IndexEntry, see Index). frame_count: frames in all.
     mend: set right one flipped byte of the header, and note it in `damage`, instead of refusing the file.
-    damage: what opening found wrong (Damage records); empty where header, trailer and index hold. A damaged group behind a sound
-    index is found when it is read; `recover.verify` reads them all.
+    damage: what opening found wrong (Damage records); empty where header, trailer and index hold. A damaged group
+    behind a sound index is found when it is read; `recover.verify` reads them all.
     Frames of lost groups keep their numbers: asking for one raises FormatError, the others can be read.
     May be pickled and forked when opened by path or bytes. Closes what it opened: use it in `with`, or call `close`.
     Raises InputError where the source cannot be read, FormatError where the header does not hold.
@@ -146,7 +146,8 @@ class ContainerReader:
     def frame_at_seconds(self, seconds: float | Fraction) -> int:
         """Number of the frame shown at a time: the last one whose timestamp is not later.
 
-        A float counts as the timestamp whose nearest float it is. IndexError before the first frame and from the end of the last on.
+        A float counts as the timestamp whose nearest float it is. IndexError before the first frame and from the end of
+        the last on.
         """
         if not math.isfinite(seconds):
             raise OptionError(f"a time in seconds was expected, not {seconds}")
@@ -178,7 +179,10 @@ class ContainerReader:
         self.close()
 
     def __repr__(self) -> str:
-        return f"ContainerReader({self.name!r}, {self.frame_count} frames of {self.header.geometry} in {len(self.index)} groups)"
+        return (
+            f"ContainerReader({self.name!r}, {self.frame_count} frames of {self.header.geometry} in "
+            f"{len(self.index)} groups)"
+        )
 
     def _check_against_index(self, k: int, group: Group) -> None:
         entry = self.index[k]
@@ -191,7 +195,10 @@ class ContainerReader:
                 raise FormatError(f"{field} {expected} was expected from the index, not {found}", offset=entry.offset)
         if k + 1 < len(self.index) and group.pts[-1] >= self.index[k + 1].first_pts:
             following = self.index[k + 1].first_pts
-            raise FormatError(f"timestamps before {following}, the next group's, were expected, not {group.pts[-1]}", offset=entry.offset)
+            raise FormatError(
+                f"timestamps before {following}, the next group's, were expected, not {group.pts[-1]}",
+                offset=entry.offset,
+            )
 
     def _raise_lost(self, frames: range) -> None:
         for damage in self.damage:
@@ -211,7 +218,9 @@ def _find_groups(source: ByteSource, first_group: int) -> tuple[Index, tuple[Dam
         index_offset, index_bytes = decode_trailer(trailer, offset=at)
         if not (first_group <= index_offset and RECORD.size <= index_bytes <= RECORD.size + MAX_BODY_BYTES):
             wrong, index_offset = index_offset, None
-            raise FormatError(f"an index between bytes {first_group} and {at} was expected, not at byte {wrong}", offset=at)
+            raise FormatError(
+                f"an index between bytes {first_group} and {at} was expected, not at byte {wrong}", offset=at
+            )
         part, at = "index", index_offset
         return decode_index(source.read_at(index_offset, index_bytes), offset=index_offset, first_group=first_group), ()
     except FormatError as error:

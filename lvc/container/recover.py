@@ -61,13 +61,11 @@ class Repaired:
     damage: tuple[Damage, ...]
 
 
-def verify(
-    path: Path, *, check_symbols: SymbolCheck | None = None, progress: Progress | None = None
-) -> VerifyReport:
+def verify(path: Path, *, check_symbols: SymbolCheck | None = None, progress: Progress | None = None) -> VerifyReport:
     """Reads the whole file and checks each part, as `flac -t` does; damage is reported, not raised.
 
-    check_symbols: called with the header and each group that holds; raises FormatError where the symbols it decodes have another
-    digest. Errors that are no FormatError (a missing model, say) pass through.
+    check_symbols: called with the header and each group that holds; raises FormatError where the symbols it decodes
+    have another digest. Errors that are no FormatError (a missing model, say) pass through.
     Raises InputError where the file cannot be read.
     """
     path = Path(path)
@@ -90,8 +88,8 @@ def verify(
 def repair(path: Path, output: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Repaired:
     """Writes the groups of `path` that hold to `output`, with a new index; also mends one flipped byte in the header.
 
-    The original's bytes stay as they are, unless `output` is the same file and `overwrite` was asked for; even then they are
-    replaced only once the new file is whole.
+    The original's bytes stay as they are, unless `output` is the same file and `overwrite` was asked for; even then
+    they are replaced only once the new file is whole.
     Raises FormatError where no header or no group can be recovered, OutputError where the output cannot be written.
     """
     path, output = Path(path), Path(output)

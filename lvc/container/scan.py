@@ -22,7 +22,8 @@ from lvc.container.source import ByteSource
 from lvc.errors import FormatError
 
 SEARCH_BYTES = 1 << 20
-# A hostile file full of false markers, each with a great length, would cost its size squared: so much reading is allowed.
+# A hostile file full of false markers, each with a great length, would cost its size squared:
+# so much reading is allowed.
 MAX_FALSE_BYTES = 1 << 28
 
 
@@ -45,7 +46,9 @@ class Damage:
     @property
     def frames(self) -> range | None:
         """Numbers of the frames that are lost; None where nobody can know."""
-        return None if self.lost_frames is None else range(self.first_lost_frame, self.first_lost_frame + self.lost_frames)
+        return (
+            None if self.lost_frames is None else range(self.first_lost_frame, self.first_lost_frame + self.lost_frames)
+        )
 
     def __str__(self) -> str:
         if self.frames is None:
@@ -68,7 +71,8 @@ def describe_frames(frames: range) -> str:
 
 
 def scan(source: ByteSource, first_group: int, end: int | None = None) -> Scan:
-    """Reads the groups from byte `first_group` up to `end` (where the index is known to start), or to the index or file's end.
+    """Reads the groups from byte `first_group` up to `end` (where the index is known to start), or to the index or
+    file's end.
 
     After bytes that are no group it goes on at the next marker whose record holds. Memory: one group.
     """
@@ -144,7 +148,9 @@ class _Walk:
             torn = self.damage[-1]
             lost = group.first_frame - self.next_frame
             self.damage[-1] = replace(torn, first_lost_frame=self.next_frame, lost_frames=lost)
-        self.entries.append(IndexEntry(self.position, self.group_size, group.first_frame, group.frame_count, group.pts[0]))
+        self.entries.append(
+            IndexEntry(self.position, self.group_size, group.first_frame, group.frame_count, group.pts[0])
+        )
         self.position += self.group_size
         self.next_frame = group.first_frame + group.frame_count
         self.last_pts = group.pts[-1]

@@ -93,7 +93,9 @@ class ByteSource:
             self._file.seek(offset, os.SEEK_SET)
             part = self._file.read(count)
         if not isinstance(part, bytes | bytearray | memoryview):
-            raise TypeError(f"{self.name}: a file object whose read() gives bytes was expected, not {type(part).__name__}")
+            raise TypeError(
+                f"{self.name}: a file object whose read() gives bytes was expected, not {type(part).__name__}"
+            )
         return bytes(part)
 
     def located(self, error: FormatError, where: str = "") -> FormatError:

@@ -27,7 +27,9 @@ def unzigzag(value: int) -> int:
 
 
 def append_runs(out: bytearray, values: Iterable[int]) -> None:
-    """Appends unsigned values, equal neighbours as one: varint(2 v) for one v, varint(2 v + 1) varint(n) for n of them."""
+    """Appends unsigned values, equal neighbours as one: varint(2 v) for one v,
+    varint(2 v + 1) varint(n) for n of them.
+    """
     for value, run in groupby(values):
         length = sum(1 for _ in run)
         append_varint(out, 2 * value + (length > 1))

@@ -36,7 +36,9 @@ class ContainerWriter:
         self.last_pts = group.pts[-1]
 
     def continue_from(self, reader: ContainerReader) -> None:
-        """Takes over all groups of a file, byte for byte, before any others; FormatError where that file is not whole."""
+        """Takes over all groups of a file, byte for byte, before any others;
+        FormatError where that file is not whole.
+        """
         if self.frame_count:
             raise OptionError("groups of another file must come before any others")
         if reader.damage:
@@ -48,7 +50,11 @@ class ContainerWriter:
 
     def _append_record(self, record: bytes, frame_count: int, first_pts: int) -> None:
         entry = IndexEntry(
-            offset=self.bytes_written, byte_size=len(record), first_frame=self.frame_count, frame_count=frame_count, first_pts=first_pts
+            offset=self.bytes_written,
+            byte_size=len(record),
+            first_frame=self.frame_count,
+            frame_count=frame_count,
+            first_pts=first_pts,
         )
         self._append(record)
         self._entries.append(entry)

@@ -31,7 +31,9 @@ class Source:
 
 @dataclass(frozen=True)
 class VideoEntry:
-    """One recording of a data set. file: its frame file, relative to the data set. pts: in units of time_base seconds."""
+    """One recording of a data set. file: its frame file, relative to the data set. pts:
+    in units of time_base seconds.
+    """
 
     name: str
     split: str
@@ -54,12 +56,25 @@ def sampling_to_json(sampling: Sampling) -> dict:
     fps = None if sampling.fps is None else str(sampling.fps)
     native = {"native": True} if sampling.native else {}
     stream = {} if sampling.stream is None else {"stream": sampling.stream}
-    return {"every": sampling.every, "fps": fps, "width": sampling.geometry.width, "height": sampling.geometry.height, **native, **stream}
+    return {
+        "every": sampling.every,
+        "fps": fps,
+        "width": sampling.geometry.width,
+        "height": sampling.geometry.height,
+        **native,
+        **stream,
+    }
 
 
 def sampling_from_json(content: dict) -> Sampling:
     fps = None if content["fps"] is None else Fraction(content["fps"])
-    return Sampling(every=content["every"], fps=fps, geometry=Geometry(content["width"], content["height"]), native=content.get("native") is True, stream=content.get("stream"))
+    return Sampling(
+        every=content["every"],
+        fps=fps,
+        geometry=Geometry(content["width"], content["height"]),
+        native=content.get("native") is True,
+        stream=content.get("stream"),
+    )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -63,7 +63,9 @@ class NamedSplit:
     test: tuple[str, ...] = ()
 
     def assign(self, sources: dict[str, Path]) -> dict[str, str]:
-        """Splits `{name: path}`; raises OptionError for a pattern that matches nothing, or a recording in two splits."""
+        """Splits `{name: path}`; raises OptionError for a pattern that matches nothing,
+        or a recording in two splits.
+        """
         splits = dict.fromkeys(sources, "train")
         for split, patterns in (("validation", self.validation), ("test", self.test)):
             for pattern in patterns:
@@ -79,7 +81,8 @@ class NamedSplit:
 
 def matches(pattern: str, name: str, path: Path) -> bool:
     return any(
-        text == pattern or fnmatch(text, pattern) for text in (name, PurePosixPath(name).name, str(path), str(path.resolve()))
+        text == pattern or fnmatch(text, pattern)
+        for text in (name, PurePosixPath(name).name, str(path), str(path.resolve()))
     ) or (Path(pattern).is_absolute() and Path(pattern) == path.resolve())
 
 

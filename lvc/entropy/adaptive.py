@@ -22,8 +22,8 @@ FIRST_BLOCK = 8  # symbols of each channel before the first update; blocks doubl
 class Adaptive:
     """Codes frames of symbols [*shape] in order; the state starts afresh with each object, that is with each group.
 
-    alphabet: least and greatest symbol, or None for any 32-bit numbers. Channels are the first axis of the latents, where
-    they have several. forget: each frame takes 1/2**forget off every count, 1 (what was there counts half) to 8.
+    alphabet: least and greatest symbol, or None for any 32-bit numbers. Channels are the first axis of the latents,
+    where they have several. forget: each frame takes 1/2**forget off every count, 1 (what was there counts half) to 8.
     Raises OptionError for another, and FormatError where bytes lead out of the alphabet.
     """
 
@@ -147,7 +147,9 @@ def activity_class(activity: np.ndarray) -> np.ndarray:
 
 
 def wrapped(values: np.ndarray) -> np.ndarray:
-    """Whole numbers modulo 2**32 as int32: the difference of two symbols always fits, and adding it gives the first again."""
+    """Whole numbers modulo 2**32 as int32: the difference of two symbols always fits,
+    and adding it gives the first again.
+    """
     return values.astype(np.int32)
 
 
@@ -159,7 +161,9 @@ def entries(tables: Tables, indices: np.ndarray, symbols: np.ndarray) -> tuple[n
 
 
 def cost(tables: Tables, indices: np.ndarray, symbols: np.ndarray) -> np.ndarray:
-    """Sixteenths of bits of symbols under tables, from whole numbers alone: the logarithm's mantissa is taken as linear."""
+    """Sixteenths of bits of symbols under tables, from whole numbers alone:
+    the logarithm's mantissa is taken as linear.
+    """
     entry, beyond = entries(tables, indices, symbols)
     frequencies = tables.frequencies[tables.starts[:-1][indices] + entry].astype(np.int64)
     exponent = np.frexp(frequencies.astype(np.float64))[1] - 1  # exact: how many bits follow the leading one

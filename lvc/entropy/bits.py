@@ -1,7 +1,8 @@
-"""Bits to bytes and back: the binary range coder that compiled kernels code with, one bit after another, each with its own probability.
+"""Bits to bytes and back: the binary range coder that compiled kernels code with, one bit after another, each with its
+own probability.
 
-The bytes are one long binary fraction, the most significant byte first; a reader continues it with zeros, so a writer ends with the
-shortest fraction that is still inside the final interval. See lvc/kernels/bits.h.
+The bytes are one long binary fraction, the most significant byte first; a reader continues it with zeros, so a writer
+ends with the shortest fraction that is still inside the final interval. See lvc/kernels/bits.h.
 """
 
 import math
@@ -15,10 +16,19 @@ CERTAIN = 1 << 16  # probabilities are whole numbers 1 … CERTAIN - 1
 WRITING, READING, COUNTING, MEASURING = range(4)  # a counter writes nothing; a measuring reader says what bits cost
 MOST_BYTES = 4  # that a bit can cost: all of the interval
 _FIRST_BYTES = 1 << 12
-CODER = Struct(sizes="size", integers="mode low high value position", reals="bits", arrays={"data": ("uint8", "size"), "costs": ("float64", str(CERTAIN + 1))})
+CODER = Struct(
+    sizes="size",
+    integers="mode low high value position",
+    reals="bits",
+    arrays={"data": ("uint8", "size"), "costs": ("float64", str(CERTAIN + 1))},
+)
 code_bits = Kernel(
     "lvc_code_bits",
-    Struct(sizes="count", structs={"coder": CODER}, arrays={"probabilities": ("int64", "count"), "values": ("int64", "count")}),
+    Struct(
+        sizes="count",
+        structs={"coder": CODER},
+        arrays={"probabilities": ("int64", "count"), "values": ("int64", "count")},
+    ),
 )
 
 
@@ -29,7 +39,9 @@ def bit_costs() -> np.ndarray:
 
 
 class BitCoder:
-    """Codes bits in compiled kernels, to which it goes as `state`, a CODER. `make_room` comes before one that writes."""
+    """Codes bits in compiled kernels, to which it goes as `state`, a CODER.
+    `make_room` comes before one that writes.
+    """
 
     def __init__(self, mode: int, data: np.ndarray):
         costs = {} if mode == READING else {"costs": bit_costs()}

@@ -53,7 +53,9 @@ class SymbolWriter:
             self._escape(excess)
         return symbols.astype(np.int32)
 
-    def _local(self, symbols: np.ndarray, tables: Tables, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _local(
+        self, symbols: np.ndarray, tables: Tables, indices: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Places of the symbols in their tables, which of them are escapes, and how far those lie outside."""
         if symbols.ndim != 1 or symbols.shape != indices.shape or symbols.dtype.kind not in "iu":
             raise ValueError(f"symbols {symbols.dtype} {list(symbols.shape)} with indices {list(indices.shape)}")
@@ -70,7 +72,9 @@ class SymbolWriter:
         return coded, escaped, escape_excess(local[escaped], covers[escaped].astype(np.int64))
 
     def code_bits(self, symbols: np.ndarray, width: int, count: int) -> np.ndarray:
-        """Codes `count` whole numbers, 0 … 2**width - 1 with width up to 32, at `width` bits each; gives int64 [count]."""
+        """Codes `count` whole numbers, 0 … 2**width - 1 with width up to 32, at `width` bits each;
+        gives int64 [count].
+        """
         symbols = np.asarray(symbols, np.int64)
         if symbols.shape != (count,) or (count and not 0 <= symbols.min() <= symbols.max() < 1 << width):
             raise ValueError(f"expected {count} numbers of {width} bits")
@@ -90,7 +94,9 @@ class SymbolWriter:
             self._uniform(rest[places], bits)
 
     def finish(self) -> bytes:
-        """The shortest bytes from which a SymbolReader gives the same symbols; none at all where the symbols were certain."""
+        """The shortest bytes from which a SymbolReader gives the same symbols;
+        none at all where the symbols were certain.
+        """
         words = self._encoder.get_compressed()
         if not len(words):
             return b""
@@ -117,12 +123,16 @@ class SymbolReader:
         self._decoder = stream.queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
 
     def code(self, symbols: None, tables: Tables, indices: np.ndarray) -> np.ndarray:
-        """Gives int32 symbols [N], each under the table of its index [N]; raises FormatError where the bytes allow none."""
+        """Gives int32 symbols [N], each under the table of its index [N];
+        raises FormatError where the bytes allow none.
+        """
         indices = np.asarray(indices)
         local = np.zeros(len(indices), np.int64)
         for index, places in _by_table(indices):
             if tables.sizes[index] > 1:
-                local[places] = self._decode(tables.model(index), len(indices) if isinstance(places, slice) else len(places))
+                local[places] = self._decode(
+                    tables.model(index), len(indices) if isinstance(places, slice) else len(places)
+                )
         return self._symbols(local, tables, indices)
 
     def _symbols(self, local: np.ndarray, tables: Tables, indices: np.ndarray) -> np.ndarray:
@@ -176,7 +186,9 @@ class SymbolReader:
 
 
 def _by_table(indices: np.ndarray):
-    """Yields (table, places of its symbols), tables in order, places ascending; all places as a slice where there is one table."""
+    """Yields (table, places of its symbols), tables in order, places ascending;
+    all places as a slice where there is one table.
+    """
     if not len(indices):
         return
     counts = np.bincount(indices)

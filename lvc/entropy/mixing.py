@@ -1,8 +1,8 @@
 """Context mixing in whole numbers, so that every machine predicts the same; see lvc/kernels/mixing.h.
 
-An adaptive probability remembers how often a bit was 1 in one context; a mixer weighs those that fit in the logistic domain, and learns
-from each bit which are to be trusted (M. Mahoney, "Adaptive weighing of context models for lossless data compression", 2005).
-Kernels of codecs mix inside; those here code nothing, and show single steps.
+An adaptive probability remembers how often a bit was 1 in one context; a mixer weighs those that fit in the logistic
+domain, and learns from each bit which are to be trusted (M. Mahoney, "Adaptive weighing of context models for lossless
+data compression", 2005). Kernels of codecs mix inside; those here code nothing, and show single steps.
 """
 
 from lvc.kernels.binding import Kernel, Struct
@@ -33,6 +33,22 @@ mix_bits = Kernel(
         },
     ),
 )
-adapt = Kernel("lvc_adapt", Struct(sizes="count", integers="most", arrays={"bits": ("int64", "count"), "probability": ("uint32", "1"), "predictions": ("int64", "count")}))
-scatter_all = Kernel("lvc_scatter_all", Struct(sizes="count", integers="bits", arrays={"numbers": ("uint64", "count"), "scattered": ("int64", "count")}))
-mixing_tables = Kernel("lvc_mixing_tables", Struct(sizes="stretches squashes shares", arrays={"stretch": ("int16", "stretches"), "squash": ("uint16", "squashes"), "share": ("uint16", "shares")}))
+adapt = Kernel(
+    "lvc_adapt",
+    Struct(
+        sizes="count",
+        integers="most",
+        arrays={"bits": ("int64", "count"), "probability": ("uint32", "1"), "predictions": ("int64", "count")},
+    ),
+)
+scatter_all = Kernel(
+    "lvc_scatter_all",
+    Struct(sizes="count", integers="bits", arrays={"numbers": ("uint64", "count"), "scattered": ("int64", "count")}),
+)
+mixing_tables = Kernel(
+    "lvc_mixing_tables",
+    Struct(
+        sizes="stretches squashes shares",
+        arrays={"stretch": ("int16", "stretches"), "squash": ("uint16", "squashes"), "share": ("uint16", "shares")},
+    ),
+)

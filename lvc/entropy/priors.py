@@ -11,7 +11,8 @@ from lvc.entropy.tables import Tables, from_counts
 from lvc.errors import FormatError, ModelError, OptionError
 
 HYPERPRIOR = "hyperprior"  # the entropy model that a model with side information brings along
-PREDICTION, MIXING = "prediction", "mixing"  # those that the temporal families bring along, and that are built elsewhere
+# Those that the temporal families bring along, and that are built elsewhere
+PREDICTION, MIXING = "prediction", "mixing"
 NAMES = ("raw", "adaptive", "factorised", HYPERPRIOR)
 RAW_BITS = (1, 2, 4, 8, 16, 32)
 
@@ -33,7 +34,9 @@ class Raw:
             choice = None if wanted is None else np.array([self._choice(wanted)])
             choice = int(coder.code_bits(choice, 3, 1)[0])
             if choice >= len(RAW_BITS):
-                raise FormatError(f"the coded symbols are damaged: a raw width of {choice}, at most {len(RAW_BITS) - 1} expected")
+                raise FormatError(
+                    f"the coded symbols are damaged: a raw width of {choice}, at most {len(RAW_BITS) - 1} expected"
+                )
             bits = RAW_BITS[choice]
             low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
         found = coder.code_bits(None if wanted is None else wanted - low, bits, count) + low
@@ -43,7 +46,9 @@ class Raw:
 
     def _choice(self, symbols: np.ndarray) -> int:
         least, most = (int(symbols.min()), int(symbols.max())) if len(symbols) else (0, 0)
-        return next(place for place, bits in enumerate(RAW_BITS) if -(1 << (bits - 1)) <= least and most < 1 << (bits - 1))
+        return next(
+            place for place, bits in enumerate(RAW_BITS) if -(1 << (bits - 1)) <= least and most < 1 << (bits - 1)
+        )
 
 
 class Factorised:
@@ -69,19 +74,24 @@ def places_for(tables: Tables, shape: tuple[int, ...]) -> np.ndarray:
     count = int(np.prod(shape))
     if tables.places is not None:
         if len(tables.places) != count:
-            raise OptionError(f"the learned prior is for {len(tables.places)} latents a frame, not {list(shape)}; choose entropy adaptive")
+            raise OptionError(
+                f"the learned prior is for {len(tables.places)} latents a frame, not {list(shape)}; choose entropy "
+                "adaptive"
+            )
         return tables.places
     channels = shape[0] if len(shape) > 1 else 1
     if len(tables) != channels:
-        raise OptionError(f"the learned prior has {len(tables)} tables, and latents {list(shape)} have {channels} channels")
+        raise OptionError(
+            f"the learned prior has {len(tables)} tables, and latents {list(shape)} have {channels} channels"
+        )
     return np.repeat(np.arange(channels, dtype=np.int32), count // channels)
 
 
 def build(spec: dict, *, quantiser, tables: Tables | None = None):
     """The entropy model that a spec {"name": …} means, for symbols of `quantiser.alphabet`.
 
-    tables: those of the checkpoint, for "factorised". Raises OptionError for an unknown name or option, ModelError where
-    the weights hold no tables.
+    tables: those of the checkpoint, for "factorised". Raises OptionError for an unknown name or option, ModelError
+    where the weights hold no tables.
     """
     name = check_spec(spec)
     options = {key: value for key, value in spec.items() if key != "name"}
@@ -111,14 +121,18 @@ def check_spec(spec: dict) -> str:
 
 
 def learned_by_channel(symbols: np.ndarray, alphabet: tuple[int, int] | None) -> Tables:
-    """Tables for a factorised prior from symbols [T, C, …] of training frames: one for each channel, for frames of any size."""
+    """Tables for a factorised prior from symbols [T, C, …] of training frames:
+    one for each channel, for frames of any size.
+    """
     channels = np.asarray(symbols).shape[1]
     histograms, low = histograms_of(np.moveaxis(np.asarray(symbols), 1, -1).reshape(-1, channels), alphabet)
     return from_counts(histograms if alphabet is None else histograms[:, :-1], low, escape=alphabet is None)
 
 
 def histograms_of(flat: np.ndarray, alphabet: tuple[int, int] | None) -> tuple[np.ndarray, int]:
-    """How often each symbol occurs in each column of `flat` [T, N], and the first symbol; the last entry counts what is beyond."""
+    """How often each symbol occurs in each column of `flat` [T, N], and the first symbol;
+    the last entry counts what is beyond.
+    """
     if not flat.size:
         raise OptionError("a learned prior needs symbols of at least one frame")
     low, high = alphabet or (int(np.percentile(flat, 0.01)), int(np.percentile(flat, 99.99)))

@@ -29,18 +29,29 @@ class Tables:
     """
 
     def __init__(
-        self, frequencies: np.ndarray, sizes: np.ndarray, lows: np.ndarray, escapes: np.ndarray, places: np.ndarray | None = None
+        self,
+        frequencies: np.ndarray,
+        sizes: np.ndarray,
+        lows: np.ndarray,
+        escapes: np.ndarray,
+        places: np.ndarray | None = None,
     ):
         self.frequencies = _whole(frequencies, "frequencies")
         self.sizes, self.lows = _whole(sizes, "sizes"), _whole(lows, "lows")
         self.escapes = _whole(escapes, "escapes").astype(bool)
         count = len(self.sizes)
         if not (len(self.lows) == len(self.escapes) == count > 0):
-            raise ModelError(f"{count} sizes of frequency tables with {len(self.lows)} lows and {len(self.escapes)} escapes")
+            raise ModelError(
+                f"{count} sizes of frequency tables with {len(self.lows)} lows and {len(self.escapes)} escapes"
+            )
         if self.sizes.min() < 1 or self.sizes.max() > MAX_SIZE or len(self.frequencies) > MAX_ENTRIES:
-            raise ModelError(f"a frequency table must have 1 to {MAX_SIZE} entries, not {self.sizes.min()} to {self.sizes.max()}")
+            raise ModelError(
+                f"a frequency table must have 1 to {MAX_SIZE} entries, not {self.sizes.min()} to {self.sizes.max()}"
+            )
         if self.sizes.sum(dtype=np.int64) != len(self.frequencies):
-            raise ModelError(f"{len(self.frequencies)} frequencies where the sizes add up to {self.sizes.sum(dtype=np.int64)}")
+            raise ModelError(
+                f"{len(self.frequencies)} frequencies where the sizes add up to {self.sizes.sum(dtype=np.int64)}"
+            )
         # How many symbols each table covers; the escape is the local symbol of that number.
         self.covers = self.sizes - self.escapes
         if self.covers.min() < 1 or (self.lows.astype(np.int64) + self.covers).max() > 2**31:
@@ -106,7 +117,13 @@ class Tables:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays to keep in a checkpoint: int32 each, as `from_arrays` takes them."""
-        arrays = {"frequencies": self.frequencies, "sizes": self.sizes, "lows": self.lows, "escapes": self.escapes, "places": self.places}
+        arrays = {
+            "frequencies": self.frequencies,
+            "sizes": self.sizes,
+            "lows": self.lows,
+            "escapes": self.escapes,
+            "places": self.places,
+        }
         return {name: array.astype(np.int32) for name, array in arrays.items() if array is not None}
 
     @classmethod
@@ -162,7 +179,8 @@ def from_probabilities(masses: Sequence[np.ndarray], lows: Sequence[int], *, esc
 def from_counts(counts: np.ndarray, low: int, *, escape: bool) -> Tables:
     """Tables from histograms [K, n] of the symbols low … low+n-1; with `escape` the last entry counts what was beyond.
 
-    To each histogram the mean of all is added with the weight of one symbol, so that what was never seen stays possible.
+    To each histogram the mean of all is added with the weight of one symbol, so that what was never seen stays
+    possible.
     """
     counts = np.asarray(counts, np.float64)
     together = counts.sum(axis=0) + 1.0
@@ -202,7 +220,9 @@ ESCAPE_CLASSES = quantised(1 << np.arange(ESCAPE_CLASS_COUNT - 1, -1, -1, dtype=
 def _whole(values: np.ndarray, name: str) -> np.ndarray:
     values = np.asarray(values)
     if values.ndim != 1 or values.dtype.kind not in "iub":
-        raise ModelError(f"{name} of frequency tables must be whole numbers in one row, not {values.dtype} {list(values.shape)}")
+        raise ModelError(
+            f"{name} of frequency tables must be whole numbers in one row, not {values.dtype} {list(values.shape)}"
+        )
     if len(values) and not (-(2**31) <= int(values.min()) and int(values.max()) < 2**31):
         raise ModelError(f"{name} of frequency tables must fit 32 bits")
     # A copy that nobody else can write to.

@@ -25,7 +25,9 @@ DEFAULT_FPS = Fraction(30)
 
 @dataclass(frozen=True)
 class Converted:
-    """A file that was made of a recording. lost: what else than the codec's own error its frames have lost, in words."""
+    """A file that was made of a recording. lost: what else than the codec's own error its frames have lost,
+    in words.
+    """
 
     encoded: Encoded
     lost: tuple[str, ...]
@@ -44,27 +46,38 @@ def convert(
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Converted:
-    """Codes all frames of a recording into a file, at their own size unless `geometry` says otherwise; memory does not grow with them.
+    """Codes all frames of a recording into a file, at their own size unless `geometry` says otherwise; memory does not
+    grow with them.
 
     fps: frames a second, where the source has no timestamps. model, crf, keyint, device: as for `lvc.encode`.
     Raises InputError, also where other than the expected number of frames came, OptionError, ModelError or OutputError.
     """
     output = Path(output)
-    check_output(output, overwrite=overwrite, inputs=(recording.source,) if recording.source.is_file() else (), recoverable=True)
+    check_output(
+        output, overwrite=overwrite, inputs=(recording.source,) if recording.source.is_file() else (), recoverable=True
+    )
     time_base = 1 / fps if recording.time_base is None else recording.time_base
     size, lost = Geometry(recording.width, recording.height) if geometry is None else geometry, set()
     if size != Geometry(recording.width, recording.height):
         lost.add(f"size: {recording.width}x{recording.height} became {size}")
     batches = batches_of(recording, size, time_base, lost)
     begun = beginning(batches, RANKED)
-    checkpoint, _ = model_for(model, first_frames(begun, recording.source), size, crf=crf, specified=None, device=device)
+    checkpoint, _ = model_for(
+        model, first_frames(begun, recording.source), size, crf=crf, specified=None, device=device
+    )
     made = coded(
         chain(begun, batches),
         recording.source,
         output,
         geometry=size,
         time_base=time_base,
-        facts={"name": shown_name(recording.source), "key": recording.key, "width": recording.width, "height": recording.height, "every": 1},
+        facts={
+            "name": shown_name(recording.source),
+            "key": recording.key,
+            "width": recording.width,
+            "height": recording.height,
+            "every": 1,
+        },
         model=checkpoint,
         frame_duration=recording.frame_duration,
         crf=crf,
@@ -98,7 +111,8 @@ def to_hdf5(
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Decodes a file into HDF5: `frames` uint8 [T, H, W, 3], a chunk a frame, and `pts_seconds` float64 [T]; gives the number of frames.
+    """Decodes a file into HDF5: `frames` uint8 [T, H, W, 3], a chunk a frame, and `pts_seconds` float64 [T]; gives the
+    number of frames.
 
     Raises FormatError for damage, ModelError, OptionError where h5py is missing, OutputError.
     """
@@ -116,10 +130,23 @@ def to_hdf5(
         for damage in reader.container.damage:
             stop(f"{source}: {damage}")
         count, height, width = len(reader), reader.geometry.height, reader.geometry.width
-        with written_whole(output, overwrite=overwrite, inputs=(Path(source),)) as part, h5py.File(part, "w", locking=False) as file:
-            frames = file.create_dataset("frames", (count, height, width, 3), np.uint8, chunks=(1, height, width, 3), compression="gzip", compression_opts=1)
+        with (
+            written_whole(output, overwrite=overwrite, inputs=(Path(source),)) as part,
+            h5py.File(part, "w", locking=False) as file,
+        ):
+            frames = file.create_dataset(
+                "frames",
+                (count, height, width, 3),
+                np.uint8,
+                chunks=(1, height, width, 3),
+                compression="gzip",
+                compression_opts=1,
+            )
             seconds = file.create_dataset("pts_seconds", (count,), np.float64)
-            file.attrs["source"], file.attrs["model"] = str(reader.header.source.get("name", "")), reader.header.model["name"]
+            file.attrs["source"], file.attrs["model"] = (
+                str(reader.header.source.get("name", "")),
+                reader.header.model["name"],
+            )
             if reader.header.extra.get("crf") is not None:
                 file.attrs["crf"] = reader.header.extra["crf"]
             done = 0

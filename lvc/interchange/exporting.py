@@ -60,8 +60,8 @@ class Synthesis(nn.Module):
 def export_onnx(checkpoint: Checkpoint, *, geometry: Geometry | None = None) -> Exported:
     """The graphs of a model for frames of one geometry (its own by default), any number of them at once.
 
-    Raises OptionError for a model that has no such graphs or another geometry, ModelError where a graph would be larger than an
-    ONNX file may be, or gives other numbers than the model.
+    Raises OptionError for a model that has no such graphs or another geometry, ModelError where a graph would be larger
+    than an ONNX file may be, or gives other numbers than the model.
     """
     onnx_package()
     traits = traits_of(checkpoint)
@@ -69,8 +69,10 @@ def export_onnx(checkpoint: Checkpoint, *, geometry: Geometry | None = None) -> 
         raise OptionError(f"{checkpoint.name} is no network; models of single frames can be exported")
     if traits.predicts:
         raise OptionError(
-            f"{checkpoint.name} is a temporal model: a latent is rounded near the frame before, and a prior in whole numbers is asked pass by pass "
-            "while symbols are coded; neither is a graph from frames to latents. Models of single frames can be exported"
+            f"{checkpoint.name} is a temporal model: a latent is rounded near the frame before, and a prior in whole "
+            "numbers is asked pass by pass "
+            "while symbols are coded; neither is a graph from frames to latents. Models of single frames can be "
+            "exported"
         )
     geometry = geometry or checkpoint.geometry
     model = checkpoint.model.cpu().eval().for_coding()
@@ -108,18 +110,32 @@ def graph_of(part: nn.Module, example: Tensor, takes: str, gives: str, about: di
     try:
         with quiet_exporter():
             program = torch.onnx.export(
-                part.eval(), (example,), input_names=[takes], output_names=[gives], dynamic_shapes=({0: batch},), dynamo=True, opset_version=OPSET, verbose=False
+                part.eval(),
+                (example,),
+                input_names=[takes],
+                output_names=[gives],
+                dynamic_shapes=({0: batch},),
+                dynamo=True,
+                opset_version=OPSET,
+                verbose=False,
             )
         if program is None:
             raise RuntimeError("this torch gives no graph back")
-        size = sum(value.const_value.nbytes for value in program.model.graph.initializers.values() if value.const_value is not None)
+        size = sum(
+            value.const_value.nbytes
+            for value in program.model.graph.initializers.values()
+            if value.const_value is not None
+        )
     except ImportError as error:
         raise OptionError(f"exporting needs the packages of lvc[onnx]: pip install lvc[onnx] ({error})") from error
     except Exception as error:  # the exporter has no type of error of its own for what it cannot express
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{about['name']} cannot be expressed as an ONNX graph: {reason}") from error
     if size > MAX_FILE_BYTES - (1 << 20):
-        raise ModelError(f"{about['name']}: the {takes} to {gives} have {size / 1e9:.1f} GB of weights, and an ONNX file holds at most 2")
+        raise ModelError(
+            f"{about['name']}: the {takes} to {gives} have {size / 1e9:.1f} GB of weights, and an ONNX file holds at "
+            "most 2"
+        )
     model = program.model_proto
     rename(model.graph)
     for key in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info, model.graph):
@@ -173,13 +189,20 @@ def run_graph(graph, batch: Tensor | np.ndarray) -> np.ndarray:
 
 
 def check_same(data: bytes, given: Tensor, expected: Tensor, tolerance: float, what: str) -> None:
-    """Raises ModelError where the graph differs from the model by more than the sums' order explains, for a batch and for one frame."""
+    """Raises ModelError where the graph differs from the model by more than the sums' order explains,
+    for a batch and for one frame.
+    """
     graph = session(data)
     for count in (len(given), 1):
         found = run_graph(graph, given[:count])
         wanted = expected[:count].numpy()
         if found.shape != wanted.shape:
-            raise ModelError(f"the {what} as an ONNX graph gives {list(found.shape)} where the model gives {list(wanted.shape)}")
+            raise ModelError(
+                f"the {what} as an ONNX graph gives {list(found.shape)} where the model gives {list(wanted.shape)}"
+            )
         difference = np.abs(found - wanted).max(initial=0)
         if not difference <= tolerance:
-            raise ModelError(f"the {what} as an ONNX graph gives other numbers than the model: up to {difference:.3g} apart, {tolerance:.3g} expected")
+            raise ModelError(
+                f"the {what} as an ONNX graph gives other numbers than the model: up to {difference:.3g} apart, "
+                f"{tolerance:.3g} expected"
+            )

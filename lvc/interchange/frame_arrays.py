@@ -31,7 +31,8 @@ class Layout:
 
 
 def layout_of(shape: tuple[int, ...], dtype: np.dtype) -> Layout | None:
-    """The layout of an array that can hold pictures, None for any other: [T, H, W, C], [T, C, H, W], [T, H, W], or [H, W, C] alone.
+    """The layout of an array that can hold pictures, None for any other: [T, H, W, C], [T, C, H, W], [T, H, W], or [H,
+    W, C] alone.
 
     C is 1, 3 or 4. Where both ends could be channels, the last is taken. Floats need an axis of channels.
     """
@@ -75,7 +76,9 @@ class Pictures:
             array = array[..., None]
         if array.shape[3] == 4:
             if array[..., 3].min(initial=255) < 255:
-                raise InputError(f"{self.name}: has see-through parts, which lvc does not keep; give it a background first")
+                raise InputError(
+                    f"{self.name}: has see-through parts, which lvc does not keep; give it a background first"
+                )
             self.lost.add("the fourth channel, which was 255 throughout")
             array = array[..., :3]
         elif array.shape[3] == 1:
@@ -87,7 +90,10 @@ class Pictures:
         if self._scale is None and not math.isnan(high):
             self._scale = 255 if high <= 1 else 1
         if not (low >= 0 and high * (self._scale or 1) <= 255):
-            raise InputError(f"{self.name}: has values from {low:g} to {high:g}; pictures of floats are in 0..1 or in 0..255, NaN is not")
+            raise InputError(
+                f"{self.name}: has values from {low:g} to {high:g}; pictures of floats are in 0..1 or in 0..255, NaN "
+                "is not"
+            )
         scaled = array * self._scale
         rounded = np.rint(scaled)
         # Of k / 255 in float32 or float16 what is left of the division is no loss.
@@ -104,11 +110,15 @@ def blocks(count: int, frame_bytes: int) -> Iterator[slice]:
 
 def natural(name: str) -> list:
     """A key that sorts frame_2 before frame_10."""
-    return [(1, int(part), part) if part.isascii() and part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", name)]
+    return [
+        (1, int(part), part) if part.isascii() and part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 def series_of(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names of single pictures by what they have in common, in the order of their numbers: frame_0_x, frame_1_x, … are "frame_#_x"."""
+    """Names of single pictures by what they have in common, in the order of their numbers:
+    frame_0_x, frame_1_x, … are "frame_#_x".
+    """
     series: dict[str, list[str]] = {}
     for name in sorted(names, key=natural):
         series.setdefault(re.sub(r"\d+(?=\D*$)", "#", name), []).append(name)

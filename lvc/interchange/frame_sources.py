@@ -1,5 +1,5 @@
-"""Recordings of frames in the files of other programs: HDF5 (Minari's and robomimic's too), zarr, npz and npy, folders of pictures,
-tars of them (webdataset), animated GIF and WebP.
+"""Recordings of frames in the files of other programs: HDF5 (Minari's and robomimic's too), zarr, npz and npy, folders
+of pictures, tars of them (webdataset), animated GIF and WebP.
 
     for recording in recordings_in("demos.hdf5"):
         for pictures, ticks in recording.frames():        # uint8 [T, H, W, 3], timestamps or None
@@ -37,7 +37,8 @@ GIF_DEFAULT = 100  # ms: what browsers show for a duration of 0
 class Recording:
     """Frames of one name in a source: `count` of them, `width` x `height`. `key`: what they are called inside of it.
 
-    time_base: of the timestamps that come with the frames, None where the source has none; frame_duration: of a frame, in it. start: its first frame, and
+    time_base: of the timestamps that come with the frames, None where the source has none; frame_duration: of a frame,
+    in it. start: its first frame, and
     episode: its number, in an array that holds several episodes.
     """
 
@@ -70,11 +71,15 @@ class Recording:
             for pictures, ticks in FORMS[self.form].read(self, set() if lost is None else lost):
                 if pictures.shape[1:3] != (self.height, self.width):
                     size = f"{pictures.shape[2]}x{pictures.shape[1]}"
-                    raise InputError(f"{self.source}: {self.key}: a frame of {size} among frames of {self.width}x{self.height}")
+                    raise InputError(
+                        f"{self.source}: {self.key}: a frame of {size} among frames of {self.width}x{self.height}"
+                    )
                 found += len(pictures)
                 yield pictures, ticks
             if found != self.count:
-                raise InputError(f"{self.source}: {self.key}: {found} frames, and {self.count} were there when it was looked at")
+                raise InputError(
+                    f"{self.source}: {self.key}: {found} frames, and {self.count} were there when it was looked at"
+                )
 
 
 @dataclass(frozen=True)
@@ -94,19 +99,31 @@ def told_as_input(source: Path):
         raise OptionError(f"{source}: needs the package {error.name}: pip install lvc[convert]") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{source}: has a picture of more than {MAX_PIXELS:,} pixels") from error
-    except (OSError, ValueError, KeyError, SyntaxError, EOFError, RuntimeError, IndexError, zipfile.BadZipFile, tarfile.TarError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        SyntaxError,
+        EOFError,
+        RuntimeError,
+        IndexError,
+        zipfile.BadZipFile,
+        tarfile.TarError,
+    ) as error:
         if isinstance(error, OptionError):
             raise
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{source}: cannot be read: {reason}") from error
 
 
-def recordings_in(source: str | os.PathLike, *, key: str | None = None, episode_ends: str | None = None) -> list[Recording]:
+def recordings_in(
+    source: str | os.PathLike, *, key: str | None = None, episode_ends: str | None = None
+) -> list[Recording]:
     """All recordings of a source, in order.
 
-    key: a pattern of the names that are wanted, as "data/*/obs/agentview_image". episode_ends: the array, beside the frames,
-    of whole numbers at which episodes end in each array of frames. Raises InputError where there is none, or it cannot be read,
-    OptionError where a package is missing.
+    key: a pattern of the names that are wanted, as "data/*/obs/agentview_image". episode_ends: the array, beside the
+    frames, of whole numbers at which episodes end in each array of frames. Raises InputError where there is none, or it
+    cannot be read, OptionError where a package is missing.
     """
     source = Path(source)
     form = form_of(source)
@@ -118,7 +135,10 @@ def recordings_in(source: str | os.PathLike, *, key: str | None = None, episode_
             found = [part for one in found for part in parted(one, episode_ends)]
     if not found:
         wanted = "" if key is None else f" named {key}"
-        raise InputError(f"{source}: holds no frames{wanted}: arrays of pictures, uint8 or floats, of 8 to 16384 pixels a side, or pictures were expected")
+        raise InputError(
+            f"{source}: holds no frames{wanted}: arrays of pictures, uint8 or floats, of 8 to 16384 pixels a side, or "
+            "pictures were expected"
+        )
     return found
 
 
@@ -226,10 +246,19 @@ def parted(recording: Recording, episode_ends: str) -> Iterator[Recording]:
         raise OptionError(f"{recording.source}: episodes' ends are for HDF5 and zarr")
     with TREES[recording.form](recording.source) as tree:
         ends = np.asarray(tree[episode_ends][...])
-    if ends.ndim != 1 or ends.dtype.kind not in "iu" or np.any(np.diff(np.concatenate([[0], ends])) < 1) or (len(ends) and ends[-1] > recording.count):
-        raise InputError(f"{recording.source}: {episode_ends}: whole numbers that increase up to {recording.count} were expected")
+    if (
+        ends.ndim != 1
+        or ends.dtype.kind not in "iu"
+        or np.any(np.diff(np.concatenate([[0], ends])) < 1)
+        or (len(ends) and ends[-1] > recording.count)
+    ):
+        raise InputError(
+            f"{recording.source}: {episode_ends}: whole numbers that increase up to {recording.count} were expected"
+        )
     if not len(ends) or ends[-1] != recording.count:
-        raise InputError(f"{recording.source}: {episode_ends}: ends at frame {ends[-1] if len(ends) else 0} of {recording.count}")
+        raise InputError(
+            f"{recording.source}: {episode_ends}: ends at frame {ends[-1] if len(ends) else 0} of {recording.count}"
+        )
     starts = [0, *ends.tolist()[:-1]]
     for number, (start, stop) in enumerate(zip(starts, ends.tolist())):
         yield replace(recording, start=start, count=stop - start, episode=number)
@@ -264,7 +293,10 @@ def read_npz(recording: Recording, lost: set) -> Iterator[tuple[np.ndarray, None
             count = block.stop - block.start
             data = file.read(count * frame_bytes)
             if len(data) < count * frame_bytes:
-                raise InputError(f"{recording.source}: {recording.key}: was cut off in frame {block.start + len(data) // frame_bytes}")
+                raise InputError(
+                    f"{recording.source}: {recording.key}: was cut off in frame "
+                    f"{block.start + len(data) // frame_bytes}"
+                )
             yield pictures.of(np.frombuffer(data, dtype).reshape(count, *shape[1:]), layout), None
 
 
@@ -319,23 +351,33 @@ def find_folder(source: Path, key: str | None) -> Iterator[Recording]:
         with Image.open(min(folders[folder], key=lambda path: natural(path.name))) as first:
             width, height = first.size
         inside = folder.relative_to(source)
-        yield Recording(source, "" if inside == Path(".") else str(inside), len(folders[folder]), width, height, "folder")
+        yield Recording(
+            source, "" if inside == Path(".") else str(inside), len(folders[folder]), width, height, "folder"
+        )
 
 
 def read_folder(recording: Recording, lost: set) -> Iterator[tuple[np.ndarray, None]]:
     folder = recording.source / recording.key
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()]
+    paths = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
+    ]
     for path in sorted(paths, key=lambda path: natural(path.name)):
         with told_as_input(path), Image.open(path) as picture:
             yield pixels_of(picture, str(path), lost), None
 
 
 def pictures_in_tar(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """The pictures of a tar, in its order, with the folder of each; in webdataset's form a sample's key is its name without suffix."""
+    """The pictures of a tar, in its order, with the folder of each; in webdataset's form a sample's key is its name
+    without suffix.
+    """
     for member in archive:
         if member.isfile() and Path(member.name).suffix.lower() in PICTURES:
             if member.size > MAX_PICTURE_BYTES:
-                raise InputError(f"{archive.name}: {member.name}: has {member.size:,} bytes, at most {MAX_PICTURE_BYTES:,} expected")
+                raise InputError(
+                    f"{archive.name}: {member.name}: has {member.size:,} bytes, at most {MAX_PICTURE_BYTES:,} expected"
+                )
             yield str(Path(member.name).parent).strip("./"), member
 
 

@@ -22,7 +22,8 @@ NOTHING = ("Identity", "Dropout")
 @dataclass(frozen=True)
 class Step:
     """One node of the chain. layer: what it is, or None for one that stands for what every model does by itself:
-    "pad", "crop", "clamp" or "round" in `role`. tensors: by the layer's own names. half: "g_a", "g_s" or "" by the tensors' names.
+    "pad", "crop", "clamp" or "round" in `role`. tensors: by the layer's own names. half: "g_a", "g_s" or "" by the
+    tensors' names.
     size: rows and columns that a "pad" adds or a "crop" leaves."""
 
     node: str
@@ -35,7 +36,9 @@ class Step:
 
 @dataclass(frozen=True)
 class OnnxChain:
-    """What a file holds: its steps in order, the rows and columns of its input where they are fixed, and its metadata."""
+    """What a file holds: its steps in order, the rows and columns of its input where they are fixed,
+    and its metadata.
+    """
 
     path: Path
     steps: tuple[Step, ...]
@@ -95,11 +98,16 @@ def chain_of(model, path: Path) -> OnnxChain:
     tensors = Tensors(graph)
     inputs = [one for one in graph.input if one.name not in tensors]
     if len(inputs) != 1 or len(graph.output) != 1:
-        raise ModelError(f"it has {len(inputs)} inputs and {len(graph.output)} outputs; frames or latents in, latents or frames out were expected")
+        raise ModelError(
+            f"it has {len(inputs)} inputs and {len(graph.output)} outputs; frames or latents in, latents or frames "
+            "out were expected"
+        )
     shape = inputs[0].type.tensor_type.shape.dim
     sides = [one.dim_value if one.HasField("dim_value") and one.dim_value > 0 else None for one in shape]
     if len(sides) not in (0, 4):
-        raise ModelError(f"its input {inputs[0].name!r} has {len(sides)} dimensions; [batch, channels, height, width] was expected")
+        raise ModelError(
+            f"its input {inputs[0].name!r} has {len(sides)} dimensions; [batch, channels, height, width] was expected"
+        )
     _, channels, *size = sides or (None,) * 4
     steps = tuple(steps_of(graph, inputs[0].name, tensors))
     metadata = {one.key: one.value for one in model.metadata_props}
@@ -113,7 +121,7 @@ def steps_of(graph, name: str, tensors: "Tensors") -> Iterator[Step]:
     users: dict[str, list[int]] = {}
     chained = 0  # nodes that the chain must have
     for number, node in enumerate(nodes):
-        if node.op_type == "Constant" or node.op_type == "Identity" and node.output and node.output[0] in tensors:
+        if node.op_type == "Constant" or (node.op_type == "Identity" and node.output and node.output[0] in tensors):
             continue
         chained += 1
         for one in set(node.input):
@@ -126,7 +134,10 @@ def steps_of(graph, name: str, tensors: "Tensors") -> Iterator[Step]:
             raise ModelError(f"nothing leads on from {name[:80]!r} to the output {last[:80]!r}")
         node, label = nodes[found[0]], labels[found[0]]
         if len(found) > 1:
-            raise ModelError(f"{labels[found[1]]} makes a branch: it takes {name[:80]!r} as {label} does, and only plain chains can be mapped")
+            raise ModelError(
+                f"{labels[found[1]]} makes a branch: it takes {name[:80]!r} as {label} does, and only plain chains "
+                "can be mapped"
+            )
         try:
             step = step_of(node, label, name, tensors)
         except LvcError as error:
@@ -138,7 +149,9 @@ def steps_of(graph, name: str, tensors: "Tensors") -> Iterator[Step]:
     if chained:
         # Outside of the chain: the first whose input the chain did not use up.
         other = min((number for numbers in users.values() for number in numbers), default=len(nodes) - 1)
-        raise ModelError(f"{labels[other]} is not on the way from the input to the output, and only plain chains can be mapped")
+        raise ModelError(
+            f"{labels[other]} is not on the way from the input to the output, and only plain chains can be mapped"
+        )
 
 
 def described(node, number: int) -> str:
@@ -152,7 +165,7 @@ class Tensors:
         self.protos, self.kept = {}, {}
         for tensor in graph.initializer:
             self._add(tensor.name, tensor)
-        for number, node in enumerate(graph.node):
+        for node in graph.node:
             if node.op_type == "Constant" and node.output:
                 for attribute in node.attribute:
                     if attribute.name == "value":
@@ -162,9 +175,17 @@ class Tensors:
 
     def _add(self, name: str, tensor) -> None:
         if tensor.data_location != 0 or tensor.external_data:
-            raise ModelError(f"tensor {name!r} is kept in another file, which lvc does not open; save the model in one file")
-        if any(side < 0 or side > MAX_TENSOR for side in tensor.dims) or len(tensor.dims) > 8 or math.prod(tensor.dims) > MAX_TENSOR:
-            raise ModelError(f"tensor {name!r} has the shape {list(tensor.dims)[:9]}; at most {MAX_TENSOR:,} numbers were expected")
+            raise ModelError(
+                f"tensor {name!r} is kept in another file, which lvc does not open; save the model in one file"
+            )
+        if (
+            any(side < 0 or side > MAX_TENSOR for side in tensor.dims)
+            or len(tensor.dims) > 8
+            or math.prod(tensor.dims) > MAX_TENSOR
+        ):
+            raise ModelError(
+                f"tensor {name!r} has the shape {list(tensor.dims)[:9]}; at most {MAX_TENSOR:,} numbers were expected"
+            )
         self.protos[name] = tensor
 
     def __contains__(self, name: str) -> bool:
@@ -185,7 +206,9 @@ class Tensors:
             # Its shape is made of the numbers that are there: nothing is allocated beyond them.
             return numpy_helper.to_array(tensor)
         except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, OverflowError) as error:
-            raise ModelError(f"tensor {name!r} of shape {list(tensor.dims)} cannot be read: {str(error)[:100]}") from error
+            raise ModelError(
+                f"tensor {name!r} of shape {list(tensor.dims)} cannot be read: {str(error)[:100]}"
+            ) from error
 
     def weights(self, name: str) -> np.ndarray:
         """The tensor as float32, read once; raises ModelError where it holds anything else than finite floats."""
@@ -241,13 +264,30 @@ def step_of(node, label: str, name: str, tensors: Tensors) -> Step | None:
         raise ModelError("it has several outputs")
     arguments = Arguments(node)
     extra = [one for one in node.input[1:] if one]
+    match node.op_type:
+        case op if op in NOTHING:
+            return None
+        case "Conv" | "ConvTranspose":
+            return filter_step(node, label, arguments, tensors)
+        case "BatchNormalization" if len(extra) == 4 and not arguments.whole("training_mode", 0):
+            names = ("weight", "bias", "running_mean", "running_var")
+            found = {own: tensors.weights(one) for own, one in zip(names, extra)}
+            epsilon = as_written(arguments.decimal("epsilon", 1e-5))
+            return Step(label, Pointwise(BATCH_NORM, (epsilon,)), found, half_of(tensors, extra))
+        case "Round":
+            return Step(label, role="round")
+        case "Pad":
+            return pad_step(node, label, arguments, tensors)
+        case "Slice" if len(extra) >= 3:
+            return crop_step(node, label, tensors)
+    return activation_step(node, label, arguments, tensors, extra)
+
+
+def activation_step(node, label: str, arguments: Arguments, tensors: Tensors, extra: list[str]) -> Step:
+    """extra: names of the node's inputs beside the first."""
     simple = {"Relu": ("relu", ()), "Sigmoid": ("sigmoid", ()), "Tanh": ("tanh", ())}
     scaled = {"LeakyRelu": ("leaky_relu", 0.01), "Elu": ("elu", 1.0)}
     match node.op_type:
-        case "Conv" | "ConvTranspose":
-            return filter_step(node, label, arguments, tensors)
-        case op if op in NOTHING:
-            return None
         case op if op in simple:
             return Step(label, Pointwise(*simple[op]))
         case op if op in scaled:
@@ -255,22 +295,15 @@ def step_of(node, label: str, name: str, tensors: Tensors) -> Step | None:
             return Step(label, Pointwise(kind, (as_written(arguments.decimal("alpha", default)),)))
         case "PRelu" if len(extra) == 1:
             slopes = tensors.weights(extra[0])
-            if slopes.size > MAX_CHANNELS or slopes.size > 1 and (slopes.ndim < 3 or slopes.shape[-3] != slopes.size):
+            a_channel = slopes.ndim >= 3 and slopes.shape[-3] == slopes.size
+            if slopes.size > MAX_CHANNELS or (slopes.size > 1 and not a_channel):
                 raise ModelError(f"its slopes have the shape {list(slopes.shape)}; one, or one a channel, was expected")
             return Step(label, Pointwise(PRELU), {"weight": slopes.ravel()}, half_of(tensors, extra))
-        case "BatchNormalization" if len(extra) == 4 and not arguments.whole("training_mode", 0):
-            names = ("weight", "bias", "running_mean", "running_var")
-            found = {own: tensors.weights(one) for own, one in zip(names, extra)}
-            return Step(label, Pointwise(BATCH_NORM, (as_written(arguments.decimal("epsilon", 1e-5)),)), found, half_of(tensors, extra))
         case "Clip":
             return clip_step(node, label, arguments, tensors)
-        case "Round":
-            return Step(label, role="round")
-        case "Pad":
-            return pad_step(node, label, arguments, tensors)
-        case "Slice" if len(extra) >= 3:
-            return crop_step(node, label, tensors)
-    raise ModelError("it is no layer of a plain chain: Conv, ConvTranspose, BatchNormalization and activations can be mapped")
+    raise ModelError(
+        "it is no layer of a plain chain: Conv, ConvTranspose, BatchNormalization and activations can be mapped"
+    )
 
 
 def as_written(value: float) -> float:
@@ -289,7 +322,9 @@ def filter_step(node, label: str, arguments: Arguments, tensors: Tensors) -> Ste
     weight = tensors.weights(node.input[1] if len(node.input) > 1 else "")
     groups = arguments.whole("group", 1)
     if weight.ndim != 4 or not 1 <= groups <= MAX_CHANNELS:
-        raise ModelError(f"its weight has the shape {list(weight.shape)} and it has {groups} groups; four dimensions were expected")
+        raise ModelError(
+            f"its weight has the shape {list(weight.shape)} and it has {groups} groups; four dimensions were expected"
+        )
     outputs = weight.shape[1] * groups if up else weight.shape[0]
     kernel = tuple(arguments.sides("kernel_shape", weight.shape[2:]))
     if kernel != weight.shape[2:]:
@@ -297,9 +332,11 @@ def filter_step(node, label: str, arguments: Arguments, tensors: Tensors) -> Ste
     stride, dilation = arguments.sides("strides", (1, 1)), arguments.sides("dilations", (1, 1))
     extra, padding = arguments.sides("output_padding", (0, 0)), arguments.sides("pads", (0, 0, 0, 0))
     automatic = arguments.text("auto_pad", "NOTSET")
-    if "output_shape" in arguments.found or automatic not in ("NOTSET", "VALID") and (up or automatic not in ("SAME_UPPER", "SAME_LOWER")):
+    fixed = ("NOTSET", "VALID") if up else ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
+    if "output_shape" in arguments.found or automatic not in fixed:
         raise ModelError("its output_shape or auto_pad depends on the input's size; explicit pads can be mapped")
-    plain = Filter(False, outputs, kernel, stride, dilation=dilation, groups=groups)  # checks the sides before they are used
+    # Checks the sides before they are used
+    plain = Filter(False, outputs, kernel, stride, dilation=dilation, groups=groups)
     if automatic.startswith("SAME"):
         # For sides that the stride divides, as they are here.
         total = [max(plain.reach(axis) - stride[axis], 0) for axis in (0, 1)]

@@ -23,12 +23,20 @@ METADATA = "lvc"  # the key of what `lvc export-onnx` leaves in a file, JSON
 NAMED = {"edge3": edge(3), "edge5": edge(5)}  # chains that have a name of their own
 
 
-def import_onnx(encoder: Path, decoder: Path | None = None, *, name: str, geometry: Geometry | None = None, quantiser: dict | None = None) -> Checkpoint:
+def import_onnx(
+    encoder: Path,
+    decoder: Path | None = None,
+    *,
+    name: str,
+    geometry: Geometry | None = None,
+    quantiser: dict | None = None,
+) -> Checkpoint:
     """The weights that an encoder and a decoder hold together; one file may hold both.
 
-    Without any decoder a mirrored one with fresh weights is made, to be trained. geometry: of the frames, by default that of the
-    encoder's input where it is fixed, else 200x160. quantiser: by default what the file says, "round" where a node rounds,
-    "naive" for latents within 0..1, else "scale". Raises ModelError for files that are no chains, with the node's name.
+    Without any decoder a mirrored one with fresh weights is made, to be trained. geometry: of the frames, by default
+    that of the encoder's input where it is fixed, else 200x160. quantiser: by default what the file says, "round" where
+    a node rounds, "naive" for latents within 0..1, else "scale". Raises ModelError for files that are no chains, with
+    the node's name.
     """
     first = read_chain(encoder)
     analysis, synthesis = halves(first)
@@ -69,7 +77,8 @@ def import_onnx(encoder: Path, decoder: Path | None = None, *, name: str, geomet
 
 
 def halves(chain: OnnxChain) -> tuple[list[Step], list[Step]]:
-    """The steps of the encoder, and of the decoder where the file holds one: from the first tensor of g_s on, behind a rounding
+    """The steps of the encoder, and of the decoder where the file holds one: from the first tensor of g_s on, behind a
+    rounding
     between filters, or else from the first transposed convolution on."""
     steps = list(chain.steps)
     is_filter = [isinstance(step.layer, Filter) for step in steps]
@@ -90,7 +99,9 @@ def latents_of(analysis: list[Step]) -> tuple[bool, bool, list[Step]]:
 
 def check_roles(analysis: list[Step], synthesis: list[Step], geometry: Geometry, files: list[OnnxChain]) -> None:
     """Pads of the first node and crops of the last ones are what lvc does by itself, if they are as large."""
-    stride = np.prod([step.layer.stride for step in analysis if isinstance(step.layer, Filter)], axis=0, dtype=np.int64).tolist()
+    stride = np.prod(
+        [step.layer.stride for step in analysis if isinstance(step.layer, Filter)], axis=0, dtype=np.int64
+    ).tolist()
     rows, columns = geometry.height, geometry.width
     ends = set()
     for step in reversed(synthesis):
@@ -103,9 +114,14 @@ def check_roles(analysis: list[Step], synthesis: list[Step], geometry: Geometry,
         for place, step in enumerate(steps):
             if step.role == "pad" and steps is analysis and place == 0:
                 if step.size != (-rows % stride[0], -columns % stride[1]):
-                    raise ModelError(f"{file.path}: {step.node} pads {list(step.size)} rows and columns, which {geometry} does not need")
+                    raise ModelError(
+                        f"{file.path}: {step.node} pads {list(step.size)} rows and columns, which {geometry} does not "
+                        "need"
+                    )
             elif not step.layer and id(step) not in ends:
-                raise ModelError(f"{file.path}: {step.node} rounds, pads or crops in the middle of the chain, and cannot be mapped")
+                raise ModelError(
+                    f"{file.path}: {step.node} rounds, pads or crops in the middle of the chain, and cannot be mapped"
+                )
 
 
 def geometry_of(chain: OnnxChain) -> Geometry:
@@ -126,7 +142,9 @@ def model_of(analysis: list[Step], synthesis: list[Step], geometry: Geometry, *,
     try:
         for name, lines in NAMED.items():
             known = tuple(map(layer_of, lines))
-            if known == tuple(step.layer for step in analysis) and (not synthesis or mirrored(known) == tuple(step.layer for step in synthesis)):
+            if known == tuple(step.layer for step in analysis) and (
+                not synthesis or mirrored(known) == tuple(step.layer for step in synthesis)
+            ):
                 return build(name, geometry=geometry, latents=options["latents"])
         check_inputs(analysis, 3, file)
         return build("chain", geometry=geometry, **options)
@@ -141,20 +159,31 @@ def check_inputs(steps: list[Step], channels: int, file: Path) -> None:
             weight = step.tensors["weight"].shape
             takes = weight[0] if step.layer.up else weight[1] * step.layer.groups
             if takes != channels:
-                raise ModelError(f"{file}: {step.node}: its weight {list(weight)} takes {takes} channels and gets {channels}")
+                raise ModelError(
+                    f"{file}: {step.node}: its weight {list(weight)} takes {takes} channels and gets {channels}"
+                )
             channels = step.layer.outputs
 
 
 def load(modules: torch.nn.Sequential, steps: list[Step], file: Path) -> None:
-    """Puts the tensors of the steps into the layers that were made of them; without steps the layers stay as they are."""
+    """Puts the tensors of the steps into the layers that were made of them;
+    without steps the layers stay as they are.
+    """
     for module, step in zip(modules, steps):
         tensors = dict(step.tensors)
         if step.layer == Pointwise(PRELU):
-            tensors["weight"] = np.broadcast_to(tensors["weight"], module.weight.shape) if tensors["weight"].size == 1 else tensors["weight"]
+            tensors["weight"] = (
+                np.broadcast_to(tensors["weight"], module.weight.shape)
+                if tensors["weight"].size == 1
+                else tensors["weight"]
+            )
         expected = module.state_dict()
         for name, tensor in tensors.items():
             if tuple(tensor.shape) != tuple(expected[name].shape):
-                raise ModelError(f"{file}: {step.node}: its {name} has the shape {list(tensor.shape)}, {list(expected[name].shape)} expected")
+                raise ModelError(
+                    f"{file}: {step.node}: its {name} has the shape {list(tensor.shape)}, "
+                    f"{list(expected[name].shape)} expected"
+                )
             expected[name].copy_(torch.from_numpy(np.ascontiguousarray(tensor)))
 
 

@@ -1,7 +1,7 @@
 """How much of an ONNX file is structure, found by walking its bytes before anything is parsed.
 
-A parser makes objects of a hundred bytes and more out of two, so that a file of some hundred megabytes could ask for all memory there is.
-Numbers of tensors are as large in memory as in the file; everything else has a limit of its own.
+A parser makes objects of a hundred bytes and more out of two, so that a file of some hundred megabytes could ask for
+all memory there is. Numbers of tensors are as large in memory as in the file; everything else has a limit of its own.
 """
 
 from collections.abc import Iterator
@@ -35,13 +35,18 @@ def check_structure(data: bytes) -> None:
             # What is looked into counts with what it holds.
             left -= (stop if below is None else start) - begins
             if left < 0:
-                raise ModelError(f"it has more than {MAX_STRUCTURE_BYTES >> 20} MiB beside its tensors' numbers, which no chain of layers needs")
+                raise ModelError(
+                    f"it has more than {MAX_STRUCTURE_BYTES >> 20} MiB beside its tensors' numbers, which no chain of "
+                    "layers needs"
+                )
             if below not in (None, "numbers"):
                 waiting.append((below, start, stop))
 
 
 def fields(view: memoryview, begin: int, end: int) -> Iterator[tuple[int | None, int, int, int]]:
-    """The fields of a message: number (None for one that is a plain number), where it begins, and start and stop of its contents."""
+    """The fields of a message: number (None for one that is a plain number), where it begins,
+    and start and stop of its contents.
+    """
     position = begin
     while position < end:
         begins = position
@@ -56,7 +61,9 @@ def fields(view: memoryview, begin: int, end: int) -> Iterator[tuple[int | None,
         elif length is None:
             raise ModelError(f"it is no ONNX file: a field of type {kind} at byte {begins:,}")
         if length > end - position:
-            raise ModelError(f"it is no ONNX file, or cut short: {length:,} bytes announced at byte {begins:,} of {len(view):,}")
+            raise ModelError(
+                f"it is no ONNX file, or cut short: {length:,} bytes announced at byte {begins:,} of {len(view):,}"
+            )
         yield number, begins, position, position + length
         position += length
 

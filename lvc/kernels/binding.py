@@ -29,7 +29,9 @@ class KernelError(LvcError):
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL:
-    """The shared library; raises KernelError where it is missing, or was built from other sources than lie beside it."""
+    """The shared library; raises KernelError where it is missing, or was built from other sources than lie beside
+    it.
+    """
     path = Path(os.environ.get(LIBRARY_VARIABLE) or LIBRARY)
     if not path.exists():
         raise KernelError(f"the compiled kernels {path} are missing: {_BUILD}")
@@ -39,8 +41,11 @@ def library() -> ctypes.CDLL:
         built = loaded.lvc_sources_digest().decode()
     except (OSError, AttributeError) as error:
         raise KernelError(f"the compiled kernels {path} cannot be loaded: {error}; {_BUILD}") from error
-    if LIBRARY.with_name("version.c").exists() and built != (here := sources_digest()):  # an installed package has no sources
-        raise KernelError(f"the compiled kernels {path} are of other sources ({built}) than lie here ({here}): {_BUILD} anew")
+    # An installed package has no sources
+    if LIBRARY.with_name("version.c").exists() and built != (here := sources_digest()):
+        raise KernelError(
+            f"the compiled kernels {path} are of other sources ({built}) than lie here ({here}): {_BUILD} anew"
+        )
     return loaded
 
 
@@ -49,10 +54,11 @@ def names(words: "str | tuple[str, ...]") -> tuple[str, ...]:
 
 
 class Struct:
-    """One C struct: int64 sizes, int64 integers, double reals, pointers to other structs, and pointers to arrays, in this order.
+    """One C struct: int64 sizes, int64 integers, double reals, pointers to other structs, and pointers to arrays, in
+    this order.
 
-    sizes, integers, reals: names, separated by spaces. structs: name to Struct. arrays: name to (dtype, axes): axes are names of
-    sizes, or whole numbers, separated by spaces. A size that no array bears is given by name like an integer.
+    sizes, integers, reals: names, separated by spaces. structs: name to Struct. arrays: name to (dtype, axes): axes are
+    names of sizes, or whole numbers, separated by spaces. A size that no array bears is given by name like an integer.
     """
 
     def __init__(
@@ -64,8 +70,16 @@ class Struct:
         structs: "Mapping[str, Struct] | None" = None,
         arrays: Mapping[str, tuple[str, str]] | None = None,
     ):
-        self.sizes, self.integers, self.reals, self.structs = names(sizes), names(integers), names(reals), dict(structs or {})
-        self.arrays = {name: (np.dtype(dtype), tuple(int(axis) if axis.isdigit() else axis for axis in names(axes))) for name, (dtype, axes) in (arrays or {}).items()}
+        self.sizes, self.integers, self.reals, self.structs = (
+            names(sizes),
+            names(integers),
+            names(reals),
+            dict(structs or {}),
+        )
+        self.arrays = {
+            name: (np.dtype(dtype), tuple(int(axis) if axis.isdigit() else axis for axis in names(axes)))
+            for name, (dtype, axes) in (arrays or {}).items()
+        }
         whole = [(name, ctypes.c_int64) for name in self.sizes + self.integers]
         pointers = [(name, ctypes.c_void_p) for name in (*self.structs, *self.arrays)]
         fields = [*whole, *((name, ctypes.c_double) for name in self.reals), *pointers]
@@ -83,7 +97,9 @@ class Struct:
         known: dict[str, int] = {}
         for name, array in made.kept.items():
             if name not in values and name in self.arrays:
-                known |= {axis: length for axis, length in zip(self.arrays[name][1], array.shape) if isinstance(axis, str)}
+                known |= {
+                    axis: length for axis, length in zip(self.arrays[name][1], array.shape) if isinstance(axis, str)
+                }
         self._fill(made, values, known)
 
     def _fill(self, made: ctypes.Structure, values: dict, known: dict[str, int]) -> None:
@@ -106,7 +122,9 @@ class Struct:
     def _point(self, made: ctypes.Structure, name: str, array: np.ndarray, known: dict[str, int]) -> None:
         dtype, axes = self.arrays[name]
         if array.dtype != dtype or array.ndim != len(axes) or not array.flags.c_contiguous:
-            raise KernelError(f"{name} must be {dtype} {list(axes)} without gaps, not {array.dtype} {list(array.shape)}")
+            raise KernelError(
+                f"{name} must be {dtype} {list(axes)} without gaps, not {array.dtype} {list(array.shape)}"
+            )
         for axis, length in zip(axes, array.shape):
             if (axis if isinstance(axis, int) else known.setdefault(axis, length)) != length:
                 raise KernelError(f"{name} must be {list(axes)} with {known}, not {list(array.shape)}")
@@ -115,7 +133,9 @@ class Struct:
 
 
 class Kernel:
-    """A function of the library: takes its struct's members by name, or a struct made before; gives a whole number, or with real a float."""
+    """A function of the library: takes its struct's members by name, or a struct made before;
+    gives a whole number, or with real a float.
+    """
 
     def __init__(self, symbol: str, struct: Struct, *, real: bool = False):
         self.symbol, self.struct, self._real, self._function = symbol, struct, real, None
@@ -123,7 +143,10 @@ class Kernel:
     def __call__(self, made: ctypes.Structure | None = None, **values) -> int | float:
         if self._function is None:
             self._function = getattr(library(), self.symbol)
-            self._function.argtypes, self._function.restype = [ctypes.c_void_p], ctypes.c_double if self._real else ctypes.c_int64
+            self._function.argtypes, self._function.restype = (
+                [ctypes.c_void_p],
+                ctypes.c_double if self._real else ctypes.c_int64,
+            )
         if made is None:
             made = self.struct(**values)
         return self._function(ctypes.addressof(made))

@@ -64,7 +64,9 @@ def find_compiler() -> list[str] | None:
     return [sys.executable, "-m", "ziglang", "cc"] if importlib.util.find_spec("ziglang") else None
 
 
-def build(target: Path = LIBRARY, *, folder: Path = FOLDER, compiler: Sequence[str] | None = None, flags: Sequence[str] = ()) -> Path:
+def build(
+    target: Path = LIBRARY, *, folder: Path = FOLDER, compiler: Sequence[str] | None = None, flags: Sequence[str] = ()
+) -> Path:
     """Compiles the C files of a folder into the shared library `target`, which appears whole or not at all.
 
     compiler: the command, by default what `find_compiler` finds. flags: more of them, as SANITIZERS. Raises BuildError.
@@ -75,7 +77,9 @@ def build(target: Path = LIBRARY, *, folder: Path = FOLDER, compiler: Sequence[s
 
     compiler = find_compiler() if compiler is None else list(compiler)
     if compiler is None:
-        raise BuildError(f"no C compiler: none of {', '.join(COMPILERS)} is in PATH, and PyPI's ziglang is not installed")
+        raise BuildError(
+            f"no C compiler: none of {', '.join(COMPILERS)} is in PATH, and PyPI's ziglang is not installed"
+        )
 
     def run(*arguments: str) -> None:
         try:
@@ -93,7 +97,14 @@ def build(target: Path = LIBRARY, *, folder: Path = FOLDER, compiler: Sequence[s
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.stem}.{os.getpid()}.part{target.suffix}")
         try:
-            run("-shared", *(() if "-g" in flags or sys.platform == "darwin" else ("-Wl,-s",)), *flags, *files.values(), "-o", str(part))
+            run(
+                "-shared",
+                *(() if "-g" in flags or sys.platform == "darwin" else ("-Wl,-s",)),
+                *flags,
+                *files.values(),
+                "-o",
+                str(part),
+            )
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)

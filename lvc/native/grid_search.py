@@ -1,7 +1,8 @@
 """Whether a recording shows a game's own pixels enlarged, how many, and how recording them has changed their colours.
 
-Edges of enlarged pixels stand at multiples of their size alone; the smallest number of pixels that explains nearly all edges is the
-game's. Then the recorder's chroma is fitted: the few weights by which native pixels of few colours look as the frames do.
+Edges of enlarged pixels stand at multiples of their size alone; the smallest number of pixels that explains nearly all
+edges is the game's. Then the recorder's chroma is fitted: the few weights by which native pixels of few colours look as
+the frames do.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,10 @@ def found_grid(frames: Sequence[Planes], small: np.ndarray) -> tuple[PixelGrid, 
     """
     source, geometry = frames[0].geometry, Geometry(small.shape[3], small.shape[2])
     few = [frames[place].luma for place in spread(len(frames), LOOKED_AT)]
-    sides = [native_side([luma[::EVERY_LINE] for luma in few], 1), native_side([luma[:, ::EVERY_LINE] for luma in few], 0)]
+    sides = [
+        native_side([luma[::EVERY_LINE] for luma in few], 1),
+        native_side([luma[:, ::EVERY_LINE] for luma in few], 0),
+    ]
     if None in sides:
         return None
     native = Geometry(*sides)
@@ -64,7 +68,10 @@ def spread(count: int, most: int) -> np.ndarray:
 
 def native_side(lumas: Sequence[np.ndarray], axis: int) -> int | None:
     """How many native pixels there are along an axis of pictures [H, W]; None where edges stand anywhere."""
-    steps = sum(np.minimum(np.abs(np.diff(luma.astype(np.int16), axis=axis)), MOST_STEP).sum(axis=1 - axis, dtype=np.int64) for luma in lumas)
+    steps = sum(
+        np.minimum(np.abs(np.diff(luma.astype(np.int16), axis=axis)), MOST_STEP).sum(axis=1 - axis, dtype=np.int64)
+        for luma in lumas
+    )
     size, total = len(steps) + 1, int(steps.sum())
     most = int(size / LEAST_ENLARGED)
     if total == 0 or most < FEWEST:
@@ -84,7 +91,11 @@ def native_side(lumas: Sequence[np.ndarray], axis: int) -> int | None:
 def first_guess(planes: Planes, native: Geometry) -> np.ndarray:
     """Luma and chroma float64 [3, H, W] of native pixels: the mean of the samples of each, and its middle one."""
     source = planes.geometry
-    luma = averaging(native.height, source.height) @ planes.luma.astype(np.float32) @ averaging(native.width, source.width).T
+    luma = (
+        averaging(native.height, source.height)
+        @ planes.luma.astype(np.float32)
+        @ averaging(native.width, source.width).T
+    )
     rows, columns = planes.chroma.shape[1:]
     down = averaging_of(native.height, rows, source.height, planes.stride).argmax(axis=1)
     across = averaging_of(native.width, columns, source.width, planes.stride).argmax(axis=1)
@@ -97,29 +108,51 @@ def few_colours(planes: np.ndarray) -> np.ndarray:
     sample = points[np.random.default_rng(0).integers(len(points), size=min(len(points), 20_000))]
     cv2.setRNGSeed(1)
     criteria = cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 15, 0.5
-    _, _, centres = cv2.kmeans(sample, min(COLOURS, len(np.unique(sample, axis=0))), None, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    _, _, centres = cv2.kmeans(
+        sample, min(COLOURS, len(np.unique(sample, axis=0))), None, criteria, 1, cv2.KMEANS_PP_CENTERS
+    )
     # The nearest by |p - c|² - |p|² = |c|² - 2pc.
     nearest = (np.square(centres).sum(axis=1) - 2 * points @ centres.T).argmin(axis=1)
     return centres[nearest].reshape(*planes[:, 0].shape, 3).transpose(0, 3, 1, 2).astype(float)
 
 
 def fitted(native: np.ndarray, targets: np.ndarray, source: Geometry, stride: int) -> Blur:
-    """The kernels by which native planes [T, P, H, W] come nearest to targets [T, P, h, w]: across and down in turn, by least squares.
+    """The kernels by which native planes [T, P, H, W] come nearest to targets [T, P, h, w]: across and down in turn, by
+    least squares.
 
-    Where the planes are constant, as the chroma of a grey game is, there is nothing to fit: each is the plain one, as of unsmeared samples.
+    Where the planes are constant, as the chroma of a grey game is, there is nothing to fit: each is the plain one, as
+    of unsmeared samples.
     """
     offsets = range(-REACH, REACH + 1)
     ways = [
-        np.stack([exact_weights(native.shape[side], full, targets.shape[side], stride, alone(offset)) / (-(-full // stride) * KERNEL_UNIT) for offset in offsets]).astype(np.float32)
+        np.stack(
+            [
+                exact_weights(native.shape[side], full, targets.shape[side], stride, alone(offset))
+                / (-(-full // stride) * KERNEL_UNIT)
+                for offset in offsets
+            ]
+        ).astype(np.float32)
         for side, full in ((2, source.height), (3, source.width))
     ]
     planes = native.reshape(-1, *native.shape[2:]).astype(np.float32)
-    # A sample of few is thought to stand for as many of the full size, alike; that is near enough for one round of each.
+    # A sample of few is thought to stand for as many of the full size, alike;
+    # that is near enough for one round of each.
     plain = np.array([0 <= offset < stride for offset in offsets]) / stride
     down = across = plain
     for _ in range(ROUNDS):
-        across = least_squares([np.tensordot(down, ways[0], 1).astype(np.float32) @ plane @ ways[1].transpose(0, 2, 1) for plane in planes], targets, plain)
-        down = least_squares([ways[0] @ (plane @ np.tensordot(across, ways[1], 1).astype(np.float32).T) for plane in planes], targets, plain)
+        across = least_squares(
+            [
+                np.tensordot(down, ways[0], 1).astype(np.float32) @ plane @ ways[1].transpose(0, 2, 1)
+                for plane in planes
+            ],
+            targets,
+            plain,
+        )
+        down = least_squares(
+            [ways[0] @ (plane @ np.tensordot(across, ways[1], 1).astype(np.float32).T) for plane in planes],
+            targets,
+            plain,
+        )
     return Blur(stride, stride, whole_kernel(across), whole_kernel(down))
 
 
@@ -129,7 +162,9 @@ def alone(offset: int) -> tuple[int, ...]:
 
 
 def least_squares(parts: list[np.ndarray], targets: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    """The weights of parts [N, h, w] of each plane that come nearest to the targets [T, P, h, w], adding up to 1; `otherwise` where none do."""
+    """The weights of parts [N, h, w] of each plane that come nearest to the targets [T, P, h, w], adding up to 1;
+    `otherwise` where none do.
+    """
     products, said = np.zeros((len(otherwise), len(otherwise))), np.zeros(len(otherwise))
     for each, target in zip(parts, targets.reshape(-1, *targets.shape[2:])):
         columns, middle = each.reshape(len(each), -1), np.float32(target.mean())
@@ -144,7 +179,9 @@ def least_squares(parts: list[np.ndarray], targets: np.ndarray, otherwise: np.nd
 
 
 def whole_kernel(weights: np.ndarray) -> tuple[int, ...]:
-    """Weights as whole numbers that add up to KERNEL_UNIT; those that swing too far are drawn towards the middle one."""
+    """Weights as whole numbers that add up to KERNEL_UNIT; those that swing too far are drawn towards the middle
+    one.
+    """
     plain = np.zeros(len(weights))
     plain[len(weights) // 2] = 1
     while np.abs(weights).sum() > KERNEL_ABS_LIMIT / KERNEL_UNIT - 0.1:

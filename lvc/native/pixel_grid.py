@@ -1,7 +1,9 @@
-"""The pixels that a game drew itself, which a recording shows enlarged: how many there are, and how they look in a frame.
+"""The pixels that a game drew itself, which a recording shows enlarged: how many there are, and how they look in a
+frame.
 
-An emulator draws 160x210 pixels, its window shows each as several, the recorder halves the chroma, and sampling averages areas. Each of
-these is a weighted sum along rows and columns; together they are the `Axis` from the game's own pixels to a frame's.
+An emulator draws 160x210 pixels, its window shows each as several, the recorder halves the chroma, and sampling
+averages areas. Each of these is a weighted sum along rows and columns; together they are the `Axis` from the game's own
+pixels to a frame's.
 """
 
 from collections.abc import Iterator
@@ -28,7 +30,8 @@ def _whole(value, low: int, high: int) -> bool:
 
 @dataclass(frozen=True)
 class Blur:
-    """How planes of a recording came from its full size: every `stride`-th sample, weighed along columns and rows by odd numbers of
+    """How planes of a recording came from its full size: every `stride`-th sample, weighed along columns and rows by
+    odd numbers of
     whole numbers that add up to 256, the middle one for the sample's own place."""
 
     stride_x: int = 1
@@ -41,15 +44,27 @@ class Blur:
             if not _whole(stride, 1, 4):
                 raise OptionError(f"a stride of 1 to 4 samples was expected, not {stride!r:.60}")
         for kernel in (self.across, self.down):
-            if not (isinstance(kernel, tuple) and len(kernel) % 2 and len(kernel) <= MAX_KERNEL and all(_whole(weight, -KERNEL_ABS_LIMIT, KERNEL_ABS_LIMIT) for weight in kernel)):
-                raise OptionError(f"a kernel of an odd number of whole numbers, {MAX_KERNEL} at most, was expected, not {kernel!r:.60}")
+            if not (
+                isinstance(kernel, tuple)
+                and len(kernel) % 2
+                and len(kernel) <= MAX_KERNEL
+                and all(_whole(weight, -KERNEL_ABS_LIMIT, KERNEL_ABS_LIMIT) for weight in kernel)
+            ):
+                raise OptionError(
+                    f"a kernel of an odd number of whole numbers, {MAX_KERNEL} at most, was expected, not "
+                    f"{kernel!r:.60}"
+                )
             if sum(kernel) != KERNEL_UNIT or sum(map(abs, kernel)) > KERNEL_ABS_LIMIT:
-                raise OptionError(f"a kernel's numbers add up to {KERNEL_UNIT}, their sizes to {KERNEL_ABS_LIMIT} at most, not as {kernel!r:.60}")
+                raise OptionError(
+                    f"a kernel's numbers add up to {KERNEL_UNIT}, their sizes to {KERNEL_ABS_LIMIT} at most, not as "
+                    f"{kernel!r:.60}"
+                )
 
 
 @dataclass(frozen=True)
 class PixelGrid:
-    """native: how many pixels the game drew. source: size of the recording that shows them, no smaller. luma, chroma: its planes.
+    """native: how many pixels the game drew. source: size of the recording that shows them, no smaller. luma, chroma:
+    its planes.
 
     The recording's sample at x shows the native pixel x * native // source. Raises OptionError for what cannot be.
     """
@@ -85,7 +100,9 @@ class PixelGrid:
 
 @dataclass(frozen=True)
 class Axis:
-    """What each of N shown pixels is made of: native pixels from `first` int64 [N] on, by `weights` int32 [N, K] that add up to 4096 in each row."""
+    """What each of N shown pixels is made of: native pixels from `first` int64 [N] on, by `weights` int32 [N,
+    K] that add up to 4096 in each row.
+    """
 
     first: np.ndarray
     weights: np.ndarray
@@ -110,14 +127,26 @@ def axis_of(native: int, source: int, shown: int, stride: int = 1, kernel: tuple
         used = whole != 0
         start, stop = used.argmax(axis=1), whole.shape[1] - used[:, ::-1].argmax(axis=1)
         taps = start[:, None] + np.arange((stop - start).max())
-        parts.append((first + start, np.where(taps < stop[:, None], np.take_along_axis(whole, np.minimum(taps, whole.shape[1] - 1), axis=1), 0)))
+        parts.append(
+            (
+                first + start,
+                np.where(
+                    taps < stop[:, None], np.take_along_axis(whole, np.minimum(taps, whole.shape[1] - 1), axis=1), 0
+                ),
+            )
+        )
     width = max(weights.shape[1] for _, weights in parts)
     starts = np.concatenate([start for start, _ in parts])
     first = np.minimum(starts, native - width)
     weights = np.concatenate([np.pad(weights, ((0, 0), (0, width - weights.shape[1]))) for _, weights in parts])
     # Those that end with the last native pixel begin sooner, with nothing.
     taps = np.arange(width) - (starts - first)[:, None]
-    return Axis(first, np.ascontiguousarray(np.where(taps >= 0, np.take_along_axis(weights, np.maximum(taps, 0), axis=1), 0), np.int32))
+    return Axis(
+        first,
+        np.ascontiguousarray(
+            np.where(taps >= 0, np.take_along_axis(weights, np.maximum(taps, 0), axis=1), 0), np.int32
+        ),
+    )
 
 
 def exact_weights(native: int, source: int, shown: int, stride: int = 1, kernel: tuple[int, ...] = PLAIN) -> np.ndarray:
@@ -129,16 +158,24 @@ def exact_weights(native: int, source: int, shown: int, stride: int = 1, kernel:
     return result
 
 
-def _parts(native: int, source: int, shown: int, stride: int, kernel: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
-    """The rows of `exact_weights`, some at a time, with the native pixel from which on they are not 0: all of them at once may take gigabytes."""
+def _parts(
+    native: int, source: int, shown: int, stride: int, kernel: tuple[int, ...]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The rows of `exact_weights`, some at a time, with the native pixel from which on they are not 0:
+    all of them at once may take gigabytes.
+    """
     samples, reach = -(-source // stride), len(kernel) // 2
     for start in range(0, shown, ROWS_AT_ONCE):
         rows = np.arange(start, min(start + ROWS_AT_ONCE, shown))
         # How much of each sample each shown pixel covers, in units of 1/shown of a sample.
         low, high = rows * samples, (rows + 1) * samples
         places = np.arange(low[0] // shown, -(-high[-1] // shown))
-        covered = np.maximum(0, np.minimum(high, (places[:, None] + 1) * shown) - np.maximum(low, places[:, None] * shown))
-        seen = [np.clip(places * stride + offset, 0, source - 1) * native // source for offset in range(-reach, reach + 1)]
+        covered = np.maximum(
+            0, np.minimum(high, (places[:, None] + 1) * shown) - np.maximum(low, places[:, None] * shown)
+        )
+        seen = [
+            np.clip(places * stride + offset, 0, source - 1) * native // source for offset in range(-reach, reach + 1)
+        ]
         first = seen[0][0]
         total = np.zeros((seen[-1][-1] + 1 - first, len(rows)), np.int64)
         for shows, weight in zip(seen, kernel):
@@ -159,6 +196,11 @@ def _blur_json(blur: Blur) -> dict:
 
 
 def _blur(value) -> Blur:
-    if not (isinstance(value, dict) and value.keys() == {"stride", "across", "down"} and all(isinstance(part, list) for part in value.values()) and len(value["stride"]) == 2):
+    if not (
+        isinstance(value, dict)
+        and value.keys() == {"stride", "across", "down"}
+        and all(isinstance(part, list) for part in value.values())
+        and len(value["stride"]) == 2
+    ):
         raise OptionError(f"planes have a stride of two numbers and two kernels, not {value!r:.80}")
     return Blur(*value["stride"], tuple(value["across"]), tuple(value["down"]))

@@ -15,13 +15,16 @@ from lvc.native.planes import NativeSampler, PlaneReader, Planes, unsmeared
 from lvc.video.resize import AreaScaler
 from lvc.video.sample import MAX_BATCH, FramesAhead, SampledFrame, Sampling, chosen_frames
 
-# Sampled frames of a recording's beginning that are looked through for the game's own pixels; fewer of large ones, which wait in memory.
+# Sampled frames of a recording's beginning that are looked through for the game's own pixels;
+# fewer of large ones, which wait in memory.
 LOOKED_THROUGH, LOOKED_BYTES = 12, 96 << 20
 FLAT_LEVELS = 8  # of luma within which a picture shows nothing
 
 
 class GridLost(InputError):
-    """The frames of a recording change their size, and show other pixels than the game's that were found, or none: it is to be coded without."""
+    """The frames of a recording change their size, and show other pixels than the game's that were found, or none:
+    it is to be coded without.
+    """
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Ready:
 def frames_with_native(
     path: Path, sampling: Sampling, *, batch: int = MAX_BATCH, threads: int = 0, notes: list[str] | None = None
 ) -> Iterator[FrameBatch]:
-    """As `lvc.video.sample.sampled_frames`, with the game's own pixels and their grid where the first frames show these.
+    """As `lvc.video.sample.sampled_frames`, with the game's own pixels and their grid where the first frames show
+    these.
 
     Raises InputError as that does, and GridLost.
     """
@@ -81,14 +85,16 @@ def frames_with_native_ahead(path: Path, sampling: Sampling, *, threads: int = 0
 def one_batch(ready: Sequence[Ready], time_base: Fraction) -> FrameBatch:
     grid = ready[0].grid
     native = None if grid is None else np.stack([one.native for one in ready])
-    return FrameBatch(np.stack([one.picture for one in ready]), tuple(one.pts for one in ready), time_base, native, grid)
+    return FrameBatch(
+        np.stack([one.picture for one in ready]), tuple(one.pts for one in ready), time_base, native, grid
+    )
 
 
 class NativeFinder:
     """Makes pictures of decoded frames, with the game's own pixels where the first frames show that there are any.
 
-    Frames of another size, which a stream may change to, are looked through anew: where they show as many pixels of a game, or nothing at
-    all, its own pixels go on, shown as at the beginning.
+    Frames of another size, which a stream may change to, are looked through anew: where they show as many pixels of a
+    game, or nothing at all, its own pixels go on, shown as at the beginning.
     """
 
     def __init__(self, path: Path, geometry: Geometry):
@@ -124,7 +130,8 @@ class NativeFinder:
             return
         width, height, stride, rotation = kind
         self._sampler = None
-        if (before[0], before[1], before[3]) == (width, height, rotation):  # where pixels stand is known; how new chroma is smeared is not
+        # Where pixels stand is known; how new chroma is smeared is not
+        if (before[0], before[1], before[3]) == (width, height, rotation):
             self._sampler = NativeSampler(replace(self._grid, source=Geometry(width, height)), unsmeared(stride))
 
     def rest(self) -> Iterator[Ready]:
@@ -149,7 +156,10 @@ class NativeFinder:
         elif rotation == 0 and all(map(is_flat, planes)) and fits(self._grid.native, planes[0].geometry):
             self._sampler = NativeSampler(replace(self._grid, source=planes[0].geometry), unsmeared(planes[0].stride))
         else:
-            raise GridLost(f"{self._path}: changes to frames of {planes[0].geometry}, which do not show the game of {self._grid} pixels of those before")
+            raise GridLost(
+                f"{self._path}: changes to frames of {planes[0].geometry}, which do not show the game of {self._grid} "
+                "pixels of those before"
+            )
 
     def _made(self, chosen: SampledFrame) -> Ready:
         picture = np.empty((3, self.geometry.height, self.geometry.width), np.uint8)

@@ -1,7 +1,8 @@
-"""What native pixels look like in a frame of another size: exact weighted sums of whole numbers, so that every machine shows the same.
+"""What native pixels look like in a frame of another size: exact weighted sums of whole numbers, so that every machine
+shows the same.
 
-Luma and chroma were recorded apart. With y a colour's luma, red = luma's sum of y + chroma's sum of (red - y), blue alike, and green
-follows from both.
+Luma and chroma were recorded apart. With y a colour's luma, red = luma's sum of y + chroma's sum of (red - y), blue
+alike, and green follows from both.
 """
 
 import numpy as np
@@ -15,7 +16,8 @@ STRIP = 1 << 18  # numbers of them, at most but for a line: bounds the memory fo
 show_grid = Kernel(
     "lvc_grid_show",
     Struct(
-        sizes="count height width frame_height frame_width luma_row_taps luma_column_taps chroma_row_taps chroma_column_taps lines",
+        sizes="count height width frame_height frame_width luma_row_taps luma_column_taps chroma_row_taps "
+        "chroma_column_taps lines",
         arrays={
             "colours": ("int32", "count height width"),
             "luma_rows": ("int64", "frame_height"),
@@ -46,7 +48,12 @@ class Screen:
         for plane, blur in (("luma", grid.luma), ("chroma", grid.chroma)):
             down = axis_of(grid.native.height, grid.source.height, geometry.height, blur.stride_y, blur.down)
             across = axis_of(grid.native.width, grid.source.width, geometry.width, blur.stride_x, blur.across)
-            self._axes |= {f"{plane}_rows": down.first, f"{plane}_row_weights": down.weights, f"{plane}_columns": across.first, f"{plane}_column_weights": across.weights}
+            self._axes |= {
+                f"{plane}_rows": down.first,
+                f"{plane}_row_weights": down.weights,
+                f"{plane}_columns": across.first,
+                f"{plane}_column_weights": across.weights,
+            }
 
     def show(self, colours: np.ndarray) -> np.ndarray:
         """Frames uint8 [T, H, W, 3] of colours int32 [T, 1, h, w], 0xRRGGBB each, of at least the native pixels."""

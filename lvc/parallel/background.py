@@ -7,8 +7,9 @@ from typing import Self
 
 
 class Background:
-    """Runs jobs in threads of its own, and takes what each gives in the order in which they came. What a job raises, or the taking of what it
-    gave, is raised by every later call; nothing after it is taken, and what has not begun is not run.
+    """Runs jobs in threads of its own, and takes what each gives in the order in which they came. What a job raises, or
+    the taking of what it gave, is raised by every later call; nothing after it is taken, and what has not begun is not
+    run.
 
     limit: how much may be queued or in work, in the unit of the jobs' weights; a job that weighs more is taken alone.
     threads: jobs that run side by side.
@@ -27,7 +28,7 @@ class Background:
         if self.failure is not None:
             raise self.failure
 
-    def submit(self, weight: int, job: Callable, *arguments, take: Callable = lambda given: None) -> None:
+    def submit(self, weight: int, job: Callable, *arguments, take: Callable = lambda _given: None) -> None:
         """Queues a job, whose result `take` is called with; blocks until there is room for it."""
         self._wait_until_below(max(self.limit - weight, 0))
         self.check()
@@ -64,12 +65,13 @@ class Background:
             return
         try:
             take(given.result())
-        except BaseException as error:  # noqa: BLE001  raised where the jobs come from
+        except BaseException as error:  # raised where the jobs come from
             self.failure = error
 
 
 class Ahead:
-    """Gives what a generator gives, which a thread works out from now on, up to `limit` items ahead of those that were taken.
+    """Gives what a generator gives, which a thread works out from now on, up to `limit` items ahead of those that were
+    taken.
 
     What the generator raises is raised in its place.
     """

@@ -9,6 +9,7 @@
 A worker that dies takes no task along but its own, which another one does again.
 """
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from lvc.errors import InputError, LvcError, OptionError
@@ -67,15 +69,15 @@ def run(
 ) -> Iterator[Done | Failed | Lost]:
     """Calls `function(task, report)` for each task, and yields how each ended, in the order in which they end.
 
-    function: of a module, so that other processes find it; it may call `report` with the units of work done so far, and what
-    it raises beside LvcError ends everything. workers: processes, 1 for this one alone. ray: a cluster's address ("auto",
-    "host:6379"); `workers` is then how many tasks may be there at once, None for as many as there are cores, and each takes one
-    core and `gpus`. Its machines see the same files under the same paths, and have the same lvc.
+    function: of a module, so that other processes find it; it may call `report` with the units of work done so far, and
+    what it raises beside LvcError ends everything. workers: processes, 1 for this one alone. ray: a cluster's address
+    ("auto", "host:6379"); `workers` is then how many tasks may be there at once, None for as many as there are cores,
+    and each takes one core and `gpus`. Its machines see the same files under the same paths, and have the same lvc.
     progress: told the units of all tasks together. name: of a task, for the error of one that lost ATTEMPTS workers.
-    An interruption, or a reader who leaves, interrupts the workers, and waits for them. Raises OptionError where there is no
-    such cluster.
+    An interruption, or a reader who leaves, interrupts the workers, and waits for them. Raises OptionError where there
+    is no such cluster.
     """
-    progress = progress or (lambda units: None)
+    progress = progress or (lambda _units: None)
     if not tasks or (ray is None and min(workers, len(tasks)) == 1):
         yield from run_here(function, tasks, progress)
         return
@@ -93,14 +95,19 @@ def run(
                         waiting.append(place)
                         outcome = Lost(place)
                     else:
-                        outcome = Failed(place, InputError(f"{name(tasks[place])}: crashed each of the {ATTEMPTS} workers that had it"))
+                        outcome = Failed(
+                            place,
+                            InputError(f"{name(tasks[place])}: crashed each of the {ATTEMPTS} workers that had it"),
+                        )
                 yield outcome
             if (units := crew.units()) != told:
                 progress(told := units)
 
 
 def threads_of(workers: int | None, ray: str | None, tasks: int) -> int:
-    """Threads that each worker should use for so many tasks: an even part of the cores, on a cluster one; 0, as many as there are, without workers."""
+    """Threads that each worker should use for so many tasks: an even part of the cores, on a cluster one;
+    0, as many as there are, without workers.
+    """
     if ray is not None:
         return 1
     count = min(workers, tasks)
@@ -108,7 +115,9 @@ def threads_of(workers: int | None, ray: str | None, tasks: int) -> int:
 
 
 def limit_threads(threads: int) -> None:
-    """Sets how many threads torch and OpenCV use, which read it when they are loaded, later; one who has set it knows better."""
+    """Sets how many threads torch and OpenCV use, which read it when they are loaded, later;
+    one who has set it knows better.
+    """
     for variable in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
         os.environ.setdefault(variable, str(threads))
 
@@ -159,7 +168,10 @@ class Processes:
             except BrokenProcessPool:  # it died while it had nothing to do
                 pool.shutdown(wait=False)
         pool = ProcessPoolExecutor(
-            1, mp_context=self.context, initializer=start_worker, initargs=(self.counts, self.stop, threads_of(self.count, None, self.count))
+            1,
+            mp_context=self.context,
+            initializer=start_worker,
+            initargs=(self.counts, self.stop, threads_of(self.count, None, self.count)),
         )
         self.running[pool.submit(work_here, function, place, task)] = (place, pool)
 
@@ -186,7 +198,9 @@ class Processes:
 
 
 def start_worker(counts, stop, threads: int) -> None:
-    """Sets up a process: where it reports, how many threads it has, and that it neither hears Ctrl-C nor outlives its parent."""
+    """Sets up a process: where it reports, how many threads it has, and that it neither hears Ctrl-C nor outlives its
+    parent.
+    """
     global unit_counts, at_work
     unit_counts, at_work = counts, False
     limit_threads(threads)
@@ -204,7 +218,7 @@ def start_worker(counts, stop, threads: int) -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def interrupted(number, frame) -> None:
+def interrupted(_number: int, _frame: FrameType | None) -> None:
     if at_work:
         raise KeyboardInterrupt
 
@@ -272,10 +286,8 @@ class Cluster:
             yield place, outcome
 
     def units(self) -> int:
-        try:
+        with contextlib.suppress(self.ray.exceptions.RayError):  # the bar stands still, the work goes on
             self.last_units = self.ray.get(self.board.total.remote(), timeout=STOP_SECONDS)
-        except self.ray.exceptions.RayError:  # the bar stands still, the work goes on
-            pass
         return self.last_units
 
     def __exit__(self, kind, error, trace) -> None:
@@ -292,7 +304,9 @@ class Cluster:
 
 
 def knock(address: str) -> None:
-    """Raises OSError or ValueError where nothing listens at HOST:PORT, which Ray itself would ask again and again for minutes."""
+    """Raises OSError or ValueError where nothing listens at HOST:PORT,
+    which Ray itself would ask again and again for minutes.
+    """
     host, colon, port = address.rpartition(":")
     if colon and "://" not in address:
         socket.create_connection((host.strip("[]"), int(port)), timeout=STOP_SECONDS).close()
@@ -315,6 +329,8 @@ def work_there(function: Callable, place: int, task, board, folder: str) -> Done
     try:
         os.chdir(folder)  # so that relative paths, which files may remember, mean what they mean here
     except OSError as error:
-        return Failed(place, InputError(f"{folder}: cannot be entered on {os.uname().nodename}: {error.strerror or error}"))
+        return Failed(
+            place, InputError(f"{folder}: cannot be entered on {os.uname().nodename}: {error.strerror or error}")
+        )
     limit_threads(1)
     return turn(function, place, task, lambda units: board.report.remote(place, units))

@@ -14,7 +14,8 @@ def bd_rate(anchor_rates, anchor_qualities, rates, qualities, *, interpolation: 
 
     Rates in any one unit above 0; qualities (PSNR in dB, say) rise with the rate, at least 2 points a curve for
     "pchip" and 3 for "akima". Raises OptionError for a curve that is no such curve, and where no quality is reached
-    by both. Source: Bjøntegaard, VCEG-M33, with the piecewise cubics of VCEG-AL22 / JVET-B0060 in place of a polynomial.
+    by both. Source: Bjøntegaard, VCEG-M33, with the piecewise cubics of VCEG-AL22 / JVET-B0060 in place of a
+    polynomial.
     """
     anchor = _curve(anchor_rates, anchor_qualities, "anchor", interpolation)
     other = _curve(rates, qualities, "other", interpolation)

@@ -20,9 +20,9 @@ NUMBERS = "biuf"  # numpy's kinds
 class Columns:
     """Which table stands beside each file of a data set, and which of its rows belong to which frame.
 
-    beside: its suffix, ".npz", ".parquet", ".h5" or ".hdf5", where game.lvc goes with game.npz; or a function that gives a
-    table's path for a file's path. names: the columns that are wanted; None for all that hold numbers. In HDF5 a column is a
-    data set of any group, named by its path as "data/demo_0/actions".
+    beside: its suffix, ".npz", ".parquet", ".h5" or ".hdf5", where game.lvc goes with game.npz; or a function that
+    gives a table's path for a file's path. names: the columns that are wanted; None for all that hold numbers. In HDF5
+    a column is a data set of any group, named by its path as "data/demo_0/actions".
     by: "index" where row k belongs to frame k, and there are as many; "time" where the column `time` holds increasing
     seconds, and a frame belongs to the last row that is not later than it.
     """
@@ -44,7 +44,9 @@ class Columns:
         return file.with_suffix(self.beside) if isinstance(self.beside, str) else Path(self.beside(file))
 
     def read(self, file: Path, *, more: Iterable[str] = ()) -> dict[str, np.ndarray]:
-        """The table of a file: arrays [rows, ...] by name, of `names`, `more` and what `by` needs; raises InputError."""
+        """The table of a file: arrays [rows, ...] by name, of `names`, `more` and what `by` needs;
+        raises InputError.
+        """
         path = self.path_of(file)
         extra = [*more, *([self.time] if self.by == "time" else [])]
         names = None if self.names is None else list(dict.fromkeys([*self.names, *extra]))
@@ -54,19 +56,29 @@ class Columns:
                 raise InputError(f"{path}: has no column {name!r}, and has {', '.join(table)[:300]}")
         lengths = {name: len(values) for name, values in table.items()}
         if len(set(lengths.values())) > 1:
-            (one, rows), (other, others) = min(lengths.items(), key=lambda two: two[1]), max(lengths.items(), key=lambda two: two[1])
-            raise InputError(f"{path}: {rows} rows of {one!r} and {others} of {other!r}: choose columns of one length by their names")
+            (one, rows), (other, others) = (
+                min(lengths.items(), key=lambda two: two[1]),
+                max(lengths.items(), key=lambda two: two[1]),
+            )
+            raise InputError(
+                f"{path}: {rows} rows of {one!r} and {others} of {other!r}: choose columns of one length by their names"
+            )
         return table
 
-    def rows_of(self, table: dict[str, np.ndarray], pts: np.ndarray, first: int, count: int, time_base: Fraction, path: Path) -> np.ndarray:
-        """The table's row for each frame from number `first` on, of which `pts` has the ticks; the file has `count` frames.
+    def rows_of(
+        self, table: dict[str, np.ndarray], pts: np.ndarray, first: int, count: int, time_base: Fraction, path: Path
+    ) -> np.ndarray:
+        """The table's row for each frame from number `first` on, of which `pts` has the ticks; the file has `count`
+        frames.
 
         Raises InputError where the rows do not go with the frames.
         """
         rows = len(next(iter(table.values()))) if table else 0
         if self.by == "index":
             if rows != count:
-                raise InputError(f"{path}: {rows} rows for {count} frames; by='time' takes tables with a row at other times")
+                raise InputError(
+                    f"{path}: {rows} rows for {count} frames; by='time' takes tables with a row at other times"
+                )
             return np.arange(first, first + len(pts))
         # A time that was rounded means the tick that it was rounded from.
         ticks = np.array([GivenTime.of(time, time_base).from_ticks for time in table[self.time]], dtype=np.int64)
@@ -91,12 +103,16 @@ def read_table(path: Path, names: list[str] | None) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: there is no such table") from error
     except KeyError as error:
         raise InputError(f"{path}: has no column {str(error.args[0])[:200]!r}") from error
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, RuntimeError) as error:  # as numpy, pyarrow and h5py tell damage
+    # As numpy, pyarrow and h5py tell damage
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     for name, values in list(table.items()):
         if values.dtype.kind not in NUMBERS or values.ndim == 0:
             if names is not None:
-                raise InputError(f"{path}: column {name!r} holds {values.dtype} {list(values.shape)}; numbers [rows, ...] were expected")
+                raise InputError(
+                    f"{path}: column {name!r} holds {values.dtype} {list(values.shape)}; numbers [rows, ...] were "
+                    "expected"
+                )
             del table[name]
     return table
 
@@ -129,7 +145,11 @@ def read_parquet(path: Path, names: list[str] | None) -> dict[str, np.ndarray]:
     for name in table.column_names:
         column = table[name].combine_chunks()
         shape = [len(column)]
-        while pyarrow.types.is_list(column.type) or pyarrow.types.is_large_list(column.type) or pyarrow.types.is_fixed_size_list(column.type):
+        while (
+            pyarrow.types.is_list(column.type)
+            or pyarrow.types.is_large_list(column.type)
+            or pyarrow.types.is_fixed_size_list(column.type)
+        ):
             inner = column.flatten()
             if len(column) and len(inner) % len(column):
                 raise ValueError(f"the lists of column {name!r} are of several lengths")
@@ -164,9 +184,13 @@ READERS = {".npz": read_npz, ".parquet": read_parquet, ".h5": read_hdf5, ".hdf5"
 def episode_starts(values: np.ndarray) -> np.ndarray:
     """Where episodes start among frames, from 0, by a column's value for each frame.
 
-    values: bool [frames], True at each episode's last frame; or whole numbers [frames], which change from episode to episode.
+    values: bool [frames], True at each episode's last frame; or whole numbers [frames], which change from episode to
+    episode.
     """
     if values.ndim != 1 or values.dtype.kind not in "biu":
-        raise OptionError(f"episodes are told by a column of bool or of whole numbers, one a frame, not by {values.dtype} {list(values.shape)}")
+        raise OptionError(
+            f"episodes are told by a column of bool or of whole numbers, one a frame, not by {values.dtype} "
+            f"{list(values.shape)}"
+        )
     ends = values[:-1] if values.dtype.kind == "b" else values[1:] != values[:-1]
     return np.concatenate([[0], np.flatnonzero(ends) + 1])

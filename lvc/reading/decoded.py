@@ -1,4 +1,6 @@
-"""What a `Reader` gives besides bare tensors: a frame, or a batch of frames, with times and durations, as torchcodec's."""
+"""What a `Reader` gives besides bare tensors: a frame, or a batch of frames, with times and durations,
+as torchcodec's.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def _described(value) -> str:
 
 @dataclass(repr=False)
 class Frame:
-    """One frame: data uint8 [3, H, W] (or [H, W, 3]), its time and its duration in seconds; unpacks into these three."""
+    """One frame: data uint8 [3, H, W] (or [H, W, 3]), its time and its duration in seconds;
+    unpacks into these three.
+    """
 
     data: torch.Tensor
     pts_seconds: float

@@ -25,7 +25,9 @@ OUTPUT_DTYPES = ("torch.uint8", "torch.float32", "auto")
 MOST_RESAMPLED = 1 << 24  # frames: more at once are a mistake in fps
 
 
-def check_decoder_options(*, seek_mode, num_ffmpeg_threads, stream_index, dimension_order, output_dtype, transforms) -> None:
+def check_decoder_options(
+    *, seek_mode, num_ffmpeg_threads, stream_index, dimension_order, output_dtype, transforms
+) -> None:
     """Raises OptionError for a value that torchcodec's decoder would not take either."""
     if seek_mode not in SEEK_MODES:
         raise OptionError(f"seek_mode is one of {', '.join(SEEK_MODES)}, not {seek_mode!r}")
@@ -33,20 +35,25 @@ def check_decoder_options(*, seek_mode, num_ffmpeg_threads, stream_index, dimens
         raise OptionError(f"dimension_order is one of {', '.join(DIMENSION_ORDERS)}, not {dimension_order!r}")
     if isinstance(num_ffmpeg_threads, bool) or not isinstance(num_ffmpeg_threads, int):
         raise OptionError(f"num_ffmpeg_threads is a whole number, not {num_ffmpeg_threads!r}")
-    if stream_index is not None and (isinstance(stream_index, bool) or not isinstance(stream_index, int) or stream_index != 0):
+    if stream_index is not None and (
+        isinstance(stream_index, bool) or not isinstance(stream_index, int) or stream_index != 0
+    ):
         raise OptionError(f"stream_index is 0 or None, since a file holds one stream of frames, not {stream_index!r}")
     if str(output_dtype) not in OUTPUT_DTYPES:
         raise OptionError(f"output_dtype is torch.uint8, torch.float32 or 'auto', not {output_dtype!r}")
     for transform in transforms or ():
         if not callable(transform):
-            raise OptionError(f"transforms are called with uint8 [N, 3, H, W], and {transform!r:.80} is not callable; torchvision's are")
+            raise OptionError(
+                f"transforms are called with uint8 [N, 3, H, W], and {transform!r:.80} is not callable; torchvision's "
+                "are"
+            )
 
 
 class DecoderCalls:
     """Frames by number, range and time, as torchcodec's `VideoDecoder` gives them; a Reader makes their pixels.
 
-    A time outside of [begin, end) of the stream, or one that is not a number, is an IndexError; a range of times that is not
-    inside is an OptionError, which is a ValueError.
+    A time outside of [begin, end) of the stream, or one that is not a number, is an IndexError; a range of times that
+    is not inside is an OptionError, which is a ValueError.
     """
 
     container: ContainerReader
@@ -54,7 +61,9 @@ class DecoderCalls:
     stream_index = 0
 
     def get_frame_at(self, index: int) -> Frame:
-        """The frame with a number; negative ones count from the end. Raises IndexError out of range, FormatError where it is lost."""
+        """The frame with a number; negative ones count from the end. Raises IndexError out of range,
+        FormatError where it is lost.
+        """
         frames = self.get_frames_at([index])
         return Frame(frames.data[0], frames.pts_seconds[0].item(), frames.duration_seconds[0].item())
 
@@ -80,8 +89,8 @@ class DecoderCalls:
     def get_frames_played_in_range(self, start_seconds: float, stop_seconds: float, fps: float | None = None) -> Frames:
         """All frames on screen from start_seconds on, before stop_seconds; the first may have begun earlier.
 
-        fps: frames a second to give instead, at start_seconds + k / fps, each the one on screen then: repeated or left out
-        as needed, with these times and 1 / fps as durations. Raises OptionError for times outside of the stream.
+        fps: frames a second to give instead, at start_seconds + k / fps, each the one on screen then: repeated or left
+        out as needed, with these times and 1 / fps as durations. Raises OptionError for times outside of the stream.
         """
         start, stop = self._inside(start_seconds, stop_seconds)
         if fps is not None:
@@ -136,7 +145,9 @@ class DecoderCalls:
         begin, end = self._span()
         given = plain_number(start_seconds), plain_number(stop_seconds)
         if not all(map(math.isfinite, given)) or not given[0] <= given[1]:
-            raise OptionError(f"a range of times from one to a later one was expected, not {given[0]} s to {given[1]} s")
+            raise OptionError(
+                f"a range of times from one to a later one was expected, not {given[0]} s to {given[1]} s"
+            )
         start, stop = (GivenTime.of(one, self.time_base) for one in given)
         if not (start.as_own(begin) <= start.value < start.as_own(end) and stop.value <= stop.as_own(end)):
             raise OptionError(f"a range inside of {begin} s to {end} s was expected, not {given[0]} s to {given[1]} s")
@@ -155,7 +166,8 @@ class DecoderCalls:
         times = [start + number * duration for number in range(count)]
         end = self._span()[1]
         numbers = [
-            self._shown_at(GivenTime.of(time, self.time_base)) if time < end else len(self) - 1  # rounding may reach the end
+            # Rounding may reach the end
+            self._shown_at(GivenTime.of(time, self.time_base)) if time < end else len(self) - 1
             for time in times
         ]
         return Frames(

@@ -25,8 +25,9 @@ def decode(
     """Decodes all frames (or the keyframes alone) into `output`, whose suffix chooses the form; gives their number.
 
     on_damage: told of each part that does not hold, in one line; the frames of all other parts are decoded. Without it
-    the first damage is raised. on_note: told of what was done that the file does not say, as times below 0 that were shifted. Raises FormatError, also where not one frame is left, ModelError, OptionError for an
-    unknown suffix, or OutputError.
+    the first damage is raised. on_note: told of what was done that the file does not say, as times below 0 that were
+    shifted. Raises FormatError, also where not one frame is left, ModelError, OptionError for an unknown suffix, or
+    OutputError.
     """
     told = []
 

@@ -24,7 +24,17 @@ from lvc.reading.recency import RecentlyUsed
 SUFFIX = ".lvc"
 MATCHES = ("nearest", "shown")
 DEFAULT_CACHE_BYTES = 256 << 20
-ITEM_KEYS = {"frames", "latents", "parameters", "pts_seconds", "is_pad", "index", "episode_index", "frame_index", "file"}
+ITEM_KEYS = {
+    "frames",
+    "latents",
+    "parameters",
+    "pts_seconds",
+    "is_pad",
+    "index",
+    "episode_index",
+    "frame_index",
+    "file",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,9 @@ class OpenFile:
             self.tolerance = exact(tolerance_seconds) / base
 
     def window(self, number: int, episode: range) -> Window:
-        """The frames at the deltas around a frame, of its episode alone; raises InputError where there is none within the tolerance."""
+        """The frames at the deltas around a frame, of its episode alone;
+        raises InputError where there is none within the tolerance.
+        """
         pts = self.reader.container.pts_of(number)
         found = [(number, False) if delta == 0 else self._frame_at(pts + delta, episode) for delta in self.deltas]
         return Window(*map(list, zip(*found)))
@@ -81,8 +93,10 @@ class OpenFile:
         if abs(pts - wanted) > self.tolerance:
             base = self.reader.time_base
             raise InputError(
-                f"{self.reader.container.name}: no frame within {float(self.tolerance * base):.6g} s of {float(wanted * base):.6f} s: "
-                f"the nearest is frame {number} at {float(pts * base):.6f} s; choose other delta_timestamps, a greater tolerance_seconds, or match='shown'"
+                f"{self.reader.container.name}: no frame within {float(self.tolerance * base):.6g} s of "
+                f"{float(wanted * base):.6f} s: "
+                f"the nearest is frame {number} at {float(pts * base):.6f} s; choose other delta_timestamps, a "
+                "greater tolerance_seconds, or match='shown'"
             )
         return number, False
 
@@ -104,21 +118,25 @@ class OpenFile:
 class FrameDataset(Dataset):
     """All frames of some `.lvc` files, each with the frames around it, for `torch.utils.data.DataLoader`.
 
-    files: a folder (every .lvc below it, by name), a file, or a list of either. All must be of one size, and with `latents`
-    of one model, quantiser and crf. Damaged files raise FormatError at the frames that are lost.
+    files: a folder (every .lvc below it, by name), a file, or a list of either. All must be of one size, and with
+    `latents` of one model, quantiser and crf. Damaged files raise FormatError at the frames that are lost.
     delta_timestamps: seconds relative to the item's frame, N of them, (0,) by default. A time beyond an end of the file
     gives the frame at that end, marked in is_pad.
-    match: "nearest" takes the frame nearest in time and raises InputError where it is further away than tolerance_seconds,
-    by default half the file's nominal frame duration; "shown" takes the frame that a player shows at that time, which may
-    start up to tolerance_seconds later, by default half a tick of the file's time base.
+    match: "nearest" takes the frame nearest in time and raises InputError where it is further away than
+    tolerance_seconds, by default half the file's nominal frame duration; "shown" takes the frame that a player shows at
+    that time, which may start up to tolerance_seconds later, by default half a tick of the file's time base.
     latents: items hold integer latents, no pixels are made; `synthesise` makes them.
-    columns: a table beside each file, such as actions in ".npz", see `Columns`; a suffix alone means a row for each frame.
-    episodes: the column that tells the episodes of a file apart: bool, True at an episode's last frame, or whole numbers that
-    change from one to the next. Without it each file is one. Windows do not cross their ends, which are as those of a file.
-    output_dtype: torch.uint8, or torch.float32 with values in [0, 1]. transform: called with each item, gives what takes its place.
-    model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents of all files, for each process.
-    frame_cache_bytes: alike for decoded frames, about 20 KB each of 200x160 where the scenery stays: those cost no decoding, and are the
-    same bytes as at first. open_files: how many stay open.
+    columns: a table beside each file, such as actions in ".npz", see `Columns`; a suffix alone means a row for each
+    frame.
+    episodes: the column that tells the episodes of a file apart: bool, True at an episode's last frame, or whole
+    numbers that change from one to the next. Without it each file is one. Windows do not cross their ends, which are as
+    those of a file.
+    output_dtype: torch.uint8, or torch.float32 with values in [0, 1]. transform: called with each item, gives what
+    takes its place.
+    model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents of all files, for each
+    process.
+    frame_cache_bytes: alike for decoded frames, about 20 KB each of 200x160 where the scenery stays: those cost no
+    decoding, and are the same bytes as at first. open_files: how many stay open.
 
     An item is a dict:
         frames       uint8 [N, 3, H, W], or [N, H, W, 3]; without `latents`
@@ -132,8 +150,8 @@ class FrameDataset(Dataset):
         file         the file's path as text
         and each of the `columns` by its name, [N, ...], for the same frames
     DataLoader's collation puts a batch axis B in front. A batch is read at once: each group of it is decoded once, each
-    frame of it made once. Files are opened when they are needed; a data set pickles without them, and is safe in workers,
-    forked or spawned, which each open their own. Not for several threads at once.
+    frame of it made once. Files are opened when they are needed; a data set pickles without them, and is safe in
+    workers, forked or spawned, which each open their own. Not for several threads at once.
     Raises InputError where there is no file or frame, OptionError for files that do not go together.
     """
 
@@ -168,7 +186,11 @@ class FrameDataset(Dataset):
             raise OptionError(f"the column {episodes!r} tells episodes apart, and no columns are given")
         if tolerance_seconds is not None and not (finite(tolerance_seconds) and tolerance_seconds >= 0):
             raise OptionError(f"tolerance_seconds is a number of seconds from 0, not {tolerance_seconds!r}")
-        for name, value, least in (("cache_bytes", cache_bytes, 0), ("frame_cache_bytes", frame_cache_bytes, 0), ("open_files", open_files, 1)):
+        for name, value, least in (
+            ("cache_bytes", cache_bytes, 0),
+            ("frame_cache_bytes", frame_cache_bytes, 0),
+            ("open_files", open_files, 1),
+        ):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise OptionError(f"{name} is a whole number from {least}, not {value!r}")
         self.delta_timestamps = (0.0,) if delta_timestamps is None else tuple(delta_timestamps)
@@ -191,7 +213,8 @@ class FrameDataset(Dataset):
     def _look_through(self) -> None:
         """Opens each file once: they must go together, and their frames, keyframe groups and episodes are counted.
 
-        starts: the first item of each file, and the number of all. group_starts, episode_starts: of each group and episode.
+        starts: the first item of each file, and the number of all. group_starts, episode_starts: of each group and
+        episode.
         """
         first, starts, groups, episodes = None, [0], [], []
         for path in self.files:
@@ -199,15 +222,21 @@ class FrameDataset(Dataset):
                 if first is None:
                     first, self.geometry, key = path, reader.geometry, reader.codec_key
                 if reader.geometry != self.geometry:
-                    raise OptionError(f"{path}: frames of {reader.geometry}, and {first} has {self.geometry}; make a data set of each")
+                    raise OptionError(
+                        f"{path}: frames of {reader.geometry}, and {first} has {self.geometry}; make a data set of each"
+                    )
                 if self.latents and reader.codec_key != key:
-                    raise OptionError(f"{path}: latents of another model, quantiser or crf than {first}; make a data set of each")
+                    raise OptionError(
+                        f"{path}: latents of another model, quantiser or crf than {first}; make a data set of each"
+                    )
                 groups.append(starts[-1] + np.asarray(reader.container.index.first_frames, dtype=np.int64))
                 if len(reader):
                     episodes.append(starts[-1] + self._episodes_of(path, reader))
                 starts.append(starts[-1] + len(reader))
         self.starts = np.array(starts)
-        self.group_starts, self.episode_starts = (np.concatenate([np.zeros(0, np.int64), *found]) for found in (groups, episodes))
+        self.group_starts, self.episode_starts = (
+            np.concatenate([np.zeros(0, np.int64), *found]) for found in (groups, episodes)
+        )
 
     def _episodes_of(self, path: Path, reader: Reader) -> np.ndarray:
         """The first frame of each episode of a file."""
@@ -224,7 +253,10 @@ class FrameDataset(Dataset):
         rows = self.columns.rows_of(table, pts, 0, len(reader), reader.time_base, self.columns.path_of(path))
         for name in table:
             if name in ITEM_KEYS:
-                raise OptionError(f"{self.columns.path_of(path)}: a column named {name!r}, which items have already; choose others by their names")
+                raise OptionError(
+                    f"{self.columns.path_of(path)}: a column named {name!r}, which items have already; choose others "
+                    "by their names"
+                )
         return {name: values[rows] for name, values in table.items()}
 
     def _forget(self) -> None:
@@ -235,7 +267,11 @@ class FrameDataset(Dataset):
         self._frames = FrameCache(self._frame_cache_bytes, height=self.geometry.height, width=self.geometry.width)
 
     def __getstate__(self) -> dict:
-        return {name: value for name, value in vars(self).items() if name not in ("_opened", "_tables", "_decoders", "_frames")}
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("_opened", "_tables", "_decoders", "_frames")
+        }
 
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
@@ -260,7 +296,9 @@ class FrameDataset(Dataset):
         for position, places in by_file.items():
             opened = self._file(position)
             for place in places:
-                windows[place] = opened.window(numbers[place] - int(self.starts[position]), self._episode(position, numbers[place]))
+                windows[place] = opened.window(
+                    numbers[place] - int(self.starts[position]), self._episode(position, numbers[place])
+                )
             wanted = sorted({number for place in places for number in windows[place].numbers})
             kept = self._kept(opened.reader, wanted)
             if kept:
@@ -306,19 +344,26 @@ class FrameDataset(Dataset):
         return range(int(self.episode_starts[number - 1]) - start, stop - start)
 
     def _columns_of(self, position: int) -> dict[str, np.ndarray]:
-        """The columns that items hold, a row for each frame of a file; those of the files that were used last are kept."""
+        """The columns that items hold, a row for each frame of a file;
+        those of the files that were used last are kept.
+        """
         if self.columns is None:
             return {}
         table = self._tables.get(position)
         if table is None:
-            table = {name: torchable(values) for name, values in self._table(self.files[position], self._file(position).reader).items()}
+            table = {
+                name: torchable(values)
+                for name, values in self._table(self.files[position], self._file(position).reader).items()
+            }
             self._tables.put(position, table, 1)
         return table
 
     def _made(self, parts: Sequence[Latest]) -> dict[str, torch.Tensor]:
         """What items hold of the frames of some files of one codec, which are kept."""
         names = ("symbols", "parameters", "pts_seconds")
-        whole = replace(parts[0].latents, **{name: torch.cat([getattr(part.latents, name) for part in parts]) for name in names})
+        whole = replace(
+            parts[0].latents, **{name: torch.cat([getattr(part.latents, name) for part in parts]) for name in names}
+        )
         if self.latents:
             return {"latents": whole.symbols, "parameters": whole.parameters, "pts_seconds": whole.pts_seconds}
         frames = parts[0].reader.synthesise(whole)
@@ -342,7 +387,9 @@ class FrameDataset(Dataset):
             return {}
         found = {}
         for group, first, inside in groups_of(reader, numbers):
-            found |= {first + number: frame for number, frame in self._frames.get(reader.group_key(group), inside).items()}
+            found |= {
+                first + number: frame for number, frame in self._frames.get(reader.group_key(group), inside).items()
+            }
         return found
 
     def _keep(self, reader: Reader, numbers: Sequence[int], frames: torch.Tensor) -> None:
@@ -368,7 +415,8 @@ class FrameDataset(Dataset):
         return self._reading["dimension_order"] == "NCHW"
 
     def synthesise(self, latents: torch.Tensor, *, parameters: torch.Tensor | None = None) -> torch.Tensor:
-        """Frames uint8 [..., 3, H, W] (or [..., H, W, 3]) of integer latents [..., *latent_shape], and parameters [..., P].
+        """Frames uint8 [..., 3, H, W] (or [..., H, W, 3]) of integer latents [..., *latent_shape], and parameters [...,
+        P].
 
         For items of `latents=True`, or batches of them. Raises OptionError for another shape or type.
         """
@@ -398,14 +446,19 @@ class FrameDataset(Dataset):
             expected = int(self.starts[position + 1] - self.starts[position])
             if len(reader) < expected:
                 reader.close()
-                raise InputError(f"{self.files[position]}: {len(reader)} frames, and {expected} when the data set was made")
+                raise InputError(
+                    f"{self.files[position]}: {len(reader)} frames, and {expected} when the data set was made"
+                )
             opened = OpenFile(reader, self._deltas, self.match, self.tolerance_seconds)
             for closed in self._opened.put(position, opened, 1):
                 closed.reader.close()
         return opened
 
     def __repr__(self) -> str:
-        return f"FrameDataset({len(self)} frames of {self.geometry} in {len(self.files)} files, windows of {len(self.delta_timestamps)})"
+        return (
+            f"FrameDataset({len(self)} frames of {self.geometry} in {len(self.files)} files, windows of "
+            f"{len(self.delta_timestamps)})"
+        )
 
 
 def found_files(files: str | os.PathLike | Iterable[str | os.PathLike]) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """Times in seconds as callers have them: whole numbers, floats of any precision, fractions, numpy, tensors.
 
-A time that is a float counts as the timestamp whose nearest float of its own precision it is: 0.7 in float32 is a little
-less than the 7/10 of a frame's timestamp, and means that frame, not the one before it.
+A time that is a float counts as the timestamp whose nearest float of its own precision it is: 0.7 in float32 is a
+little less than the 7/10 of a frame's timestamp, and means that frame, not the one before it.
 """
 
 import math
@@ -16,7 +16,8 @@ from lvc.errors import OptionError
 
 @dataclass(frozen=True)
 class GivenTime:
-    """A time of the caller's: `value` in its own precision, and in ticks of a file's time base the span that it may mean.
+    """A time of the caller's: `value` in its own precision, and in ticks of a file's time base the span that it may
+    mean.
 
     shown_at: the last tick that is not later than it; from_ticks: the first tick that is not earlier.
     """
@@ -27,7 +28,9 @@ class GivenTime:
 
     @classmethod
     def of(cls, given, time_base: Fraction) -> "GivenTime":
-        """Raises IndexError for a time that is not finite, which lies outside of every file, TypeError for what is no number."""
+        """Raises IndexError for a time that is not finite, which lies outside of every file,
+        TypeError for what is no number.
+        """
         value = plain_number(given)
         if not math.isfinite(value):
             raise IndexError(f"{value} s is outside of the file")
@@ -52,7 +55,9 @@ class GivenTime:
 
 
 def _last(start: int, stop: int, holds) -> int:
-    """The greatest number from start to stop for which a condition holds, that holds at start and, once it fails, for no greater one."""
+    """The greatest number from start to stop for which a condition holds, that holds at start and, once it fails,
+    for no greater one.
+    """
     while start < stop:
         middle = (start + stop + 1) // 2
         if holds(middle):
@@ -78,7 +83,7 @@ def plain_number(given) -> Real:
 
 def given_times(given, time_base: Fraction) -> list[GivenTime]:
     """Each time of a list, array or tensor of one axis, or of one alone; OptionError for what is none of these."""
-    if hasattr(given, "dim") and given.dim() or isinstance(given, np.ndarray) and given.ndim:
+    if (hasattr(given, "dim") and given.dim()) or (isinstance(given, np.ndarray) and given.ndim):
         given = list(given)
     elif not hasattr(given, "__iter__") or getattr(given, "ndim", 1) == 0:
         given = [given]

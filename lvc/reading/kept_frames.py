@@ -1,4 +1,6 @@
-"""Decoded frames in memory, without loss: each block of 8x8 pixels that frames of a group have in common is kept once."""
+"""Decoded frames in memory, without loss: each block of 8x8 pixels that frames of a group have in common is kept
+once.
+"""
 
 from collections.abc import Hashable, Iterable
 
@@ -24,9 +26,11 @@ class KeptFrames:
         self._size = -(-height // SIDE), -(-width // SIDE)
         self._positions = self._size[0] * self._size[1]
         self._slots: dict[int, int] = {}  # where each frame's row of `_places` is
-        self._places = np.empty((0, self._positions), numbers_type(most * self._positions))  # which block each frame has at each position
+        # Which block each frame has at each position
+        self._places = np.empty((0, self._positions), numbers_type(most * self._positions))
         self._blocks = np.empty((0, BLOCK), np.uint8)
-        self._hashes, self._owners = np.empty(0, np.uint64), np.empty(0, np.uint32)  # ascending, and the blocks that have them
+        # Ascending, and the blocks that have them
+        self._hashes, self._owners = np.empty(0, np.uint64), np.empty(0, np.uint32)
         self._block_count = 0
 
     def __contains__(self, number: int) -> bool:
@@ -80,7 +84,10 @@ class KeptFrames:
         self._blocks[self._block_count : count] = blocks[first]
         numbers = np.arange(self._block_count, count, dtype=np.uint32)
         where = np.searchsorted(self._hashes, hashes)
-        self._hashes, self._owners = np.insert(self._hashes, where, hashes), np.insert(self._owners, where, numbers[: len(hashes)])
+        self._hashes, self._owners = (
+            np.insert(self._hashes, where, hashes),
+            np.insert(self._owners, where, numbers[: len(hashes)]),
+        )
         self._block_count = count
         return numbers[which]
 

@@ -13,13 +13,22 @@ from lvc.reading.frame_dataset import FrameDataset
 class EpisodeSampler(Sampler[int]):
     """Items of a data set, episode by episode, for DataLoader's `sampler`.
 
-    episodes: numbers of those that are wanted, None for all. drop_first, drop_last: frames to leave out at the start and the
-    end of each episode, such as those whose windows are padded. shuffle: the order of all items is drawn anew in each epoch
-    from `seed` and `set_epoch`; without it episodes and their frames come in order.
+    episodes: numbers of those that are wanted, None for all. drop_first, drop_last: frames to leave out at the start
+    and the end of each episode, such as those whose windows are padded. shuffle: the order of all items is drawn anew
+    in each epoch from `seed` and `set_epoch`; without it episodes and their frames come in order.
     Raises OptionError for an episode that is not there, or where nothing is left.
     """
 
-    def __init__(self, dataset: FrameDataset, *, episodes: Sequence[int] | None = None, drop_first: int = 0, drop_last: int = 0, shuffle: bool = False, seed: int = 0):
+    def __init__(
+        self,
+        dataset: FrameDataset,
+        *,
+        episodes: Sequence[int] | None = None,
+        drop_first: int = 0,
+        drop_last: int = 0,
+        shuffle: bool = False,
+        seed: int = 0,
+    ):
         bounds = [*dataset.episode_starts.tolist(), len(dataset)]
         chosen = range(len(bounds) - 1) if episodes is None else [operator.index(number) for number in episodes]
         if min(drop_first, drop_last) < 0:
@@ -49,15 +58,22 @@ class EpisodeSampler(Sampler[int]):
 class ShuffledFrames(IterableDataset):
     """Items of a data set in a random order that decodes each keyframe group once, for a DataLoader without sampler.
 
-    Groups are read one after the other, in an order drawn for each epoch, into a buffer of `buffer_items` items, of which a
-    random one is given each time: the greater the buffer, the better mixed, and the more memory. Workers, and the ranks of a
-    distributed run, share the groups: together they give each item once an epoch, whatever their number.
-    sampler: an `EpisodeSampler` whose items alone are given. seed, set_epoch: decide the order. rank, world_size: of this
-    process among those that train together.
+    Groups are read one after the other, in an order drawn for each epoch, into a buffer of `buffer_items` items, of
+    which a random one is given each time: the greater the buffer, the better mixed, and the more memory. Workers, and
+    the ranks of a distributed run, share the groups: together they give each item once an epoch, whatever their number.
+    sampler: an `EpisodeSampler` whose items alone are given. seed, set_epoch: decide the order. rank, world_size: of
+    this process among those that train together.
     """
 
     def __init__(
-        self, dataset: FrameDataset, *, buffer_items: int = 1024, sampler: EpisodeSampler | None = None, seed: int = 0, rank: int = 0, world_size: int = 1
+        self,
+        dataset: FrameDataset,
+        *,
+        buffer_items: int = 1024,
+        sampler: EpisodeSampler | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
     ):
         if isinstance(buffer_items, bool) or not isinstance(buffer_items, int) or buffer_items < 1:
             raise OptionError(f"buffer_items is a whole number from 1, not {buffer_items!r}")
@@ -68,11 +84,17 @@ class ShuffledFrames(IterableDataset):
         self.items = np.arange(len(dataset)) if sampler is None else np.sort(sampler.items)
 
     def set_epoch(self, epoch: int) -> None:
-        """The next epoch is drawn by this number; with persistent workers, it has no effect on those that run already."""
+        """The next epoch is drawn by this number; with persistent workers,
+        it has no effect on those that run already.
+        """
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.items) if self.world_size == 1 else sum(len(run) for run in self._runs()[self.rank :: self.world_size])
+        return (
+            len(self.items)
+            if self.world_size == 1
+            else sum(len(run) for run in self._runs()[self.rank :: self.world_size])
+        )
 
     def __iter__(self) -> Iterator[dict]:
         worker = get_worker_info()

@@ -9,7 +9,8 @@ class Metadata:
     """What the header and the index say, without decoding.
 
     Sizes in pixels, times in seconds, rates in frames or bits a second. The properties below are torchcodec's further
-    names for what a stream says; all is exact here, so that what is said "from the header" and "from the content" is one.
+    names for what a stream says; all is exact here, so that what is said "from the header" and "from the content" is
+    one.
     """
 
     num_frames: int

@@ -37,7 +37,11 @@ def draw_sweep(points: Sequence[dict], path: Path) -> None:
             plot(row[0], line, "code", "test_loss", **style)
             plot(row[1], line, "code", "packet_ratio", **style)
             plot(row[1], line, "code", "file_ratio", color=COLOURS[system], linestyle=":", label=None)
-            row[2].plot([8 * one["packet_bytes"] / (one["width"] * one["height"]) for one in line], [one["psnr"] for one in line], **style)
+            row[2].plot(
+                [8 * one["packet_bytes"] / (one["width"] * one["height"]) for one in line],
+                [one["psnr"] for one in line],
+                **style,
+            )
             plot(row[3], line, "code", "training_seconds", **style)
         dimensions = sorted((one["code"], one["ratio_of_dimensions"]) for one in mine)
         row[1].plot(*zip(*dimensions), color="black", linewidth=0.8, linestyle="--", label="of dimensions")
@@ -88,7 +92,10 @@ def draw_elsewhere(points: Sequence[dict], path: Path) -> None:
     """PSNR on the set that a model was trained on, and dashed on the others, against code size."""
     rows = of_sources(points)
     systems = list(dict.fromkeys(system for mine in rows.values() for system, _ in lines(mine)))
-    colours = {name: SET_COLOURS[place % len(SET_COLOURS)] for place, name in enumerate(sorted(set(rows) | {name for one in points for name in one["elsewhere"]}))}
+    colours = {
+        name: SET_COLOURS[place % len(SET_COLOURS)]
+        for place, name in enumerate(sorted(set(rows) | {name for one in points for name in one["elsewhere"]}))
+    }
     figure, axes = grid(len(rows), len(systems))
     for row, (source, mine) in zip(axes, rows.items()):
         for panel, system in zip(row, systems):
@@ -96,7 +103,11 @@ def draw_elsewhere(points: Sequence[dict], path: Path) -> None:
             panel.set_visible(bool(line))
             plot(panel, line, "code", "psnr", color=colours[source], marker=".", label=source)
             for name in dict.fromkeys(name for one in line for name in one["elsewhere"]):
-                there = [{"code": one["code"], "psnr": one["elsewhere"][name]["psnr"]} for one in line if name in one["elsewhere"]]
+                there = [
+                    {"code": one["code"], "psnr": one["elsewhere"][name]["psnr"]}
+                    for one in line
+                    if name in one["elsewhere"]
+                ]
                 plot(panel, there, "code", "psnr", color=colours[name], marker=".", linestyle="--", label=f"on {name}")
             labels(panel, f"trained on {source}, {system}: PSNR dB", "code size")
             if panel.lines:
@@ -116,7 +127,10 @@ PLOTS: dict[str, Callable[[Sequence[dict], Path], None]] = {
 def of_sources(points: Sequence[dict], denoising: bool | None = False) -> dict[str, list[dict]]:
     """The points of each set, by its name; of models that denoise too where `denoising` is None."""
     chosen = [one for one in points if denoising is None or one["denoising"] == denoising] or list(points)
-    return {name: [one for one in chosen if one["source"] == name] for name in dict.fromkeys(one["source"] for one in chosen)}
+    return {
+        name: [one for one in chosen if one["source"] == name]
+        for name in dict.fromkeys(one["source"] for one in chosen)
+    }
 
 
 def lines(points: Sequence[dict]):
@@ -145,7 +159,7 @@ def labels(axes, title: str, xlabel: str, *, x: str = "code", y: str = "linear")
     if x == "code":
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_locator(LogLocator(base=2, numticks=7))
-        axes.xaxis.set_major_formatter(lambda value, place: f"{value:.2g}" if value < 1 else f"{value:g}")
+        axes.xaxis.set_major_formatter(lambda value, _place: f"{value:.2g}" if value < 1 else f"{value:g}")
     axes.set_yscale(y)
     axes.tick_params(labelsize=7, which="both")
     axes.grid(alpha=0.3)
@@ -155,7 +169,9 @@ def save(figure, path: Path, first=None) -> None:
     """first: the panel whose lines' names stand below all."""
     plots = pyplot()
     if first is not None:
-        figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=11, fontsize=8, frameon=False)
+        figure.legend(
+            *first.get_legend_handles_labels(), loc="outside lower center", ncols=11, fontsize=8, frameon=False
+        )
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=DPI, format="png")
     plots.close(figure)

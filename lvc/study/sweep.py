@@ -1,7 +1,7 @@
 """All points of a study, one after another, each kept as soon as it is measured.
 
-    study.json          the settings that all points have in common
-    points/CASE.json    the figures of one point
+study.json          the settings that all points have in common
+points/CASE.json    the figures of one point
 """
 
 import json
@@ -25,8 +25,18 @@ FILE_NAME, POINTS = "study.json", "points"
 FORMAT, VERSION = "lvc study", 1
 MAX_POINT_BYTES = 1 << 20
 CASE = ("source", "system", "code", "denoising")
-NUMBERS = ("width", "height", "raw_bytes", "file_bytes", "packet_bytes", "file_ratio", "ratio_of_dimensions", "test_loss")
-PERHAPS = ("psnr", "packet_ratio", "training_seconds", "gained_db")  # None where an error is 0, nothing was coded, or one step was trained
+NUMBERS = (
+    "width",
+    "height",
+    "raw_bytes",
+    "file_bytes",
+    "packet_bytes",
+    "file_ratio",
+    "ratio_of_dimensions",
+    "test_loss",
+)
+# None where an error is 0, nothing was coded, or one step was trained
+PERHAPS = ("psnr", "packet_ratio", "training_seconds", "gained_db")
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,12 @@ def study(
     amounts: Amounts,
     device: str = "cpu",
     overwrite: bool = False,
-    on_step: Callable[[Case, int], None] = lambda case, step: None,
+    on_step: Callable[[Case, int], None] = lambda _case, _step: None,
 ) -> Iterator[PointDone]:
     """Measures each case that is not in the folder yet, on its set and all others, and yields it.
 
-    sets: by name, those of the cases among them. on_step is told how many steps of a case are done. overwrite: an earlier study in the folder is removed.
+    sets: by name, those of the cases among them. on_step is told how many steps of a case are done. overwrite: an
+    earlier study in the folder is removed.
     Raises OptionError before anything is written where a case makes no sense or the folder's study has other settings,
     OutputError for a folder of other things.
     """
@@ -67,7 +78,9 @@ def study(
         figures = read_point(path_of(folder, case))
         kept = figures is not None and all(name in figures["elsewhere"] for name in sets if name != case.source)
         if not kept:
-            figures = measure_point(case, sets, settings, device=device, on_step=lambda step, case=case: on_step(case, step))
+            figures = measure_point(
+                case, sets, settings, device=device, on_step=lambda step, case=case: on_step(case, step)
+            )
             with written_whole(path_of(folder, case), overwrite=True) as part:
                 part.write_text(json.dumps(figures) + "\n", encoding="utf-8")
         yield PointDone(case, figures, kept)
@@ -108,16 +121,25 @@ def check_same_settings(file: Path, content: dict) -> None:
         for name, value in content[part].items():
             before = there[part].get(name) if isinstance(there.get(part), dict) else None
             if before != value:
-                raise OptionError(f"{file.parent}: holds a study with {name} {before}, not {value}; choose another folder, or start again with -y")
+                raise OptionError(
+                    f"{file.parent}: holds a study with {name} {before}, not {value}; choose another folder, or start "
+                    "again with -y"
+                )
 
 
 def check_same_pictures(folder: Path, case: Case, sets: Mapping[str, PictureSet]) -> None:
     """Raises OptionError where a point was measured on other pictures than those that are called so now."""
     if (figures := read_point(path_of(folder, case))) is None:
         return
-    for name, sha256 in ((case.source, figures["sha256"]), *((name, one["sha256"]) for name, one in figures["elsewhere"].items())):
+    for name, sha256 in (
+        (case.source, figures["sha256"]),
+        *((name, one["sha256"]) for name, one in figures["elsewhere"].items()),
+    ):
         if name in sets and sets[name].sha256 != sha256:
-            raise OptionError(f"{folder}: {case} was measured on other pictures called {name}; choose another folder, or start again with -y")
+            raise OptionError(
+                f"{folder}: {case} was measured on other pictures called {name}; choose another folder, or start "
+                "again with -y"
+            )
 
 
 def path_of(folder: Path, case: Case) -> Path:
@@ -138,14 +160,22 @@ def is_point(figures) -> bool:
     """Whether figures from a file hold all that tables and plots are made of."""
     try:
         case = Case(*(figures[name] for name in CASE))
-        known = isinstance(case.source, str) and case.system in SYSTEMS and type(case.code) is int and type(case.denoising) is bool
+        known = (
+            isinstance(case.source, str)
+            and case.system in SYSTEMS
+            and type(case.code) is int
+            and type(case.denoising) is bool
+        )
         others = figures["elsewhere"].values()
         return (
             known
             and isinstance(figures["grey"], bool)
             and all(isinstance(one["sha256"], str) for one in (figures, *others))
             and all(is_number(figures[name]) for name in NUMBERS)
-            and all(one is None or is_number(one) for one in (*(figures[name] for name in PERHAPS), *(other["psnr"] for other in others)))
+            and all(
+                one is None or is_number(one)
+                for one in (*(figures[name] for name in PERHAPS), *(other["psnr"] for other in others))
+            )
             and all(is_number(other["packet_bytes"]) for other in others)
             and all(is_number(value) for name in CURVES for pair in figures[name] for value in pair)
             and all(len(pair) == 2 for name in CURVES for pair in figures[name])

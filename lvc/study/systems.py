@@ -1,4 +1,5 @@
-"""The autoencoders of the study, each a configuration of a model that there is: a fully connected one, or a chain of convolutions (S5).
+"""The autoencoders of the study, each a configuration of a model that there is: a fully connected one, or a chain of
+convolutions (S5).
 
 The code is one vector of any size for the whole picture. That of the convolutional ones is made by a kernel as large as
 what the convolutions leave, which is a fully connected layer written as a convolution.
@@ -14,10 +15,10 @@ HIDDEN = 512  # width of the layer on either side of the code, in mlp2
 CHANNELS = 16  # of the first convolution, doubled at the second
 
 
-
 @dataclass(frozen=True)
 class System:
-    """convolves: or else is fully connected. layers: from the picture to the code, in convolutional ones before the one that
+    """convolves: or else is fully connected. layers: from the picture to the code, in convolutional ones before the one
+    that
     makes it. learning_rate: the better of 1e-3 and 2e-3 after 400 steps on photographs, at a code of 64."""
 
     convolves: bool
@@ -49,7 +50,13 @@ def configuration(name: str, code: int, geometry: Geometry, *, latents: str = BO
     system = system_of(name)
     if system.convolves:
         return "chain", {**chain_of(system.layers, code, geometry), "latents": latents}
-    return "fc-vanilla", {"code": code, "hidden": (HIDDEN,) * (system.layers - 1), "rows": 1, "columns": 1, "latents": latents}
+    return "fc-vanilla", {
+        "code": code,
+        "hidden": (HIDDEN,) * (system.layers - 1),
+        "rows": 1,
+        "columns": 1,
+        "latents": latents,
+    }
 
 
 def chain_of(layers: int, code: int, geometry: Geometry) -> dict:

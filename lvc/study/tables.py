@@ -21,7 +21,9 @@ COLUMNS = {
     "ratio of dimensions": lambda one: f"{one['ratio_of_dimensions']:.2f}",
     "training s": lambda one: number(one["training_seconds"], 1),
     "denoising dB gained": lambda one: number(one["gained_db"], 2),
-    "PSNR elsewhere": lambda one: ", ".join(f"{name} {number(other['psnr'], 2)}" for name, other in one["elsewhere"].items()),
+    "PSNR elsewhere": lambda one: ", ".join(
+        f"{name} {number(other['psnr'], 2)}" for name, other in one["elsewhere"].items()
+    ),
 }
 
 

@@ -30,7 +30,8 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     team: Team = ALONE,
 ) -> Iterator[Progress]:
-    """Trains a fresh model of the training frames' geometry as the recipe says, and writes its weights; a record after each step.
+    """Trains a fresh model of the training frames' geometry as the recipe says, and writes its weights; a record after
+    each step.
 
     The options, and what is raised: as of `lvc.codecs.learning.trainer.Trainer.train`.
     """

@@ -19,14 +19,19 @@ STORED_AS_DECODED = {"avi"}
 HELD_FRAMES, HELD_BYTES = 64, 192 << 20
 
 
-def timed_frames(container, stream, path: Path, *, takes: Callable[[int], bool] | None = None, notes: list[str] | None = None) -> Iterator[tuple]:
-    """Yields `(frame, time)` of all frames, or of those that `takes` says of by their time, in `Ticks.of(stream)` and increasing.
+def timed_frames(
+    container, stream, path: Path, *, takes: Callable[[int], bool] | None = None, notes: list[str] | None = None
+) -> Iterator[tuple]:
+    """Yields `(frame, time)` of all frames, or of those that `takes` says of by their time, in `Ticks.of(stream)` and
+    increasing.
 
     notes: gets a line for each thing that was done and that the file does not say, see `Timeline`.
     Raises InputError, after the frames that are there, for a recording that was cut off or is damaged.
     """
     ticks = Ticks.of(stream)
-    timeline = Timeline(period=ticks.period, tick=ticks.time_base, finer=ticks.finer, breaks=bool(container.format.flags & CLOCK_BREAKS))
+    timeline = Timeline(
+        period=ticks.period, tick=ticks.time_base, finer=ticks.finer, breaks=bool(container.format.flags & CLOCK_BREAKS)
+    )
     lookahead = Lookahead(timeline, takes)
     try:
         for frame, stored in counted_back(stored_times(container, stream, lookahead), container, ticks):
@@ -35,7 +40,9 @@ def timed_frames(container, stream, path: Path, *, takes: Callable[[int], bool] 
                 yield frame, time
     except av.error.FFmpegError as error:
         seconds = float(timeline.latest * ticks.time_base)
-        raise InputError(f"{path}: is damaged after frame {lookahead.number} ({seconds:.2f} s): {error.strerror or error}") from error
+        raise InputError(
+            f"{path}: is damaged after frame {lookahead.number} ({seconds:.2f} s): {error.strerror or error}"
+        ) from error
     lookahead.finish()
     if notes is not None:
         notes += timeline.notes

@@ -18,12 +18,15 @@ from lvc.frames import MAX_SIDE
 # Formats that hold pictures themselves. Playlists and scripts (hls, dash, concat) are left out: they make
 # the demuxer open other files and addresses, which a recording given to us must never do.
 CONTAINER_FORMATS = (
-    "mov,matroska,avi,flv,mpegts,mpeg,mpegvideo,asf,ogg,nut,ivf,h264,hevc,m4v,obu,gif,apng,mjpeg,mxf,dv,wtv,rm,yuv4mpegpipe"
+    "mov,matroska,avi,flv,mpegts,mpeg,mpegvideo,asf,ogg,nut,ivf,h264,hevc,m4v,obu,gif,apng,mjpeg,mxf,dv,wtv,rm,"
+    "yuv4mpegpipe"
 )
 
 SUFFIXES = frozenset(
-    (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg")
-    + (".wmv", ".ogv", ".nut", ".ivf", ".3gp", ".gif", ".y4m", ".mxf")
+    (
+        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg"),
+        *(".wmv", ".ogv", ".nut", ".ivf", ".3gp", ".gif", ".y4m", ".mxf"),
+    )
 )
 
 BESIDE_OTHERS = -1
@@ -35,8 +38,9 @@ LARGE_PIXELS = 1920 * 1088
 
 @dataclass(frozen=True)
 class Ticks:
-    """What a stream's times count. time_base: seconds, of the times that `timed_frames` gives: a part of the stream's own tick where that is too long
-    for its frames. period: of these, from frame to frame at the average rate."""
+    """What a stream's times count. time_base: seconds, of the times that `timed_frames` gives: a part of the stream's
+    own tick where that is too long for its frames. period: of these, from frame to frame at the average rate.
+    """
 
     time_base: Fraction
     period: Fraction
@@ -53,8 +57,10 @@ class Ticks:
 class VideoInfo:
     """What the headers of a recording say of the video stream that is read.
 
-    width, height: as shown, that is after rotation, and with pixels made square. rotation: degrees counterclockwise, 0, 90, 180 or 270.
-    sample_aspect_ratio: width of a stored pixel to its height. time_base: seconds of a tick of the times that `timed_frames` gives.
+    width, height: as shown, that is after rotation, and with pixels made square. rotation: degrees counterclockwise, 0,
+    90, 180 or 270.
+    sample_aspect_ratio: width of a stored pixel to its height. time_base: seconds of a tick of the times that
+    `timed_frames` gives.
     frames, average_rate, duration_seconds: None where the file does not say.
     """
 
@@ -75,7 +81,8 @@ class VideoInfo:
 def opened_video(path: Path, *, threads: int = 0, stream: int | None = None):
     """Gives `(container, stream)` of a recording.
 
-    threads: of the decoder; 0 means as many as the machine has cores, BESIDE_OTHERS what is best where a coder runs beside it.
+    threads: of the decoder; 0 means as many as the machine has cores, BESIDE_OTHERS what is best where a coder runs
+    beside it.
     stream: number of the video stream, from 0 (FFmpeg's v:N); by default the one that `video_stream` chooses.
     Raises InputError for a missing, empty or unreadable file, and for one without video or that stream. An FFmpeg error
     inside the block becomes an InputError too.
@@ -101,7 +108,8 @@ def opened_video(path: Path, *, threads: int = 0, stream: int | None = None):
 def threads_beside(stream) -> int:
     """Threads of a decoder that leave a core to a coder; all cores for pictures so large that the coder would wait.
 
-    Each thread more costs a fifth of the decoder's time, because more pictures leave the cache before they are referred to.
+    Each thread more costs a fifth of the decoder's time, because more pictures leave the cache before they are referred
+    to.
     """
     cores = os.cpu_count() or 1
     return cores if stream.width * stream.height > LARGE_PIXELS else max(1, cores - 1)
@@ -120,7 +128,8 @@ def check_file(path: Path) -> None:
 
 
 def video_stream(container, path: Path, number: int | None = None):
-    """The video stream of that number, or the one to be shown: no attached or single pictures, then by the default mark, then the largest.
+    """The video stream of that number, or the one to be shown: no attached or single pictures, then by the default
+    mark, then the largest.
 
     Raises InputError where there is none, or its size is not one that we take.
     """
@@ -128,7 +137,10 @@ def video_stream(container, path: Path, number: int | None = None):
     moving = [stream for stream in videos if not stream.disposition & PICTURES_ALONE]
     if number is not None:
         if not 0 <= number < len(videos):
-            raise InputError(f"{path}: has {len(videos)} video stream{'s' * (len(videos) != 1)}, numbered from 0, and no number {number}")
+            raise InputError(
+                f"{path}: has {len(videos)} video stream{'s' * (len(videos) != 1)}, numbered from 0, and no number "
+                f"{number}"
+            )
         stream = videos[number]
     elif moving:
         stream = max(moving, key=lambda one: (bool(one.disposition & Disposition.default), *size_of(one)))
@@ -139,7 +151,9 @@ def video_stream(container, path: Path, number: int | None = None):
     if context is None:
         raise InputError(f"{path}: its video codec is not known to this FFmpeg")
     if not (1 <= context.width <= MAX_SIDE and 1 <= context.height <= MAX_SIDE):
-        raise InputError(f"{path}: pictures of {context.width}x{context.height}; sides of 1 to {MAX_SIDE} were expected")
+        raise InputError(
+            f"{path}: pictures of {context.width}x{context.height}; sides of 1 to {MAX_SIDE} were expected"
+        )
     return stream
 
 
@@ -155,7 +169,11 @@ def streams_note(container, stream) -> str | None:
     if sum(not one.disposition & PICTURES_ALONE for one in videos) < 2:
         return None
     number = next(place for place, one in enumerate(videos) if one.index == stream.index)
-    sizes = ", ".join(f"{place}: {one.codec_context.width}x{one.codec_context.height}" for place, one in enumerate(videos) if one.codec_context)
+    sizes = ", ".join(
+        f"{place}: {one.codec_context.width}x{one.codec_context.height}"
+        for place, one in enumerate(videos)
+        if one.codec_context
+    )
     return f"has {len(videos)} video streams ({sizes}): number {number} was taken; --stream N chooses another"
 
 
@@ -186,14 +204,15 @@ class Orientation:
         """Degrees counterclockwise, 0, 90, 180 or 270; raises InputError for other angles and mirrored pictures."""
         angle = frame.rotation
         if angle != self._angle:
-            # The whole matrix is asked of few frames only: PyAV's frame and its side data hold each other, and 3 MB of 1080p,
-            # until the garbage collector comes by, which for so few objects is seldom.
+            # The whole matrix is asked of few frames only: PyAV's frame and its side data hold each other, and 3 MB of
+            # 1080p, until the garbage collector comes by, which for so few objects is seldom.
             self._angle, self._rotation = angle, rotation_of(frame, self._path)
         return self._rotation
 
 
 def probe(path: Path, *, stream: int | None = None) -> VideoInfo:
-    """Reads the headers of a recording and decodes its first picture, where the rotation stands. stream: as for `opened_video`.
+    """Reads the headers of a recording and decodes its first picture, where the rotation stands. stream: as for
+    `opened_video`.
 
     Raises InputError for a missing, empty or unreadable file, one without video, or one without any picture.
     """
@@ -237,7 +256,10 @@ def aspect_note(stream) -> str | None:
     shown = round(context.width * aspect)
     if shown == context.width:
         return None
-    return f"its pixels are not square ({aspect.numerator}:{aspect.denominator}): what is stored as {context.width}x{context.height} is shown as {shown}x{context.height}"
+    return (
+        f"its pixels are not square ({aspect.numerator}:{aspect.denominator}): what is stored as "
+        f"{context.width}x{context.height} is shown as {shown}x{context.height}"
+    )
 
 
 def source_digest(path: Path) -> str:

@@ -1,9 +1,9 @@
 """Which pictures of a recording are sampled, told from its packets, so that pictures that nobody needs are not decoded.
 
 Of H.264, nearly half of a recording's pictures are referred to by no other. A decoder may leave these out, and the
-others come out the same, bit for bit. Packets come in the order of decoding; of which picture is the how-manieth to be shown
-they say enough, because no packet is shown before it is decoded: once a decoding time has come, all that is shown up
-to it is known.
+others come out the same, bit for bit. Packets come in the order of decoding; of which picture is the how-manieth to be
+shown they say enough, because no packet is shown before it is decoded: once a decoding time has come, all that is shown
+up to it is known.
 """
 
 import heapq
@@ -16,7 +16,8 @@ from av import Packet
 
 from lvc.video.timeline import Timeline
 
-# Codecs whose pictures of no reference FFmpeg leaves out without a trace, and formats that store both times of each packet.
+# Codecs whose pictures of no reference FFmpeg leaves out without a trace,
+# and formats that store both times of each packet.
 CODECS = {"h264"}
 FORMATS = {"mov", "matroska", "flv", "mpegts"}
 MAX_AHEAD = 64  # packets; a picture of H.264 waits for 16 others at most
@@ -24,7 +25,9 @@ MAX_AHEAD = 64  # packets; a picture of H.264 waits for 16 others at most
 
 @dataclass(frozen=True)
 class Expected:
-    """A picture that was chosen, or not, before it was decoded. stored: its time in the file; time: on the recording's timeline."""
+    """A picture that was chosen, or not, before it was decoded. stored: its time in the file; time:
+    on the recording's timeline.
+    """
 
     stored: int
     time: int
@@ -32,11 +35,13 @@ class Expected:
 
 
 class Lookahead:
-    """Chooses pictures in the order of their times: from packets before they are decoded where these are regular, else as they come.
+    """Chooses pictures in the order of their times: from packets before they are decoded where these are regular, else
+    as they come.
 
-    timeline: gives each picture its time. takes: asked once for each picture, with that time. Without it all pictures are taken.
-    number: of pictures that have come out of the decoder or were left out before one that has. lost: pictures that were to be taken,
-    and that the decoder did not give.
+    timeline: gives each picture its time. takes: asked once for each picture, with that time. Without it all pictures
+    are taken.
+    number: of pictures that have come out of the decoder or were left out before one that has. lost: pictures that were
+    to be taken, and that the decoder did not give.
     """
 
     def __init__(self, timeline: Timeline, takes: Callable[[int], bool] | None = None):
@@ -104,7 +109,8 @@ class Lookahead:
                 self._needed.add(stored)
 
     def time_of(self, stored: int | None) -> int | None:
-        """The time of a picture that the decoder gives, None where it is not taken; asked in the order in which they come.
+        """The time of a picture that the decoder gives, None where it is not taken; asked in the order in which they
+        come.
 
         stored: its time in the file, where it has one.
         """

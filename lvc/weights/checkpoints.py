@@ -27,7 +27,7 @@ from lvc.codecs.checkpoint import NAME, Checkpoint, Metadata
 from lvc.codecs.family import build_empty, device_of, family_of, model_names
 from lvc.container.header import NO_WEIGHTS
 from lvc.entropy.tables import MAX_ENTRIES, Tables
-from lvc.errors import LvcError, ModelError
+from lvc.errors import LvcError, ModelError, OptionError
 from lvc.output import identity, written_whole
 
 if TYPE_CHECKING:

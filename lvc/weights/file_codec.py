@@ -1,4 +1,6 @@
-"""The codec that a file's header asks for: its weights found, and what was loaded shared by all files that ask for the same."""
+"""The codec that a file's header asks for: its weights found, and what was loaded shared by all files that ask for the
+same.
+"""
 
 import json
 import os
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
 CODECS_KEPT, CHECKPOINTS_KEPT = 16, 4  # in a process, for files that are opened next
 
 
-def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: "str | torch.device" = "cpu") -> GroupCodec:
+def codec_of(
+    header: Header, *, model: str | os.PathLike | None = None, device: "str | torch.device" = "cpu"
+) -> GroupCodec:
     """The codec that a file's header asks for; `model` is a weights file, where the file's own are not found.
 
-    The weights are looked for each time. What was loaded of the same file, settings and device last is shared by all who ask
-    in this process, so that a thousand files cost one model; a forked process takes it along, where it is on the processor.
+    The weights are looked for each time. What was loaded of the same file, settings and device last is shared by all
+    who ask in this process, so that a thousand files cost one model; a forked process takes it along, where it is on
+    the processor.
     Raises ModelError for missing or other weights, FormatError for a header whose parts do not go together.
     """
     name, sha256 = header.model["name"], header.model["sha256"]
@@ -37,14 +42,18 @@ def codec_of(header: Header, *, model: str | os.PathLike | None = None, device: 
         weights = path, identity(path), sha256
     device = device_of(device)
     try:
-        return _shared_codec(weights, header.geometry, codec_specs(header), device, None if device == "cpu" else os.getpid())
+        return _shared_codec(
+            weights, header.geometry, codec_specs(header), device, None if device == "cpu" else os.getpid()
+        )
     except OptionError as error:
         raise FormatError(f"the header asks for what cannot be: {error}") from error
 
 
 def codec_specs(header: Header) -> str:
     """All of a header that decides what latents mean, but weights and geometry."""
-    return json.dumps([header.quantiser, header.entropy, header.extra.get("crf"), header.extra.get("grid")], sort_keys=True)
+    return json.dumps(
+        [header.quantiser, header.entropy, header.extra.get("crf"), header.extra.get("grid")], sort_keys=True
+    )
 
 
 @lru_cache(maxsize=CODECS_KEPT)
@@ -52,11 +61,15 @@ def _shared_codec(weights: tuple, geometry: Geometry, specs: str, device: str, p
     quantiser, entropy, crf, grid = json.loads(specs)
     grid = None if grid is None else PixelGrid.from_json(grid)
     checkpoint = _shared_checkpoint(*weights, device, process)
-    return open_codec(checkpoint, geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, device=device, grid=grid)
+    return open_codec(
+        checkpoint, geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, device=device, grid=grid
+    )
 
 
 @lru_cache(maxsize=CHECKPOINTS_KEPT)
-def _shared_checkpoint(path: Path | str, state: tuple[int, ...] | None, sha256: str, device: str, process: int | None) -> Checkpoint:
+def _shared_checkpoint(
+    path: Path | str, state: tuple[int, ...] | None, sha256: str, device: str, _process: int | None
+) -> Checkpoint:
     """state: of the weights file; None for the name of a model without one."""
     if state is None:
         return family_of(str(path)).without_weights(str(path))
@@ -75,5 +88,6 @@ def check_digest(codec: GroupCodec, group: Group, digest: int) -> None:
     if digest != group.digest:
         last = group.first_frame + group.frame_count - 1
         raise FormatError(
-            f"frames {group.first_frame} to {last} decode to other {codec.traits.digest_of} than were coded: another model, or a fault of this machine's arithmetic"
+            f"frames {group.first_frame} to {last} decode to other {codec.traits.digest_of} than were coded: another "
+            "model, or a fault of this machine's arithmetic"
         )

@@ -14,21 +14,23 @@ def rate_of(fps: Real) -> Fraction:
     try:
         if isinstance(fps, bool) or not isinstance(fps, Real):
             raise ValueError
-        if isinstance(fps, Rational):
-            rate = Fraction(int(fps.numerator), int(fps.denominator))
-        else:
-            rate = Fraction(str(fps))  # as it is written: 0.1 is 1/10
+        # A float as it is written: 0.1 is 1/10.
+        exact = isinstance(fps, Rational)
+        rate = Fraction(int(fps.numerator), int(fps.denominator)) if exact else Fraction(str(fps))
     except ValueError:  # of NaN and infinities, too
         raise OptionError(f"fps must be a number, not {fps!r:.60}") from None
     if not (0 < rate.numerator <= MAX_RATIONAL and rate.denominator <= MAX_RATIONAL):
-        raise OptionError(f"fps must be a positive fraction of numbers below 2**31, as Fraction(30000, 1001), not {fps!r:.60}")
+        raise OptionError(
+            f"fps must be a positive fraction of numbers below 2**31, as Fraction(30000, 1001), not {fps!r:.60}"
+        )
     return rate
 
 
 class Clock:
     """Timestamps of frames that come at a constant rate, each rounded on its own, so that errors do not add up.
 
-    rate: frames a second. time_base: seconds of one tick. start: timestamp of frame 0. every: of how many frames one is kept.
+    rate: frames a second. time_base: seconds of one tick. start: timestamp of frame 0. every: of how many frames one is
+    kept.
     Raises OptionError where ticks are too long to tell the kept frames apart.
     """
 

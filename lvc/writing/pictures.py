@@ -8,10 +8,11 @@ DIMENSION_ORDERS = ("HWC", "CHW")
 
 
 def pictures_of(frames, *, dimension_order: str | None = None) -> np.ndarray:
-    """One frame or a batch, numpy or torch on any device, as uint8 [T, H, W, 3]: a view of the same memory where it can be.
+    """One frame or a batch, numpy or torch on any device, as uint8 [T, H, W, 3]: a view of the same memory where it can
+    be.
 
-    frames: uint8 [H, W, 3], [3, H, W], or a batch of either, RGB. dimension_order: "HWC" or "CHW"; by default the one that has three
-    channels. Raises OptionError for another type or shape, and where both orders would do.
+    frames: uint8 [H, W, 3], [3, H, W], or a batch of either, RGB. dimension_order: "HWC" or "CHW"; by default the one
+    that has three channels. Raises OptionError for another type or shape, and where both orders would do.
     """
     if hasattr(frames, "detach"):  # torch's
         frames = frames.detach().cpu()
@@ -25,7 +26,10 @@ def pictures_of(frames, *, dimension_order: str | None = None) -> np.ndarray:
     if dimension_order is not None:
         orders = [order for order in orders if order == dimension_order]
     if not orders:
-        raise OptionError(f"frames must have three channels{'' if dimension_order is None else f' in the order {dimension_order}'}, not the shape {list(array.shape)}")
+        raise OptionError(
+            f"frames must have three channels{'' if dimension_order is None else f' in the order {dimension_order}'}, "
+            f"not the shape {list(array.shape)}"
+        )
     if len(orders) > 1:
         raise OptionError(f"frames of the shape {list(array.shape)} may be HWC or CHW: say which with dimension_order")
     return array if orders == ["HWC"] else array.transpose(0, 2, 3, 1)

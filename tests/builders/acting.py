@@ -27,7 +27,12 @@ def random_sprites(layer: SpriteLayer, generator: np.random.Generator, *, most: 
     if not len(bitmaps):
         return update
     for number in range(layer.count):
-        sprite, step = layer.table[number], generator.integers(-MOST_STEP, MOST_STEP + 1, 2) if generator.random() < 0.3 else generator.integers(-1, 2, 2)
+        sprite, step = (
+            layer.table[number],
+            generator.integers(-MOST_STEP, MOST_STEP + 1, 2)
+            if generator.random() < 0.3
+            else generator.integers(-1, 2, 2),
+        )
         bitmap = generator.choice(bitmaps) if generator.random() < 0.2 else sprite[BITMAP]
         place = np.clip(sprite[[Y, X]] + step, 0, (height - 1, width - 1))
         update.seen[number] = generator.random() < 0.7, bitmap, *place

@@ -10,7 +10,12 @@ from lvc.kernels.binding import Kernel, Struct
 STRUCTS = {"coder": CODER, "model": CONTEXT_MODEL, "references": REFERENCES, "plan": PLAN}
 code_motion = Kernel(
     "lvc_palette_motion",
-    Struct(integers="step row", structs=STRUCTS, arrays={"words": ("uint64", f"{FIELD_VECTORS} 4 inner_columns")}, sizes="inner_columns"),
+    Struct(
+        integers="step row",
+        structs=STRUCTS,
+        arrays={"words": ("uint64", f"{FIELD_VECTORS} 4 inner_columns")},
+        sizes="inner_columns",
+    ),
 )
 code_colours = Kernel("lvc_palette_colours", Struct(structs=STRUCTS))
 find_contexts = Kernel(
@@ -31,10 +36,20 @@ find_run = Kernel(
     Struct(
         sizes="height width",
         integers="key y x confidence run match",
-        arrays={"picture": ("int16", "height width"), "prediction": ("int16", "height width"), "background": ("int16", "height width"), "unknown": ("uint8", "height width")},
+        arrays={
+            "picture": ("int16", "height width"),
+            "prediction": ("int16", "height width"),
+            "background": ("int16", "height width"),
+            "unknown": ("uint8", "height width"),
+        },
     ),
 )
 code_numbers = Kernel(
     "lvc_palette_numbers",
-    Struct(sizes="count", integers="coding kind most", structs={"coder": CODER, "model": CONTEXT_MODEL}, arrays={"numbers": ("int64", "count")}),
+    Struct(
+        sizes="count",
+        integers="coding kind most",
+        structs={"coder": CODER, "model": CONTEXT_MODEL},
+        arrays={"numbers": ("int64", "count")},
+    ),
 )

@@ -47,7 +47,9 @@ def small_maze(count: int = 40) -> RecordingsInMemory:
 
 
 def small_tiles(count: int = 40, *, seed: int = 3) -> RecordingsInMemory:
-    """Two recordings of 40x32, of one square that runs over tiles through both; seed: of another game's tiles and colours."""
+    """Two recordings of 40x32, of one square that runs over tiles through both; seed:
+    of another game's tiles and colours.
+    """
     generator = np.random.default_rng(seed)
     tiles = np.kron(generator.choice(generator.integers(0, 256, 3), (3, 4, 5)), np.ones((8, 8))).astype(np.uint8)
     return RecordingsInMemory(np.array_split(running_square(tiles, generator.integers(0, 256, 3), count), 2))

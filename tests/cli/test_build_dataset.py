@@ -129,7 +129,8 @@ def test_native_takes_the_games_own_pixels_and_names_the_recordings_without(arca
     assert splits(tmp_path / "out").keys() == {"arcade_0.mp4", "arcade_1.mp4"} and str(store.geometry) == "60x40"
     found = store.everything()
     wanted = game(9, Geometry(480, 320), native=Geometry(60, 40), seed=0, colours=6).native[::2].transpose(0, 3, 1, 2)
-    # A recording at this quality is some levels off where chroma changes from pixel to pixel, and exact enough elsewhere.
+    # A recording at this quality is some levels off where chroma changes from pixel to pixel,
+    # and exact enough elsewhere.
     assert len(found) == 10 and np.median(np.abs(found.frames(range(5)).astype(int) - wanted)) <= 2
     assert len(store.manifest.failed) == 4 and store.manifest.sampling.native
 
@@ -144,5 +145,8 @@ def test_a_data_set_of_frames_is_not_continued_with_native_pixels(arcade, tmp_pa
     size = "--size", "60x40", "-w", 1, "-q"
     assert run(recording, "-o", out, *size) == 0 and not FrameStore(out).manifest.sampling.native
     assert run(recording, "-o", out, *size, "--native") == 1
-    assert "holds a data set of another sampling (every 10, 60x40, not every 10, 60x40 of the game)" in capsys.readouterr().err
+    assert (
+        "holds a data set of another sampling (every 10, 60x40, not every 10, 60x40 of the game)"
+        in capsys.readouterr().err
+    )
     assert run(recording, "-o", out, *size, "--native", "-y") == 0 and FrameStore(out).manifest.sampling.native

@@ -32,7 +32,9 @@ def test_each_recording_becomes_a_file_that_tells_its_counts(archive, tmp_path, 
     assert convert(archive, "-o", tmp_path / "out", "--lossless", "--fps", 10, "--json") == 0
     printed = capsys.readouterr()
     facts = [json.loads(line) for line in printed.out.splitlines()]
-    assert [(one["key"], one["frames"], one["expected_frames"], one["lost"]) for one in facts] == [(key, COUNT, COUNT, []) for key in ("one", "two")]
+    assert [(one["key"], one["frames"], one["expected_frames"], one["lost"]) for one in facts] == [
+        (key, COUNT, COUNT, []) for key in ("one", "two")
+    ]
     assert "9 of 9 frames" in printed.err and "every pixel is kept" in printed.err
     for name, expected in (("one", FRAMES), ("two", FRAMES[::-1])):
         frames, seconds = frames_of(tmp_path / f"out/runs_{name}.lvc")
@@ -40,7 +42,12 @@ def test_each_recording_becomes_a_file_that_tells_its_counts(archive, tmp_path, 
 
 
 def test_what_is_lost_is_said(archive, tmp_path, capsys):
-    assert convert(archive, "-o", tmp_path / "one.lvc", "--key", "one", "--codec-model", "hevc", "--crf", 20, "--size", "32x16") == 0
+    assert (
+        convert(
+            archive, "-o", tmp_path / "one.lvc", "--key", "one", "--codec-model", "hevc", "--crf", 20, "--size", "32x16"
+        )
+        == 0
+    )
     told = capsys.readouterr().err
     assert "at crf 20" in told and "dB" in told and "lost: size: 24x16 became 32x16" in told
 
@@ -79,7 +86,9 @@ def test_back_to_hdf5_npy_and_mp4(archive, tmp_path, capsys):
         assert convert(tmp_path / "one.lvc", "-o", tmp_path / name) == 0
         assert f"{name}: 9 of 9 frames" in capsys.readouterr().err
     with h5py.File(tmp_path / "one.h5") as file:
-        assert np.array_equal(file["frames"][...], FRAMES) and file["pts_seconds"][...].tolist() == pytest.approx(np.arange(COUNT) / 10)
+        assert np.array_equal(file["frames"][...], FRAMES) and file["pts_seconds"][...].tolist() == pytest.approx(
+            np.arange(COUNT) / 10
+        )
         assert file.attrs["model"] == "lossless" and file.attrs["source"] == "runs.npz"
     assert np.array_equal(np.load(tmp_path / "one.npy"), FRAMES.transpose(0, 3, 1, 2))
     # There and back once more: what came out goes in again.

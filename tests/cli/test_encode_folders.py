@@ -27,7 +27,9 @@ def folder(recordings, gameplay, tmp_path, monkeypatch):
 
 
 def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 def test_folders_are_coded_to_any_depth_and_processes_make_the_same_files(lvc, folder, tiny_model, tmp_path):
@@ -42,19 +44,29 @@ def test_folders_are_coded_to_any_depth_and_processes_make_the_same_files(lvc, f
         assert any("broken.mp4: cannot be read as a video" in line for line in shown.err)
         assert shown.err[-1] == "lvc encode: 1 of 3 recordings failed"
     assert len(several.err) == 2
-    assert sorted(json.loads(line)["output"] for line in several.out.splitlines()) == ["several/deeper/game.lvc", "several/game.lvc"]
+    assert sorted(json.loads(line)["output"] for line in several.out.splitlines()) == [
+        "several/deeper/game.lvc",
+        "several/game.lvc",
+    ]
     made = files(tmp_path / "one")
     assert list(made) == ["deeper/game.lvc", "game.lvc"]
     assert files(tmp_path / "several") == made
     assert lvc("verify", "one/game.lvc", "one/deeper/game.lvc", "--symbols", "--model", tiny_model, "-q").code == 0
 
 
-def test_pictures_and_recordings_of_a_folder_beside_their_sources(lvc, folder, tiny_model, tmp_path):
-    assert lvc("encode", "recordings", "--size", "48x32", "--model", tiny_model, "--entropy", "adaptive", "-q").code == 0
-    assert {name for name in files(folder) if name.endswith(".lvc")} == {"game.lvc", "deeper/game.lvc", "deeper/still/shot.lvc"}
+def test_pictures_and_recordings_of_a_folder_beside_their_sources(lvc, folder, tiny_model):
+    assert (
+        lvc("encode", "recordings", "--size", "48x32", "--model", tiny_model, "--entropy", "adaptive", "-q").code == 0
+    )
+    assert {name for name in files(folder) if name.endswith(".lvc")} == {
+        "game.lvc",
+        "deeper/game.lvc",
+        "deeper/still/shot.lvc",
+    }
 
 
-def test_resume_leaves_what_is_done_and_begins_the_rest_again(lvc, folder, tiny_model, tmp_path):
+@pytest.mark.usefixtures("folder")
+def test_resume_leaves_what_is_done_and_begins_the_rest_again(lvc, tiny_model, tmp_path):
     encode = ("encode", "recordings", "-o", "coded", "--size", "48x32", "--model", tiny_model, "--entropy", "adaptive")
     assert lvc(*encode).code == 0
     whole, made = files(tmp_path / "coded"), tmp_path / "coded" / "game.lvc"
@@ -81,19 +93,41 @@ def test_resume_never_takes_the_input_for_a_part(lvc, folder, tiny_model, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_an_interruption_ends_all_processes_and_resume_goes_on(lvc, folder, make_recording, gameplay, tiny_model, tmp_path, until):
+def test_an_interruption_ends_all_processes_and_resume_goes_on(
+    lvc, folder, make_recording, gameplay, tiny_model, tmp_path, until
+):
     for name in ("long", "longer"):
         make_recording(folder / f"{name}.mp4", gameplay(3000))
-    arguments = ["encode", "recordings", "-o", "coded", "--every", "1", "--size", "48x32", "--keyint", "4", "--model", str(tiny_model), "-w", "2"]
+    arguments = [
+        "encode",
+        "recordings",
+        "-o",
+        "coded",
+        "--every",
+        "1",
+        "--size",
+        "48x32",
+        "--keyint",
+        "4",
+        "--model",
+        str(tiny_model),
+        "-w",
+        "2",
+    ]
     (folder / "deeper" / "still" / "shot.png").unlink()
-    process = subprocess.Popen([sys.executable, "-m", "lvc", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lvc", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         until(lambda: (tmp_path / "coded" / "long.lvc.part").exists(), 250)  # three processes load torch
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
         _, errors = process.communicate(timeout=100)
     finally:
         process.kill()
-    assert (process.returncode, errors.splitlines()[-1].strip()) == (130, "lvc encode: interrupted; go on with --resume")
+    assert (process.returncode, errors.splitlines()[-1].strip()) == (
+        130,
+        "lvc encode: interrupted; go on with --resume",
+    )
     assert "Traceback" not in errors
     assert not (tmp_path / "coded" / "long.lvc").exists()
     shutil.copy(folder / "game.mp4", folder / "long.mp4")  # shorter, for the rest of the test
@@ -102,8 +136,12 @@ def test_an_interruption_ends_all_processes_and_resume_goes_on(lvc, folder, make
     assert list(files(tmp_path / "coded")) == ["deeper/game.lvc", "game.lvc", "long.lvc", "longer.lvc"]
 
 
-@pytest.mark.parametrize(("options", "reason"), [(("-w", "0"), "--workers must be"), (("--resume", "-y"), "not allowed with"), (("--ray", "127.0.0.1:1"), "Ray")])
-def test_options_that_make_no_sense(lvc, folder, tiny_model, tmp_path, options, reason):
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [(("-w", "0"), "--workers must be"), (("--resume", "-y"), "not allowed with"), (("--ray", "127.0.0.1:1"), "Ray")],
+)
+@pytest.mark.usefixtures("folder")
+def test_options_that_make_no_sense(lvc, tiny_model, tmp_path, options, reason):
     shown = lvc("encode", "recordings", "-o", "coded", "--model", tiny_model, *options)
     assert shown.code in (1, 2) and reason in shown.err[-1]
     assert not any((tmp_path / "coded").rglob("*.lvc*"))

@@ -16,7 +16,12 @@ def small_disk(tmp_path_factory):
     """A file system of 1 MiB in memory."""
     place = tmp_path_factory.mktemp("disk")
     mount = shutil.which("mount")
-    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place], capture_output=True, check=False).returncode:
+    if (
+        mount is None
+        or subprocess.run(
+            [mount, "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place], capture_output=True, check=False
+        ).returncode
+    ):
         pytest.skip("no file system may be mounted here")
     yield place
     # Lazily: PyAV 18 keeps the file of an mp4 open, until the process ends, where not even its header found room.
@@ -40,7 +45,10 @@ def disk(small_disk):
 
 
 def contents(folder: Path) -> dict:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
 
 
 SAMPLING = ("--every", 2, "--size", "48x32")
@@ -57,7 +65,20 @@ def commands(game, coded, dataset, recordings, model) -> dict:
         "pictures": ("decode", coded, *noise),
         "set": ("build-dataset", recordings, *SAMPLING, "-w", 1),
         "many": ("build-dataset", recordings, *SAMPLING, "-w", 2),
-        "new.safetensors": ("train", dataset, "--model", "conv4", "--steps", 1, "--threads", 1, "--option", "stages=2", "--option", "channels=32"),
+        "new.safetensors": (
+            "train",
+            dataset,
+            "--model",
+            "conv4",
+            "--steps",
+            1,
+            "--threads",
+            1,
+            "--option",
+            "stages=2",
+            "--option",
+            "channels=32",
+        ),
         "out.html": ("report", coded, game, *noise),
         "sheet.png": ("storyboard", coded, *noise),
         "net.onnx": ("export-onnx", model),
@@ -71,7 +92,9 @@ FOLDERS = ("pictures", "set", "many", "net.onnx")
 
 @pytest.mark.parametrize("pages", [0, 1])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_says_so_and_leaves_what_was_there(lvc, disk, coded, game, dataset, recordings, tiny_model, name, pages):
+def test_every_command_says_so_and_leaves_what_was_there(
+    lvc, disk, coded, game, dataset, recordings, tiny_model, name, pages
+):
     output = disk(pages) / name
     (output.parent / "mine.txt").touch()
     command = commands(game, coded, dataset, recordings, tiny_model)[name]
@@ -83,7 +106,9 @@ def test_every_command_says_so_and_leaves_what_was_there(lvc, disk, coded, game,
     after = contents(output.parent)
     left = {path for path in after if path not in before and not (output.parent / path).is_dir()}
     # An encoder's groups are worth keeping; of a data set the recordings that were done are.
-    assert left <= {"out.lvc.part"} or name in ("set", "many") and not any(path.endswith((".part", "manifest.json")) for path in left)
+    assert left <= {"out.lvc.part"} or (
+        name in ("set", "many") and not any(path.endswith((".part", "manifest.json")) for path in left)
+    )
     assert {path: after[path] for path in before} == before
     if left == {"out.lvc.part"}:
         assert f"lvc verify --repair {output}.part" in shown.err[0]
@@ -114,7 +139,8 @@ def test_pictures_and_data_sets_of_before_are_intact(lvc, disk, small_disk, code
         disk(1)
 
 
-def test_what_was_coded_before_it_was_full_is_recovered(lvc, disk, coded, game, tiny_model, tmp_path):
+@pytest.mark.usefixtures("coded")
+def test_what_was_coded_before_it_was_full_is_recovered(lvc, disk, game, tiny_model, tmp_path):
     part = disk(2) / "out.lvc.part"
     encode = ("encode", game, "-o", part.with_name("out.lvc"), *SAMPLING, "--keyint", 2, "--model", tiny_model, "-q")
     shown = lvc(*encode)

@@ -1,4 +1,6 @@
-"""`kill -9` at random moments of an encode: the name has what it had or the whole file, and the part gives back all that was coded."""
+"""`kill -9` at random moments of an encode: the name has what it had or the whole file,
+and the part gives back all that was coded.
+"""
 
 import multiprocessing
 import os
@@ -21,7 +23,9 @@ SECONDS = 60  # an encode that takes longer hangs
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory, make_recording, gameplay):
-    return make_recording(tmp_path_factory.mktemp("long") / "long.mp4", gameplay(60) * 10, options={"preset": "ultrafast", "g": "30"})
+    return make_recording(
+        tmp_path_factory.mktemp("long") / "long.mp4", gameplay(60) * 10, options={"preset": "ultrafast", "g": "30"}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,21 @@ def processes():
 def encoder(processes, recording, tiny_model, tmp_path, monkeypatch):
     """`encoder(overwrite)` starts `lvc encode … -o out.lvc` in the working folder."""
     monkeypatch.chdir(tmp_path)
-    command = ["encode", str(recording), "-o", str(tmp_path / "out.lvc"), "--model", str(tiny_model), "--every", "1", "--size", "48x32", "--keyint", str(KEYINT), "-q"]
+    command = [
+        "encode",
+        str(recording),
+        "-o",
+        str(tmp_path / "out.lvc"),
+        "--model",
+        str(tiny_model),
+        "--every",
+        "1",
+        "--size",
+        "48x32",
+        "--keyint",
+        str(KEYINT),
+        "-q",
+    ]
 
     def start(overwrite=False):
         process = processes.Process(target=main, args=([*command, *(["-y"] if overwrite else [])],), daemon=True)
@@ -57,7 +75,9 @@ def frames(path, model):
 
 
 def kill_at(process, part: Path, moment: random.Random, seconds: float, whole_bytes: int) -> None:
-    """By the clock anywhere in the run, when the part has some size, or when all groups are written and the name is near."""
+    """By the clock anywhere in the run, when the part has some size, or when all groups are written and the name is
+    near.
+    """
     kind = moment.randrange(4)
     deadline = time.monotonic() + SECONDS
     if kind == 0:
@@ -117,7 +137,13 @@ def test_nothing_is_lost_whenever_an_encoder_is_killed(encoder, lvc, recording, 
                 rest = part.stat().st_size - last.offset - last.byte_size
                 assert rest < max(map(len_of, whole_groups)) or kept == len(whole_groups), "all but the group in work"
                 repaired.unlink()
-            seen["with all groups" if kept == len(whole_groups) else "with some groups" if kept else "before the first group"] += 1
+            seen[
+                "with all groups"
+                if kept == len(whole_groups)
+                else "with some groups"
+                if kept
+                else "before the first group"
+            ] += 1
             part.unlink()
         if path.exists():
             path.unlink()

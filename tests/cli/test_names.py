@@ -15,7 +15,7 @@ STEMS = {
     "dash": "-dash",
     "snow": "snow ☃",
     "no UTF-8": os.fsdecode(b"\xff\xfe"),
-    "quote": "it's; $(rm) \"q\"",
+    "quote": 'it\'s; $(rm) "q"',
     "long": "x" * 230,
 }
 
@@ -25,7 +25,9 @@ def test_odd_names_of_data_sets_weights_and_sheets(lvc, recordings, coded, tiny_
     os.mkdir("in")
     for number in range(2):
         shutil.copy(recordings / f"game_{number}.mp4", f"in/{stem}{number}.mp4")
-    shown = lvc("build-dataset", f"--output={stem} set", f"--validation={stem}1.mp4", *SAMPLING, "-w", 1, "-q", "--", "in")
+    shown = lvc(
+        "build-dataset", f"--output={stem} set", f"--validation={stem}1.mp4", *SAMPLING, "-w", 1, "-q", "--", "in"
+    )
     assert shown.code == 0, shown
     names = [video["name"] for video in json.loads(Path(f"{stem} set/manifest.json").read_text())["videos"]]
     assert sorted(names) == [f"{stem}0.mp4", f"{stem}1.mp4"]
@@ -79,12 +81,16 @@ def test_a_link_to_a_folder_as_output_stays_a_link(lvc, coded, recordings, tiny_
     assert sorted(os.listdir("real")) == ["pictures", "set"]
 
 
-def test_weights_that_are_read_are_not_written_over(lvc, dataset, tiny_model, game):
+@pytest.mark.usefixtures("game")
+def test_weights_that_are_read_are_not_written_over(lvc, dataset, tiny_model):
     shutil.copy(tiny_model, "mine.safetensors")
     precious = Path("mine.safetensors").read_bytes()
     os.symlink("mine.safetensors", "link.safetensors")
     os.link("mine.safetensors", "net.encoder.onnx")
-    commands = [("train", dataset, "-o", name, "--start-from", "mine.safetensors", "--steps", 1, "--threads", 1) for name in ("mine.safetensors", "link.safetensors")]
+    commands = [
+        ("train", dataset, "-o", name, "--start-from", "mine.safetensors", "--steps", 1, "--threads", 1)
+        for name in ("mine.safetensors", "link.safetensors")
+    ]
     for command in (*commands, ("export-onnx", "mine.safetensors", "-o", "net.onnx")):
         shown = lvc(*command, "-y", "-q")
         assert (shown.code, len(shown.err)) == (1, 1) and "the output is also the input" in shown.err[0], shown
@@ -92,7 +98,9 @@ def test_weights_that_are_read_are_not_written_over(lvc, dataset, tiny_model, ga
     assert sorted(os.listdir()) == ["game.mp4", "link.safetensors", "mine.safetensors", "net.encoder.onnx"]
 
 
-@pytest.mark.parametrize("name", ["x" * 247 + ".lvc", "x" * 252 + ".lvc"], ids=["its part is too long", "too long itself"])
+@pytest.mark.parametrize(
+    "name", ["x" * 247 + ".lvc", "x" * 252 + ".lvc"], ids=["its part is too long", "too long itself"]
+)
 def test_names_that_are_too_long(lvc, game, tiny_model, name):
     shown = lvc("encode", game, "-o", name, "--model", tiny_model, *SAMPLING)
     assert (shown.code, len(shown.err)) == (1, 1) and "File name too long" in shown.err[0]

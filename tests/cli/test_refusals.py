@@ -1,4 +1,6 @@
-"""What users get wrong, and what happens to them: one line that says what was expected, nothing half-written, nothing lost."""
+"""What users get wrong, and what happens to them: one line that says what was expected, nothing half-written,
+nothing lost.
+"""
 
 import json
 import os
@@ -76,7 +78,9 @@ def test_recordings_that_are_none(refused, coded, game, tiny_model):
         assert name in refused("report", coded, name, "--model", tiny_model)
 
 
-def test_a_recording_that_is_damaged_inside_leaves_what_was_coded(lvc, tmp_path, monkeypatch, tiny_model, long_recording):
+def test_a_recording_that_is_damaged_inside_leaves_what_was_coded(
+    lvc, tmp_path, monkeypatch, tiny_model, long_recording
+):
     monkeypatch.chdir(tmp_path)
     broken = bytearray(long_recording.read_bytes())
     middle = len(broken) // 2
@@ -192,12 +196,29 @@ def test_a_broken_recording_among_several_is_named_and_the_others_are_done(lvc, 
 # Weights
 
 
-def test_missing_and_other_weights(refused, coded, dataset, tiny_model, tmp_path_factory, lvc):
+def test_missing_and_other_weights(refused, coded, dataset, tmp_path_factory, lvc):
     other = tmp_path_factory.mktemp("other") / "tiny.safetensors"
-    small = ("--model", "conv4", "--option", "stages=2", "--option", "channels=4", "--steps", 1, "--threads", 1, "--seed", 7)
+    small = (
+        "--model",
+        "conv4",
+        "--option",
+        "stages=2",
+        "--option",
+        "channels=4",
+        "--steps",
+        1,
+        "--threads",
+        1,
+        "--seed",
+        7,
+    )
     assert lvc("train", dataset, "-o", other, *small, "-q").code == 0
     digest = ContainerReader(coded).header.model["sha256"][:16]
-    for command in (("decode", coded, "-o", "out.mp4"), ("report", coded, "game.mp4", "-o", "r.json"), ("verify", coded, "--symbols")):
+    for command in (
+        ("decode", coded, "-o", "out.mp4"),
+        ("report", coded, "game.mp4", "-o", "r.json"),
+        ("verify", coded, "--symbols"),
+    ):
         line = refused(*command)
         assert f"'tiny' with sha256 {digest}" in line and "--model FILE" in line
         line = refused(*command, "--model", other)
@@ -205,9 +226,15 @@ def test_missing_and_other_weights(refused, coded, dataset, tiny_model, tmp_path
         assert "no weights file" in refused(*command, "--model", "missing.safetensors")
 
 
-def test_weights_that_are_none(refused, encode, game):
+@pytest.mark.usefixtures("game")
+def test_weights_that_are_none(refused, encode):
     Path("empty.safetensors").touch()
-    for name, reason in (("unknown", "shipped: "), ("empty.safetensors", "no weights file"), ("game.mp4", "no weights file"), (".", "no weights file")):
+    for name, reason in (
+        ("unknown", "shipped: "),
+        ("empty.safetensors", "no weights file"),
+        ("game.mp4", "no weights file"),
+        (".", "no weights file"),
+    ):
         line = refused(*encode, "--model", name)
         assert line.startswith(f"lvc encode: {name}: ") and reason in line
         if name != "unknown":
@@ -260,7 +287,9 @@ def test_frame_rates_that_are_none(refused, game, tiny_model, rate):
 
 @pytest.mark.parametrize("crf", ["-1", "64"])
 def test_crf_out_of_range(refused, game, temporal_model, crf):
-    assert "from 0 (best) to 63" in refused("encode", game, "-o", "out.lvc", "--model", temporal_model, *SAMPLING, "--crf", crf)
+    assert "from 0 (best) to 63" in refused(
+        "encode", game, "-o", "out.lvc", "--model", temporal_model, *SAMPLING, "--crf", crf
+    )
 
 
 @pytest.mark.parametrize(
@@ -276,13 +305,15 @@ def test_crf_out_of_range(refused, game, temporal_model, crf):
         ("info",),
     ],
 )
-def test_usage_errors_are_one_line_too(lvc, game, arguments):
+@pytest.mark.usefixtures("game")
+def test_usage_errors_are_one_line_too(lvc, arguments):
     shown = lvc(*arguments)
     assert (shown.code, shown.out, len(shown.err)) == (2, "", 1)
     assert shown.err[0].startswith("lvc") and "--help" in shown.err[0]
 
 
-def test_nothing_to_do(refused, game):
+@pytest.mark.usefixtures("game")
+def test_nothing_to_do(refused):
     assert "lvc encode game.mp4 -o game.lvc" in refused("encode", "-q")
     assert "lvc decode game.lvc -o out.mp4" in refused("decode", "-o", "out.mp4")
 
@@ -295,19 +326,27 @@ def test_an_output_that_is_the_input_by_whatever_name(refused, coded, game, tiny
     os.symlink("film.lvc", "link.lvc")
     os.link("film.lvc", "hard.lvc")
     for output in ("film.lvc", "link.lvc", "hard.lvc", "./film.lvc"):
-        assert "the output is also the input" in refused("encode", "film.lvc", "-o", output, "-y", "--model", tiny_model, *SAMPLING)
+        assert "the output is also the input" in refused(
+            "encode", "film.lvc", "-o", output, "-y", "--model", tiny_model, *SAMPLING
+        )
     shutil.copy(coded, "file.mp4")
     os.symlink("file.mp4", "link.mp4")
     os.link("file.mp4", "hard.npy")
     for output in ("file.mp4", "link.mp4", "hard.npy"):
-        assert "the output is also the input" in refused("decode", "file.mp4", "-o", output, "-y", "--model", tiny_model, "-q")
+        assert "the output is also the input" in refused(
+            "decode", "file.mp4", "-o", output, "-y", "--model", tiny_model, "-q"
+        )
     shutil.copy(game, "page.json")
     os.symlink("page.json", "link.json")
     for output in ("page.json", "link.json"):
-        assert "also the input" in refused("report", coded, "page.json", "-o", output, "-y", "--model", tiny_model, "-q")
+        assert "also the input" in refused(
+            "report", coded, "page.json", "-o", output, "-y", "--model", tiny_model, "-q"
+        )
     shutil.copy(game, "film.lvc.part")
     os.remove("film.lvc")
-    assert "temporary name film.lvc.part is the input" in refused("encode", "film.lvc.part", "-o", "film.lvc", "-y", "--model", tiny_model)
+    assert "temporary name film.lvc.part is the input" in refused(
+        "encode", "film.lvc.part", "-o", "film.lvc", "-y", "--model", tiny_model
+    )
 
 
 def test_outputs_that_exist_stay(refused, encode, decode, coded, game, tiny_model, dataset):
@@ -325,7 +364,9 @@ def test_outputs_that_exist_stay(refused, encode, decode, coded, game, tiny_mode
     ):
         assert "exists already; overwrite it with -y" in refused(*command)
     for more in ((), ("-y",)):
-        assert "holds other files, such as mine.png" in refused("decode", coded, "-o", "pictures", "--model", tiny_model, *more)
+        assert "holds other files, such as mine.png" in refused(
+            "decode", coded, "-o", "pictures", "--model", tiny_model, *more
+        )
 
 
 @pytest.mark.parametrize(
@@ -337,7 +378,7 @@ def test_outputs_that_exist_stay(refused, encode, decode, coded, game, tiny_mode
         ("x" * 300 + "{}", "File name too long"),
     ],
 )
-def test_outputs_that_cannot_be_written(refused, coded, game, tiny_model, dataset, output, reason):
+def test_outputs_that_cannot_be_written(refused, coded, game, tiny_model, output, reason):
     model = ("--model", tiny_model)
     assert reason in refused("encode", game, "-o", output.format(".lvc"), *model, *SAMPLING)
     for suffix in (".mp4", ".mkv", ".npy", ""):
@@ -345,7 +386,7 @@ def test_outputs_that_cannot_be_written(refused, coded, game, tiny_model, datase
     assert reason in refused("report", coded, game, "-o", output.format(".html"), *model, "-q")
 
 
-def test_other_kinds_of_output(refused, encode, coded, game, tiny_model):
+def test_other_kinds_of_output(refused, coded, game, tiny_model):
     assert "a name ending in .lvc was expected" in refused("encode", game, "-o", "out.mp4", "--model", tiny_model)
     assert ".mp4, .mkv or .npy" in refused("decode", coded, "-o", "out.avi", "--model", tiny_model)
     os.mkdir("folder.lvc")
@@ -354,7 +395,9 @@ def test_other_kinds_of_output(refused, encode, coded, game, tiny_model):
     os.mkdir("folder.mp4")
     Path("folder.mp4/mine").touch()
     assert "holds other files" in refused("decode", coded, "-o", "folder.mp4", "--model", tiny_model)
-    assert "a folder that exists was expected" in refused("encode", game, "copy.mp4", "-o", "none", "--model", tiny_model)
+    assert "a folder that exists was expected" in refused(
+        "encode", game, "copy.mp4", "-o", "none", "--model", tiny_model
+    )
 
 
 def test_two_recordings_of_one_name_do_not_write_over_each_other(refused, game, recordings, tiny_model):
@@ -419,7 +462,9 @@ def test_strange_names(lvc, recordings, tiny_model, tmp_path, monkeypatch, stem)
 
 @pytest.fixture(scope="module")
 def long_recording(tmp_path_factory, make_recording, gameplay):
-    return make_recording(tmp_path_factory.mktemp("long") / "long.mp4", gameplay(60) * 120, options={"preset": "ultrafast", "g": "30"})
+    return make_recording(
+        tmp_path_factory.mktemp("long") / "long.mp4", gameplay(60) * 120, options={"preset": "ultrafast", "g": "30"}
+    )
 
 
 def started(*arguments, **options):
@@ -435,12 +480,30 @@ def started(*arguments, **options):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_encoder_that_ends_early_loses_nothing(lvc, refused, tmp_path, monkeypatch, tiny_model, long_recording, number):
+def test_an_encoder_that_ends_early_loses_nothing(
+    lvc, refused, tmp_path, monkeypatch, tiny_model, long_recording, number
+):
     monkeypatch.chdir(tmp_path)
-    command = ("encode", long_recording, "-o", "out.lvc", "--model", tiny_model, "--every", 1, "--size", "48x32", "--keyint", 4, "-q")
+    command = (
+        "encode",
+        long_recording,
+        "-o",
+        "out.lvc",
+        "--model",
+        tiny_model,
+        "--every",
+        1,
+        "--size",
+        "48x32",
+        "--keyint",
+        4,
+        "-q",
+    )
     process = started(*command)
     deadline = time.monotonic() + 200  # a busy machine takes its time to load torch
-    while time.monotonic() < deadline and not (os.path.exists("out.lvc.part") and os.path.getsize("out.lvc.part") > 10_000):
+    while time.monotonic() < deadline and not (
+        os.path.exists("out.lvc.part") and os.path.getsize("out.lvc.part") > 10_000
+    ):
         time.sleep(0.005)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
@@ -454,7 +517,9 @@ def test_an_encoder_that_ends_early_loses_nothing(lvc, refused, tmp_path, monkey
     assert lvc("verify", "--repair", "out.lvc.part", "-q").code in (0, 3)
     with ContainerReader("out.repaired.lvc") as container:
         assert container.complete and 4 <= container.frame_count < 7200
-        assert {container.frames_in_group(group) for group in range(len(container.index) - 1)} <= {4}, "an interrupt may end the last one early"
+        assert {container.frames_in_group(group) for group in range(len(container.index) - 1)} <= {4}, (
+            "an interrupt may end the last one early"
+        )
     assert lvc("decode", "out.repaired.lvc", "-o", "out.npy", "--model", tiny_model, "-q").code == 0
     assert lvc(*command, "-y", "--fps", "1").code == 1, "two ways to choose frames: still nothing is touched"
     assert os.path.exists("out.lvc.part")
@@ -477,7 +542,11 @@ def test_readers_that_go_away(coded):
 def test_results_that_nobody_can_take_are_an_error(coded):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "lvc", "info", str(coded)], stdout=full, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
+            [sys.executable, "-m", "lvc", "info", str(coded)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
         )
     assert done.returncode == 1 and done.stderr == b"lvc info: No space left on device\n"
 

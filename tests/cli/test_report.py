@@ -92,13 +92,15 @@ def test_all_outputs_in_one_run(video, opened, tmp_path, capsys):
     assert opened.calls == [("game.lvc", "w.safetensors", "cpu")] and opened.readers[0].closed
 
 
-def test_json_to_stdout_is_data_alone(video, opened, capsys):
+@pytest.mark.usefixtures("opened")
+def test_json_to_stdout_is_data_alone(video, capsys):
     assert main(["report", "game.lvc", str(video), "--json", "-q"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["lvc"]["totals"]["frames"] == 10 and err == ""
 
 
-def test_without_an_output_the_headline_is_the_data(video, opened, capsys):
+@pytest.mark.usefixtures("opened")
+def test_without_an_output_the_headline_is_the_data(video, capsys):
     assert main(["report", "game.lvc", str(video), "-q"]) == 0
     out, err = capsys.readouterr()
     assert out.count("\n") == 1 and out.startswith("10 frames, 100.0 bytes a frame, 46.1x smaller than raw, PSNR 48.1")
@@ -111,7 +113,9 @@ def test_frames_sampled_by_time(video, opened, capsys):
     assert capsys.readouterr().out.startswith("10 frames")
 
 
-@pytest.mark.parametrize("source", [{}, {"fps": "1e999999999"}, {"fps": "1/0"}, {"fps": [3]}, {"every": 0}, {"every": "2"}, {"fps": "0"}])
+@pytest.mark.parametrize(
+    "source", [{}, {"fps": "1e999999999"}, {"fps": "1/0"}, {"fps": [3]}, {"every": 0}, {"every": "2"}, {"fps": "0"}]
+)
 def test_a_header_without_a_sampling_that_makes_sense_is_refused(video, opened, capsys, source):
     opened.source = source
     assert main(["report", "game.lvc", str(video)]) == 1
@@ -143,13 +147,15 @@ def test_overwrite_and_never_overwrite(video, opened, tmp_path):
     assert existing.read_text().startswith("n,pts,")
 
 
-def test_a_failure_leaves_no_output(opened, tmp_path, capsys):
+@pytest.mark.usefixtures("opened")
+def test_a_failure_leaves_no_output(tmp_path, capsys):
     output = tmp_path / "report.html"
     assert main(["report", "game.lvc", str(tmp_path / "none.mp4"), "-o", str(output), "-q"]) == 1
     assert "none.mp4" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
-def test_the_output_may_not_be_the_source(video, opened, tmp_path, capsys):
+@pytest.mark.usefixtures("opened")
+def test_the_output_may_not_be_the_source(video, tmp_path, capsys):
     page = tmp_path / "film.json"
     page.write_bytes(video.read_bytes())
     assert main(["report", "game.lvc", str(page), "-o", str(page), "-y"]) == 1

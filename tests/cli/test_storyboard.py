@@ -73,7 +73,7 @@ def test_a_damaged_group_stays_empty_and_the_exit_code_says_so(lvc, coded, tiny_
     with pytest.raises(FormatError, match="frames 8-15"):
         library.storyboard(coded, "other.png", count=30, model=tiny_model)
     with pytest.raises(FormatError, match="not one of the 2 chosen frames"):
-        library.storyboard(one_group(coded), "other.png", count=2, model=tiny_model, on_damage=lambda one: None)
+        library.storyboard(one_group(coded), "other.png", count=2, model=tiny_model, on_damage=lambda _one: None)
 
 
 def one_group(coded):

@@ -10,7 +10,20 @@ from lvc.cli.main import main
 from tests import ROOT
 
 SAMPLING = ("--every", "2", "--size", "48x32")
-TINY = ("--sizes", "2,5", "--systems", "mlp1,conv1", "--steps", 4, "--pictures", 64, "--test-pictures", 16, "--threads", 1)
+TINY = (
+    "--sizes",
+    "2,5",
+    "--systems",
+    "mlp1,conv1",
+    "--steps",
+    4,
+    "--pictures",
+    64,
+    "--test-pictures",
+    16,
+    "--threads",
+    1,
+)
 REPORTS = {"points.csv", "points.json", "table.md", "sweep.png", "curves.png", "denoising.png", "elsewhere.png"}
 
 
@@ -22,7 +35,9 @@ def times(folder):
 def frames(recordings, tmp_path_factory):
     """A data set with a recording for each split."""
     folder = tmp_path_factory.mktemp("data") / "frames"
-    assert main(["build-dataset", str(recordings), "-o", str(folder), *SAMPLING, "--split", "1:1:1", "-w", "1", "-q"]) == 0
+    assert (
+        main(["build-dataset", str(recordings), "-o", str(folder), *SAMPLING, "--split", "1:1:1", "-w", "1", "-q"]) == 0
+    )
     return folder
 
 
@@ -34,7 +49,9 @@ def test_a_data_set_needs_recordings_to_test_on(lvc, dataset, tmp_path):
 def test_a_study_from_the_command_line(lvc, frames, tmp_path):
     output = tmp_path / "study"
     command = ("study", "digits", frames, "-o", output, *TINY, "--size", "12x10")
-    assert lvc(*command).err[-1].startswith("lvc study: digits: its pictures are 8x8"), "what is taken whole has no other size"
+    assert lvc(*command).err[-1].startswith("lvc study: digits: its pictures are 8x8"), (
+        "what is taken whole has no other size"
+    )
     assert not output.exists()
 
     command = ("study", frames, "-o", output, *TINY, "--size", "12x10")
@@ -42,7 +59,9 @@ def test_a_study_from_the_command_line(lvc, frames, tmp_path):
     assert (shown.code, shown.out) == (0, "") and f"wrote {output}/table.md" in shown.err
     assert {path.name for path in output.iterdir()} == REPORTS | {"points", "study.json"}
     points = json.loads((output / "points.json").read_text())
-    assert [(one["system"], one["code"], one["width"], one["height"]) for one in points] == [(system, code, 12, 10) for system in ("conv1", "mlp1") for code in (2, 5)]
+    assert [(one["system"], one["code"], one["width"], one["height"]) for one in points] == [
+        (system, code, 12, 10) for system in ("conv1", "mlp1") for code in (2, 5)
+    ]
 
     # Run again, with more to do: what is there stays.
     before = times(output)
@@ -58,14 +77,35 @@ def test_sets_are_tried_on_each_other(lvc, tmp_path):
     np.save(tmp_path / "noise.npy", random.integers(0, 256, (40, 6, 10, 3), dtype=np.uint8))
     assert lvc("study", "digits", tmp_path / "noise.npy", "-o", tmp_path / "study", *TINY, "-q").code == 0
     points = json.loads((tmp_path / "study/points.json").read_text())
-    assert [(one["source"], *one["elsewhere"]) for one in points] == [("digits", "noise")] * 4 + [("noise", "digits")] * 4
+    assert [(one["source"], *one["elsewhere"]) for one in points] == [("digits", "noise")] * 4 + [
+        ("noise", "digits")
+    ] * 4
     assert {one["raw_bytes"] for one in points} == {64, 6 * 10 * 3}
 
 
 def test_quick_is_small_and_what_is_given_counts(lvc, tmp_path):
-    assert lvc("study", "digits", "-o", tmp_path / "study", "--quick", "--systems", "mlp1", "--steps", 2, "--threads", 1, "-q").code == 0
+    assert (
+        lvc(
+            "study",
+            "digits",
+            "-o",
+            tmp_path / "study",
+            "--quick",
+            "--systems",
+            "mlp1",
+            "--steps",
+            2,
+            "--threads",
+            1,
+            "-q",
+        ).code
+        == 0
+    )
     points = json.loads((tmp_path / "study/points.json").read_text())
-    assert [(one["system"], one["code"], one["train_pictures"], one["test_pictures"]) for one in points] == [("mlp1", 4, 256, 64), ("mlp1", 64, 256, 64)]
+    assert [(one["system"], one["code"], one["train_pictures"], one["test_pictures"]) for one in points] == [
+        ("mlp1", 4, 256, 64),
+        ("mlp1", 64, 256, 64),
+    ]
     assert [len(one["loss_curve"]) for one in points] == [2, 2]
 
 
@@ -83,7 +123,11 @@ def test_an_interrupted_study_goes_on(lvc, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "measure_point", until_the_third)
     command = ("study", "digits", "-o", tmp_path / "study", *TINY)
     shown = lvc(*command)
-    assert shown.code == 130 and shown.err[-1] == f"lvc study: interrupted; {tmp_path}/study keeps what is measured; the same command goes on"
+    assert (
+        shown.code == 130
+        and shown.err[-1]
+        == f"lvc study: interrupted; {tmp_path}/study keeps what is measured; the same command goes on"
+    )
     before = times(tmp_path / "study")
     assert len(before) == 2 and not list((tmp_path / "study").rglob("*.part"))
     assert lvc(*command, "-q").code == 0
@@ -95,7 +139,22 @@ def test_an_interrupted_study_goes_on(lvc, tmp_path, monkeypatch):
 def test_a_study_that_is_ended_leaves_nothing_unfinished(tmp_path, until):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    command = [sys.executable, "-m", "lvc", "study", "digits", "-o", str(tmp_path / "study"), "--systems", "mlp1", "--sizes", "2", "--steps", "1000000", "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "lvc",
+        "study",
+        "digits",
+        "-o",
+        str(tmp_path / "study"),
+        "--systems",
+        "mlp1",
+        "--sizes",
+        "2",
+        "--steps",
+        "1000000",
+        "-q",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     until(lambda: list(scratch.glob("lvc-study-*/*")), 120)  # weights are written after each epoch

@@ -47,7 +47,11 @@ def lvc_verify(capsys):
         verify.add_arguments(parser)
         code = verify.run(parser.parse_args([str(one) for one in arguments]))
         shown = capsys.readouterr()
-        return code, shown.out.splitlines(), [line for line in shown.err.replace("\r", "\n").splitlines() if line.startswith("lvc verify")]
+        return (
+            code,
+            shown.out.splitlines(),
+            [line for line in shown.err.replace("\r", "\n").splitlines() if line.startswith("lvc verify")],
+        )
 
     return run
 
@@ -72,7 +76,9 @@ def test_a_damaged_file_is_one_line_that_says_what_and_where(game, lvc_verify):
     assert (code, err) == (1, [])
     [line] = out
     offset = ContainerReader(game).index[1].offset + 8
-    assert line.startswith("broken.lvc: damaged, 8 frames in 2 groups hold, 4 lost; group: group 1 (frames 4-7): CRC-32 ")
+    assert line.startswith(
+        "broken.lvc: damaged, 8 frames in 2 groups hold, 4 lost; group: group 1 (frames 4-7): CRC-32 "
+    )
     assert line.endswith(f"(at byte {offset}), frames 4-7 lost")
     assert sorted(os.listdir()) == [broken.name, game.name]
 
@@ -130,7 +136,8 @@ def test_repair_overwrites_only_when_asked(game, lvc_verify):
     assert ContainerReader(target).complete
 
 
-def test_a_whole_file_is_not_repaired(game, lvc_verify):
+@pytest.mark.usefixtures("game")
+def test_a_whole_file_is_not_repaired(lvc_verify):
     assert lvc_verify("game.lvc", "--repair")[0] == 0
     assert os.listdir() == ["game.lvc"]
 
@@ -141,7 +148,9 @@ def test_a_part_that_is_whole_becomes_a_file(game, lvc_verify):
     assert lvc_verify("game.lvc.part")[0] == 0 and os.listdir() == ["game.lvc.part"]
     code, out, _ = lvc_verify("game.lvc.part", "--repair")
     assert code == 0 and "ok, 12 frames" in out[0]
-    assert (game.parent / "game.repaired.lvc").read_bytes() == (game.parent / "game.lvc.part").read_bytes() == whole_file()
+    assert (
+        (game.parent / "game.repaired.lvc").read_bytes() == (game.parent / "game.lvc.part").read_bytes() == whole_file()
+    )
 
 
 def test_nothing_left_to_repair(game, lvc_verify):

@@ -25,7 +25,16 @@ OPTIONS = {
     "gdn-attention": {"channels": 8, "code": 12},
     "gdn-attention+hyper": {"channels": 8, "code": 12, "hyper": 4},
     "temporal-palette": {},
-    "temporal": {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4},
+    "temporal": {
+        "features": 16,
+        "detail": 8,
+        "trunk": 16,
+        "context": 8,
+        "channels": 16,
+        "groups": (4, 4, 8),
+        "phases": (1, 4, 2),
+        "placed": 4,
+    },
 }
 
 
@@ -56,7 +65,9 @@ def checkpoint(name: str, geometry: Geometry = SMALL) -> Checkpoint:
         model.settle()
         side = np.random.default_rng(3).integers(-9, 10, (20, 4, 2, 2))
         tables = {"side": learned_by_channel(side, None), "scales": scale_tables()}
-    metadata = Metadata(name="weights", model=family, config={}, geometry=geometry, quantiser=quantiser, entropy=entropy)
+    metadata = Metadata(
+        name="weights", model=family, config={}, geometry=geometry, quantiser=quantiser, entropy=entropy
+    )
     return Checkpoint(metadata, model if name == "temporal-palette" else model.eval(), tables, "0" * 64)
 
 
@@ -68,14 +79,18 @@ def checkpoints():
 ENTROPIES = ("raw", "adaptive", "prediction", "mixing", "hyperprior")
 
 
-@pytest.mark.parametrize("name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round", "bits"), ENTROPIES))
+@pytest.mark.parametrize(
+    "name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round", "bits"), ENTROPIES)
+)
 def test_a_group_decodes_to_what_was_coded_or_the_combination_is_refused(checkpoints, name, quantiser, entropy):
     frames = moving_square(5)
     try:
         codec = open_codec(checkpoints[name], geometry=SMALL, quantiser={"name": quantiser}, entropy={"name": entropy})
     except OptionError as error:
         assert quantiser in str(error) or entropy in str(error)
-        assert not (quantiser == "scale" and entropy in ("raw", "adaptive") and name != "temporal-palette"), "scale suits every model of latents in a range"
+        assert not (quantiser == "scale" and entropy in ("raw", "adaptive") and name != "temporal-palette"), (
+            "scale suits every model of latents in a range"
+        )
         return
     coded = codec.encode_group(frames)
     latents, packets, digest = coded.latents, coded.packets, coded.digest
@@ -103,7 +118,13 @@ def test_prediction_makes_a_group_smaller_than_its_frames_alone(checkpoints, nam
     codec = open_codec(checkpoints[name], geometry=SMALL)
     latents = codec.analyse(np.repeat(moving_square(1), 16, axis=0))
     together = sum(len(packet.payload) for packet in codec.encode(latents).packets)
-    alone = sum(len(packet.payload) for one in range(16) for packet in codec.encode(type(latents)(latents.symbols[one : one + 1], latents.parameters[one : one + 1])).packets)
+    alone = sum(
+        len(packet.payload)
+        for one in range(16)
+        for packet in codec.encode(
+            type(latents)(latents.symbols[one : one + 1], latents.parameters[one : one + 1])
+        ).packets
+    )
     assert together < alone / 4, "fifteen of sixteen equal frames cost next to nothing"
 
 

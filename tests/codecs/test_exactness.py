@@ -1,4 +1,6 @@
-"""The same bytes and symbols on every machine: threads, instruction sets, batches, devices, and a file from the past."""
+"""The same bytes and symbols on every machine: threads, instruction sets, batches, devices,
+and a file from the past.
+"""
 
 import gzip
 import hashlib
@@ -33,10 +35,27 @@ from tests.golden.make_prediction import NAME
 
 MODELS = {
     # name: geometry, frames, sizes of the networks
-    "small": (Geometry(72, 40), 7, {"channels": 6, "groups": (2, 1, 3), "phases": (1, 4, 2), "features": 4, "detail": 2, "trunk": 24, "context": 12, "placed": 2}),
+    "small": (
+        Geometry(72, 40),
+        7,
+        {
+            "channels": 6,
+            "groups": (2, 1, 3),
+            "phases": (1, 4, 2),
+            "features": 4,
+            "detail": 2,
+            "trunk": 24,
+            "context": 12,
+            "placed": 2,
+        },
+    ),
     "palette": (Geometry(200, 160), 5, {}),
     "game": (Geometry(200, 160), 5, {"colours": 30, "sprites": 60, "scenes": 2}),  # in its own pixels, shown by GRID
-    "real": (Geometry(200, 160), 3, {"channels": 24, "groups": (8, 8, 8), "phases": (1, 4, 2), "features": 16, "detail": 8, "placed": 8}),
+    "real": (
+        Geometry(200, 160),
+        3,
+        {"channels": 24, "groups": (8, 8, 8), "phases": (1, 4, 2), "features": 16, "detail": 8, "placed": 8},
+    ),
 }
 GRID = PixelGrid(Geometry(160, 210), Geometry(960, 720), chroma=Blur(2, 2, (-20, 60, 176, 60, -20), (0, 128, 128)))
 MACHINES = [
@@ -65,7 +84,14 @@ def folder(tmp_path_factory):
             continue
         model = random_model(seed=1, geometry=geometry, **sizes)
         config = checkpoints.dataclasses.asdict(model.config)
-        metadata = Metadata(name=name, model="temporal", config=config, geometry=geometry, quantiser={"name": "round"}, entropy={"name": "prediction"})
+        metadata = Metadata(
+            name=name,
+            model="temporal",
+            config=config,
+            geometry=geometry,
+            quantiser={"name": "round"},
+            entropy={"name": "prediction"},
+        )
         checkpoint = Checkpoint(metadata, model, dict(zip(("copies", "residuals"), prediction_tables())))
         checkpoints.save(folder / f"{name}.safetensors", checkpoint)
         np.save(folder / f"{name}.npy", random_symbols(count, model.latent_shape(geometry), seed=2))
@@ -73,9 +99,13 @@ def folder(tmp_path_factory):
 
 
 def coded(folder: Path, name: str, device: str = "cpu") -> list[str]:
-    """Digests of the payloads that one model's symbols give, of the symbols that these give, and of the frames that whole numbers make of them."""
+    """Digests of the payloads that one model's symbols give, of the symbols that these give,
+    and of the frames that whole numbers make of them.
+    """
     checkpoint = checkpoints.load(folder / f"{name}.safetensors", device=device)
-    codec = open_codec(checkpoint, geometry=MODELS[name][0], crf=20, device=device, grid=GRID if name == "game" else None)
+    codec = open_codec(
+        checkpoint, geometry=MODELS[name][0], crf=20, device=device, grid=GRID if name == "game" else None
+    )
     symbols, moves = np.load(folder / f"{name}.npy"), ()
     if name == "palette":
         moves = tuple(golden_motion(symbols.shape))
@@ -97,7 +127,9 @@ def expected(folder):
     return found
 
 
-@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: " ".join(f"{key}={value}" for key, value in machine.items()))
+@pytest.mark.parametrize(
+    "machine", MACHINES, ids=lambda machine: " ".join(f"{key}={value}" for key, value in machine.items())
+)
 def test_other_processors_and_threads_give_the_same_bytes_and_symbols(folder, expected, machine, tmp_path):
     machine = dict(machine)
     if "LVC_KERNELS" in machine:
@@ -131,11 +163,22 @@ def test_a_gpu_gives_the_same_bytes_and_symbols(folder, expected, name, tf32):
 @pytest.mark.parametrize("rows, columns", [(20, 25), (5, 4), (1, 3), (1, 1)])
 @pytest.mark.parametrize("eight_bits", [None, False])
 def test_the_prior_laid_out_for_coding_says_what_the_layers_say(rows, columns, eight_bits):
-    prior = random_model(seed=4, geometry=Geometry(200, 160), channels=6, groups=(2, 1, 3), phases=(1, 4, 2), trunk=24, context=12, placed=2).prior
+    prior = random_model(
+        seed=4,
+        geometry=Geometry(200, 160),
+        channels=6,
+        groups=(2, 1, 3),
+        phases=(1, 4, 2),
+        trunk=24,
+        context=12,
+        placed=2,
+    ).prior
     prior.prepare()
     quick = CodingPrior(prior, activation_limit=ACTIVATION_LIMIT, eight_bits=eight_bits)
     generator = torch.Generator().manual_seed(7)
-    *recent, settled, now = torch.randint(-LATENT_LIMIT, LATENT_LIMIT + 1, (HISTORY + 2, 2, 6, rows, columns), generator=generator).float()
+    *recent, settled, now = torch.randint(
+        -LATENT_LIMIT, LATENT_LIMIT + 1, (HISTORY + 2, 2, 6, rows, columns), generator=generator
+    ).float()
     near = recent[0]
     relation = torch.full((2,), PREDICTED)
     features = prior.trunk(References(tuple(recent), settled), relation, torch.full((2,), 30))
@@ -144,8 +187,17 @@ def test_the_prior_laid_out_for_coding_says_what_the_layers_say(rows, columns, e
     found = quick.features(last(torch.cat((*recent, settled), dim=1)).astype(np.int8), relation.numpy(), 30)
     assert np.array_equal(found, last(features).reshape(found.shape))
 
-    modes = torch.nn.functional.one_hot(torch.randint(0, MODES, (2, rows, columns), generator=generator), MODES).permute(0, 3, 1, 2) * float(MODE_UNIT)
-    around = lambda x: torch.nn.functional.unfold(x, 3, padding=1).view(2, -1, 9, rows * columns).permute(0, 3, 2, 1).flatten(2).flatten(0, 1).numpy()
+    modes = torch.nn.functional.one_hot(
+        torch.randint(0, MODES, (2, rows, columns), generator=generator), MODES
+    ).permute(0, 3, 1, 2) * float(MODE_UNIT)
+    around = lambda x: (
+        torch.nn.functional.unfold(x, 3, padding=1)
+        .view(2, -1, 9, rows * columns)
+        .permute(0, 3, 2, 1)
+        .flatten(2)
+        .flatten(0, 1)
+        .numpy()
+    )
     rows_of_all = found.reshape(-1, found.shape[2])
     for phase in range(MODE_PHASES):
         said = torch.stack(prior.mode_head(phase, features, modes), dim=-1)
@@ -199,7 +251,10 @@ def test_a_golden_file_decodes_to_the_symbols_that_were_coded(tmp_path, name):
         # And they code to the same bytes.
         for group, symbols in enumerate(found):
             moves = tuple(golden_motion(symbols.shape)) if name == MIXING_NAME else ()
-            assert reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves)).packets == reader.container.group(group).packets
+            assert (
+                reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves)).packets
+                == reader.container.group(group).packets
+            )
 
 
 if __name__ == "__main__":

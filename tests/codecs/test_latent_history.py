@@ -39,8 +39,8 @@ def test_what_stands_still_takes_a_number_for_each_position(most, bits):
     frames[30:, :, 3, 4] += 1
     history = LatentHistory((24, 20, 25), most)
     history.append(frames)
-    # 500 rows of the first frame and one that changes, 24 bytes each, in an array that doubles; half of that again for the frame
-    # that the next one is compared with.
+    # 500 rows of the first frame and one that changes, 24 bytes each, in an array that doubles; half of that again for
+    # the frame that the next one is compared with.
     rows = 24 * 501
     assert history.nbytes <= 2 * rows + 64 * 500 * bits // 8 + (0 if most == 64 else 4 * 12_000)
     np.testing.assert_array_equal(history.frames([29, 30]), frames[[29, 30]])

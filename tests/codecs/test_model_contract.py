@@ -79,7 +79,7 @@ def test_gradient_reaches_all_parameters(name):
     for label, parameter in model.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), label
         # A bias before batch normalisation has no effect, by construction.
-        before_norm = name.startswith("conv") and label.endswith("bias") and ".0.bias" in label or ".3.bias" in label
+        before_norm = (name.startswith("conv") and label.endswith("bias") and ".0.bias" in label) or ".3.bias" in label
         before_norm = before_norm or (name, label) == ("chain", "g_a.2.bias")
         assert before_norm or parameter.grad.abs().max() > 0, label
 
@@ -139,7 +139,9 @@ def test_initialised_models_start_at_the_mean_frame(name):
 
 
 def test_the_variational_model_starts_as_an_analysis_of_what_frames_differ_by():
-    """Frames in one line through the mean frame come back; the latent of that line has the prior's variance, the others say nothing."""
+    """Frames in one line through the mean frame come back; the latent of that line has the prior's variance,
+    the others say nothing.
+    """
     line, place = frames(1) - 0.5, torch.linspace(-1, 1, 12)[:, None, None, None]
     source = torch.sigmoid(line * place)
     model = small("vae").eval()
@@ -174,10 +176,12 @@ def test_chains_that_cannot_be_a_transform_start_with_signals_of_one_size():
     latents = model.analyse(source)
     made = model.synthesise(latents)
     assert 0.1 < latents.std(dim=(0, 2, 3)).mean() < 0.4
-    assert (made.mean(dim=(0, 2, 3)) - source.mean(dim=(0, 2, 3))).abs().max() < 0.1 and made.std(dim=(0, 2, 3)).max() < 0.2
+    assert (made.mean(dim=(0, 2, 3)) - source.mean(dim=(0, 2, 3))).abs().max() < 0.1 and made.std(
+        dim=(0, 2, 3)
+    ).max() < 0.2
 
 
-@pytest.mark.parametrize("name", CONVOLUTIONAL + ["edge3"])
+@pytest.mark.parametrize("name", [*CONVOLUTIONAL, "edge3"])
 def test_models_start_from_frames_that_say_nothing(name):
     model = small(name, **({"hyper": 4} if name == "gdn-attention" else {})).eval()
     source = torch.full((3, 3, SMALL.height, SMALL.width), 0.25)
@@ -316,7 +320,9 @@ for _ in range(3):
 
 
 def test_counts_of_s4():
-    """32,768 entries for 512x512, and the encoder of the well-known ResNet18: 11,689,512 parameters less its 513,000 of classes."""
+    """32,768 entries for 512x512, and the encoder of the well-known ResNet18:
+    11,689,512 parameters less its 513,000 of classes.
+    """
     with torch.device("meta"):
         model = build("resnet18", geometry=Geometry(512, 512))
     assert math.prod(model.latent_shape()) == 32_768

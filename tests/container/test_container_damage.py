@@ -63,7 +63,9 @@ def test_cut_at_every_byte(parts):
         if whole == len(groups) and size >= ends[-1] + 12:  # in the index, or in the trailer behind it
             assert all((damage.part, damage.offset, damage.lost_frames) == ("index", start, 0) for damage in torn)
         elif size > start:
-            assert [(damage.part, damage.offset, damage.byte_count, damage.lost_frames) for damage in torn] == [("group", start, size - start, None)]
+            assert [(damage.part, damage.offset, damage.byte_count, damage.lost_frames) for damage in torn] == [
+                ("group", start, size - start, None)
+            ]
             assert "expected" in torn[0].expected
         else:
             assert torn == []
@@ -151,7 +153,7 @@ def test_bytes_lost_and_inserted(parts):
     assert {damage.part for damage in reader.damage} == {"trailer"}
 
 
-def test_the_next_record_is_found_across_the_blocks_of_the_search(header_of, file_of, monkeypatch):
+def test_the_next_record_is_found_across_the_blocks_of_the_search(file_of, monkeypatch):
     groups = [Group(k, [k], [Packet(1, bytes(50))], k) for k in range(6)]
     data = file_of(groups)
     start = ContainerReader(data).index[0].offset
@@ -182,7 +184,9 @@ def hostile_files(header: bytes) -> dict[str, bytes]:
         return encode_record(GROUP_MARKER, bytes(body))
 
     def index(sizes, counts, pts):
-        body = b"".join(struct.pack(f"<{len(column)}{kind}", *column) for column, kind in ((sizes, "I"), (counts, "I"), (pts, "q")))
+        body = b"".join(
+            struct.pack(f"<{len(column)}{kind}", *column) for column, kind in ((sizes, "I"), (counts, "I"), (pts, "q"))
+        )
         return encode_record(INDEX_MARKER, body)
 
     sound = encode_group(Group(0, [0], [Packet(1, b"x")], 0))
@@ -237,7 +241,12 @@ def test_an_index_that_lies_is_found_out(file_of):
         reader = ContainerReader(files[name])
         with pytest.raises(FormatError, match="was expected from the index"):
             reader.group(0)
-    for name in ("index with many frames", "index with no frames", "index with groups of nothing", "index with great groups"):
+    for name in (
+        "index with many frames",
+        "index with no frames",
+        "index with groups of nothing",
+        "index with great groups",
+    ):
         reader = ContainerReader(files[name])
         assert reader.frame_count == 1
         assert reader.damage[0].part == "index"
@@ -259,7 +268,7 @@ def test_false_markers_do_not_cost_the_square_of_the_file(file_of):
         assert time.process_time() - start < 10
 
 
-def test_the_search_gives_up_after_so_many_false_markers(file_of, groups_of, monkeypatch):
+def test_the_search_gives_up_after_so_many_false_markers(file_of, monkeypatch):
     monkeypatch.setattr("lvc.container.scan.MAX_FALSE_BYTES", 10_000)
     whole = file_of()
     first = ContainerReader(whole).index[0].offset

@@ -34,7 +34,9 @@ def written(header: Header, groups: list[Group]) -> bytes:
 
 
 def golden() -> bytes:
-    """Every field of the format at once: signs, runs, variable rate, packets of several frames and of none, unknown keys."""
+    """Every field of the format at once: signs, runs, variable rate, packets of several frames and of none,
+    unknown keys.
+    """
     header = Header(
         width=199,
         height=161,
@@ -86,7 +88,8 @@ def test_the_golden_file_is_read_and_written_as_ever(by_document):
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.lists(st.tuples(st.integers(1, 2**20), st.integers(1, 4), st.binary(max_size=20)), min_size=1, max_size=9), max_size=4
+        st.lists(st.tuples(st.integers(1, 2**20), st.integers(1, 4), st.binary(max_size=20)), min_size=1, max_size=9),
+        max_size=4,
     ),
     st.integers(-(2**50), 2**50),
 )
@@ -116,7 +119,12 @@ def test_the_worked_example_is_what_the_writer_writes(by_document):
         entropy={"name": "raw"},
     )
     groups = [
-        Group(0, [0, 333, 667, 1000], [Packet(1, b"\xaa\xaa"), Packet(1, b"\xbb"), Packet(1, b"\xcc"), Packet(1, b"\xdd")], 0x12345678),
+        Group(
+            0,
+            [0, 333, 667, 1000],
+            [Packet(1, b"\xaa\xaa"), Packet(1, b"\xbb"), Packet(1, b"\xcc"), Packet(1, b"\xdd")],
+            0x12345678,
+        ),
         Group(4, [1333, 1700], [Packet(2, b"\xee\xee\xee")], 0x9ABCDEF0),
     ]
     data = written(header, groups)

@@ -32,7 +32,15 @@ from lvc.errors import FormatError, OptionError
 
 @pytest.mark.parametrize(
     ("value", "data"),
-    [(0, "00"), (1, "01"), (127, "7f"), (128, "8001"), (300, "ac02"), (16384, "808001"), (2**64 - 1, "ffffffffffffffffff01")],
+    [
+        (0, "00"),
+        (1, "01"),
+        (127, "7f"),
+        (128, "8001"),
+        (300, "ac02"),
+        (16384, "808001"),
+        (2**64 - 1, "ffffffffffffffffff01"),
+    ],
 )
 def test_varint_bytes(value, data):
     out = bytearray()
@@ -41,7 +49,9 @@ def test_varint_bytes(value, data):
     assert Cursor(bytes(out), offset=0).varint("number") == value
 
 
-@pytest.mark.parametrize(("value", "coded"), [(0, 0), (-1, 1), (1, 2), (-2, 3), (2**63 - 1, 2**64 - 2), (-(2**63), 2**64 - 1)])
+@pytest.mark.parametrize(
+    ("value", "coded"), [(0, 0), (-1, 1), (1, 2), (-2, 3), (2**63 - 1, 2**64 - 2), (-(2**63), 2**64 - 1)]
+)
 def test_zigzag(value, coded):
     assert zigzag(value) == coded
     assert unzigzag(coded) == value
@@ -204,7 +214,13 @@ def test_record_faults_name_their_byte():
 # --- the header
 
 json_values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**63),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=8),
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=6), inner, max_size=3)),
     max_leaves=8,
 )
@@ -215,7 +231,9 @@ objects = st.dictionaries(st.text(max_size=6), json_values, max_size=4)
 @given(
     width=st.integers(1, 16384),
     height=st.integers(1, 16384),
-    time_base=st.fractions(Fraction(1, 2**31 - 1), 1000, max_denominator=2**31 - 1).filter(lambda f: f.numerator < 2**31),
+    time_base=st.fractions(Fraction(1, 2**31 - 1), 1000, max_denominator=2**31 - 1).filter(
+        lambda f: f.numerator < 2**31
+    ),
     keyint=st.integers(1, 4096),
     config=objects,
     extra=st.dictionaries(st.text(max_size=6).map(lambda key: "x-" + key), json_values, max_size=3),
@@ -223,7 +241,9 @@ objects = st.dictionaries(st.text(max_size=6), json_values, max_size=4)
 )
 def test_header_round_trip(header_of, width, height, time_base, keyint, config, extra, encoder):
     model = config | {"name": "conv4", "sha256": "ab" * 32}
-    header = header_of(width=width, height=height, time_base=time_base, keyint=keyint, model=model, extra=extra, encoder=encoder)
+    header = header_of(
+        width=width, height=height, time_base=time_base, keyint=keyint, model=model, extra=extra, encoder=encoder
+    )
     data = header.to_bytes()
     read, end = read_header(ByteSource(data + b"more"))
     assert read == header
@@ -344,7 +364,7 @@ def test_header_of_more_than_a_mebibyte_is_refused(header_of):
 @pytest.mark.parametrize(
     ("change", "complaint", "offset"),
     [
-        (lambda data: b"", "empty", 0),
+        (lambda _data: b"", "empty", 0),
         (lambda data: data[:5], "no .lvc file", 0),
         (lambda data: b"RIFF" + data[4:], "no .lvc file: it starts with 52 49 46 46", 0),
         (lambda data: data.replace(b"\r\n", b"\n", 1), "as if it were text", 0),
@@ -434,7 +454,7 @@ def test_overhead_is_at_most_three_percent_at_100_bytes_a_frame(header_of, frame
     assert len(file.getvalue()) - payload <= 0.03 * payload
 
 
-def test_overhead_of_a_group_with_long_packets(header_of):
+def test_overhead_of_a_group_with_long_packets():
     """Even where every packet's length takes two bytes and the timestamps jitter by rounding, 3 % are kept."""
     pts = [round(n * 1000 / 3) for n in range(64, 128)]
     record = encode_group(Group(10**9, pts, [Packet(1, bytes(128)) for _ in pts], 2**32 - 1))

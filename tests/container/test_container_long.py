@@ -30,7 +30,11 @@ def million(header_of):
     writer = ContainerWriter(file, header_of(keyint=KEYINT))
     for first in range(0, FRAMES, KEYINT):
         packets = (Packet(1, bytes(600)), Packet(KEYINT - 1, bytes(2400)))
-        writer.write_group(Group(first_frame=first, pts=range(5120 * first, 5120 * (first + KEYINT), 5120), packets=packets, digest=first))
+        writer.write_group(
+            Group(
+                first_frame=first, pts=range(5120 * first, 5120 * (first + KEYINT), 5120), packets=packets, digest=first
+            )
+        )
     writer.finish()
     return file.getvalue()
 

@@ -23,7 +23,9 @@ def opened(request, tmp_path, file_of):
     path = tmp_path / "game.lvc"
     path.write_bytes(file_of())
     if "file" not in request.param:
-        source = {"path": path, "string": str(path), "bytes": file_of(), "memoryview": memoryview(file_of())}[request.param]
+        source = {"path": path, "string": str(path), "bytes": file_of(), "memoryview": memoryview(file_of())}[
+            request.param
+        ]
         with ContainerReader(source) as reader:
             yield reader
     elif request.param == "memory file":
@@ -41,7 +43,11 @@ def test_every_kind_of_source_gives_the_same(opened, header_of, groups_of):
     assert opened.complete and opened.damage == ()
     assert list(opened.groups()) == groups_of()
     assert [opened.group(k) for k in (2, 0, 1, 1)] == [groups_of()[k] for k in (2, 0, 1, 1)]
-    assert [(entry.first_frame, entry.frame_count, entry.first_pts) for entry in opened.index] == [(0, 4, 0), (4, 4, 20480), (8, 3, 40960)]
+    assert [(entry.first_frame, entry.frame_count, entry.first_pts) for entry in opened.index] == [
+        (0, 4, 0),
+        (4, 4, 20480),
+        (8, 3, 40960),
+    ]
     assert opened.index[0].offset == opened.header_bytes
     assert opened.index[-1].frames == range(8, 11)
     assert opened.file_bytes > opened.index[2].offset + opened.index[2].byte_size
@@ -156,7 +162,7 @@ def test_a_million_frames_open_at_once(tmp_path, header_of):
     assert times_of_a_seek < 0.1
 
 
-def test_opening_reads_no_group(tmp_path, file_of, groups_of):
+def test_opening_reads_no_group(file_of, groups_of):
     class Counted(io.BytesIO):
         count = 0
 
@@ -230,7 +236,12 @@ def test_threads_share_a_reader(tmp_path, file_of, groups_of, kind):
 def test_sources_that_cannot_be_read(tmp_path):
     fifo = tmp_path / "pipe"
     os.mkfifo(fifo)
-    for source, complaint in ((tmp_path / "none.lvc", "No such file"), (tmp_path, "regular file"), (fifo, "regular file"), ("a\0b", "cannot be read")):
+    for source, complaint in (
+        (tmp_path / "none.lvc", "No such file"),
+        (tmp_path, "regular file"),
+        (fifo, "regular file"),
+        ("a\0b", "cannot be read"),
+    ):
         with pytest.raises(InputError, match=complaint):
             ContainerReader(source)
     for source in (5, None, ["a"]):

@@ -196,7 +196,7 @@ def test_symbols_are_checked_by_whoever_can_decode_them(game, header_of):
     assert "symbol digest 1001" in report.damage[0].expected
     assert report.damage[0].offset == ContainerReader(game).index[1].offset
 
-    def no_model(header, group):
+    def no_model(_header, _group):
         raise ModelError("the model conv4 is missing")
 
     with pytest.raises(ModelError):

@@ -83,7 +83,9 @@ def test_the_recipes_of_the_project_can_be_read():
 
 def test_recipe_names_what_is_missing_and_refuses_what_it_does_not_name(tmp_path):
     path = tmp_path / "recipe.json"
-    path.write_text(json.dumps({"recordings": [{"file": "a.mp4", "split": "train"}, {"file": "b.mp4", "split": "test"}]}))
+    path.write_text(
+        json.dumps({"recordings": [{"file": "a.mp4", "split": "train"}, {"file": "b.mp4", "split": "test"}]})
+    )
     recipe = RecipeSplit.read(path)
     assert recipe.missing({"a.mp4": Path("a.mp4")}) == ["b.mp4"]
     with pytest.raises(OptionError, match=r"c\.mp4: is not in the recipe"):
@@ -91,7 +93,15 @@ def test_recipe_names_what_is_missing_and_refuses_what_it_does_not_name(tmp_path
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"recordings": 3}', '{"recordings": [{"file": "a"}]}', '{"recordings": [{"file": "a", "split": "x"}]}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"recordings": 3}',
+        '{"recordings": [{"file": "a"}]}',
+        '{"recordings": [{"file": "a", "split": "x"}]}',
+    ],
 )
 def test_bad_recipes_are_refused(tmp_path, text):
     path = tmp_path / "recipe.json"

@@ -16,13 +16,12 @@ class PlainDecoder:
 
     def symbol(self, frequencies: list[int]) -> int:
         unit = self.size >> 24
-        below = 0
-        for symbol, frequency in enumerate(frequencies):
-            if self.point < unit * (below + frequency):
-                break
-            below += frequency
+        symbol = below = 0
+        while self.point >= unit * (below + frequencies[symbol]):
+            below += frequencies[symbol]
+            symbol += 1
         self.point -= unit * below
-        self.size = unit * frequency
+        self.size = unit * frequencies[symbol]
         if self.size < 2**32:
             self.size <<= 32
             self.point = self.point << 32 | self._word()

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from lvc.entropy.bits import CERTAIN, MOST_BYTES, BitCoder, BitCounter, BitReader, BitWriter, code_bits
 
-DECISIONS = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([1, 2, CERTAIN // 2, CERTAIN - 2, CERTAIN - 1]) | st.integers(1, CERTAIN - 1)), max_size=300)
+DECISIONS = st.lists(
+    st.tuples(
+        st.integers(0, 1), st.sampled_from([1, 2, CERTAIN // 2, CERTAIN - 2, CERTAIN - 1]) | st.integers(1, CERTAIN - 1)
+    ),
+    max_size=300,
+)
 
 
 def code(coder: BitCoder, chances, bits=None) -> np.ndarray:
@@ -28,7 +33,9 @@ def written(bits, chances) -> bytes:
 def drawn(count: int, *, seed: int = 0, surest: float = 12.0) -> tuple[np.ndarray, np.ndarray]:
     """Bits that are as likely as their chances say, from even ones to very sure ones."""
     generator = np.random.default_rng(seed)
-    chances = np.clip(np.rint(CERTAIN / (1 + np.exp(generator.uniform(-surest, surest, count)))), 1, CERTAIN - 1).astype(np.int64)
+    chances = np.clip(
+        np.rint(CERTAIN / (1 + np.exp(generator.uniform(-surest, surest, count)))), 1, CERTAIN - 1
+    ).astype(np.int64)
     return (generator.random(count) * CERTAIN < chances).astype(np.int64), chances
 
 
@@ -50,7 +57,8 @@ def test_any_decisions_come_back(decisions):
 def test_bytes_are_within_two_percent_of_the_ideal(surest):
     bits, chances = drawn(40_000, surest=surest)
     size, ideal = len(written(bits, chances)), ideal_bytes(bits, chances)
-    # 16 of the interval's 32 bits are all that is sure to be left of it before more move in; and the end of the fraction.
+    # 16 of the interval's 32 bits are all that is sure to be left of it before more move in;
+    # and the end of the fraction.
     assert 0.999 * ideal - 1 <= size <= 1.02 * ideal + 5
 
 
@@ -114,7 +122,8 @@ def test_room_is_made_for_the_dearest_decisions():
         assert len(writer.data) >= writer.state.position + 1_000 * MOST_BYTES
         code(writer, chances[start : start + 1_000], bits[start : start + 1_000])
     payload = writer.finish()
-    assert len(payload) == pytest.approx(2 * len(bits), rel=0.01)  # 16 bits each, but for what rounding of intervals takes
+    # 16 bits each, but for what rounding of intervals takes
+    assert len(payload) == pytest.approx(2 * len(bits), rel=0.01)
     assert np.array_equal(code(BitReader(payload), chances), bits)
 
 
@@ -135,7 +144,11 @@ def test_the_end_is_as_short_as_it_can_be():
         assert not payload.endswith(b"\0"), "zeros need not be written"
         if payload:
             shorter = payload[:-1]
-            candidates = [shorter] if not shorter else [shorter, (int.from_bytes(shorter, "big") + 1).to_bytes(len(payload), "big")[1:]]
+            candidates = (
+                [shorter]
+                if not shorter
+                else [shorter, (int.from_bytes(shorter, "big") + 1).to_bytes(len(payload), "big")[1:]]
+            )
             assert not any(np.array_equal(code(BitReader(one), chances), bits) for one in candidates)
 
 
@@ -183,7 +196,9 @@ class PlainCoder:
             if self.payload is None:
                 self.written.append(self.high >> 24)
             else:
-                self.value = (self.value << 8 | (self.payload[self.place] if self.place < len(self.payload) else 0)) & 0xFFFFFFFF
+                self.value = (
+                    self.value << 8 | (self.payload[self.place] if self.place < len(self.payload) else 0)
+                ) & 0xFFFFFFFF
                 self.place += 1
             self.low, self.high = self.low << 8 & 0xFFFFFFFF, (self.high << 8 | 0xFF) & 0xFFFFFFFF
         return bit
@@ -197,7 +212,16 @@ def test_the_coder_is_the_plain_one(decisions, payload):
     code(writer, chances, bits)
     for bit, chance in decisions:
         plain.code(bit, chance)
-    assert (writer.state.low, writer.state.high, writer.data[: writer.state.position].tobytes()) == (plain.low, plain.high, bytes(plain.written))
+    assert (writer.state.low, writer.state.high, writer.data[: writer.state.position].tobytes()) == (
+        plain.low,
+        plain.high,
+        bytes(plain.written),
+    )
     plain, reader = PlainCoder(payload), BitReader(payload)
     assert code(reader, chances).tolist() == [plain.code(0, chance) for chance in chances]
-    assert (reader.state.low, reader.state.high, reader.state.value, reader.state.position) == (plain.low, plain.high, plain.value, plain.place)
+    assert (reader.state.low, reader.state.high, reader.state.value, reader.state.position) == (
+        plain.low,
+        plain.high,
+        plain.value,
+        plain.place,
+    )

@@ -12,7 +12,9 @@ from lvc.errors import FormatError
 def mixed() -> Tables:
     generator = np.random.default_rng(0)
     parts = [from_counts(generator.integers(0, 50, (3, size)), -2, escape=True).to_arrays() for size in (3, 9, 3, 40)]
-    return Tables.from_arrays({name: np.concatenate([part[name] for part in parts]) for name in ("frequencies", "sizes", "lows", "escapes")})
+    return Tables.from_arrays(
+        {name: np.concatenate([part[name] for part in parts]) for name in ("frequencies", "sizes", "lows", "escapes")}
+    )
 
 
 def test_what_was_written_is_read_with_escapes_of_any_distance():

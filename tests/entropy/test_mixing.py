@@ -1,4 +1,6 @@
-"""Adaptive probabilities and mixers: they learn, stay in range, and give the same numbers for ever, which are those of plain Python."""
+"""Adaptive probabilities and mixers: they learn, stay in range, and give the same numbers for ever,
+which are those of plain Python.
+"""
 
 import math
 import zlib
@@ -10,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvc.entropy.bits import CERTAIN
-from lvc.entropy.mixing import COUNT_BITS, COUNT_MASK, EMPTY, LIMIT, MOST_RATE, WEIGHT_LIMIT, adapt, mix_bits, mixing_tables, scatter_all
+from lvc.entropy.mixing import (
+    COUNT_BITS,
+    COUNT_MASK,
+    EMPTY,
+    LIMIT,
+    MOST_RATE,
+    WEIGHT_LIMIT,
+    adapt,
+    mix_bits,
+    mixing_tables,
+    scatter_all,
+)
 
 LEAST = 24  # of CERTAIN: nothing is thought less likely
 ONE = 1 << 16  # a weight of one
@@ -101,14 +114,18 @@ def test_bits_that_never_change_keep_a_probability_in_range(bit, most):
     for _ in range(2_000):
         probability = adapted([bit] * 10, most=most, probability=probability)[0][0]
         values.append(int(probability) >> COUNT_BITS)
-    assert all(one <= other if bit else one >= other for one, other in pairwise(values)), "it came round at the end of its range"
+    assert all(one <= other if bit else one >= other for one, other in pairwise(values)), (
+        "it came round at the end of its range"
+    )
     assert alone([probability]) == (CERTAIN - LEAST if bit else LEAST)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 1), max_size=50), st.sampled_from([1, 30, 255, COUNT_MASK]))
 def test_any_probability_predicts_in_range(probability, bits, most):
-    assert all(LEAST <= prediction <= CERTAIN - LEAST for prediction in adapted(bits, most=most, probability=probability)[1])
+    assert all(
+        LEAST <= prediction <= CERTAIN - LEAST for prediction in adapted(bits, most=most, probability=probability)[1]
+    )
 
 
 def test_squashed_logits_follow_the_logistic_function():
@@ -158,7 +175,13 @@ def test_rows_of_weights_learn_apart():
     generator = np.random.default_rng(4)
     bits, selectors = generator.integers(0, 2, 3_000), generator.integers(0, 2, 3_000)
     # Each row has another context that knows.
-    indices = np.stack((np.where(selectors == 0, bits, generator.integers(0, 2, 3_000)), 2 + np.where(selectors == 1, bits, generator.integers(0, 2, 3_000))), axis=1)
+    indices = np.stack(
+        (
+            np.where(selectors == 0, bits, generator.integers(0, 2, 3_000)),
+            2 + np.where(selectors == 1, bits, generator.integers(0, 2, 3_000)),
+        ),
+        axis=1,
+    )
     _, _, weights = taught(bits, indices, selectors=selectors)
     assert weights[0, 0] > 2 * abs(weights[0, 1]) and weights[1, 1] > 2 * abs(weights[1, 0])
 
@@ -176,18 +199,31 @@ def test_scattered_numbers_are_in_range_and_differ():
     assert len({scatter(number, 31) for number in range(4000)}) > 3990  # among 2**31 about none meet by chance
 
 
-@pytest.mark.parametrize("change", [{"indices": [[0, 3]]}, {"indices": [[-1, 0]]}, {"selectors": [1]}, {"selectors": [-1]}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"indices": [[0, 3]]}, {"indices": [[-1, 0]]}, {"selectors": [1]}, {"selectors": [-1]}], ids=str
+)
 def test_indices_from_outside_are_refused(change):
     with pytest.raises(AssertionError):
-        mixed([1], change.get("indices", [[0, 1]]), np.full(3, EMPTY, np.uint32), np.zeros((1, 2), np.int32), selectors=change.get("selectors"))
+        mixed(
+            [1],
+            change.get("indices", [[0, 1]]),
+            np.full(3, EMPTY, np.uint32),
+            np.zeros((1, 2), np.int32),
+            selectors=change.get("selectors"),
+        )
 
 
 # Plain Python
 
 
 def plain_tables() -> tuple[list[int], list[int], list[int]]:
-    stretch = [max(-LIMIT, min(LIMIT, round(256 * math.log((place + 0.5) / (4095.5 - place))))) for place in range(4096)]
-    squash = [max(LEAST, min(CERTAIN - LEAST, round(CERTAIN / (1 + math.exp(-(place - 2048) / 256))))) for place in range(4096)]
+    stretch = [
+        max(-LIMIT, min(LIMIT, round(256 * math.log((place + 0.5) / (4095.5 - place))))) for place in range(4096)
+    ]
+    squash = [
+        max(LEAST, min(CERTAIN - LEAST, round(CERTAIN / (1 + math.exp(-(place - 2048) / 256)))))
+        for place in range(4096)
+    ]
     return stretch, squash, [int(CERTAIN / (count + 1.6)) for count in range(1 << COUNT_BITS)]
 
 
@@ -206,7 +242,10 @@ def plain_mixer(logits: list[int], weights: list[int]) -> int:
 
 def plain_weights(logits: list[int], weights: list[int], output: int, bit: int, rate: int) -> list[int]:
     error = ((bit << 16) - SQUASH[output + 2048]) * rate
-    return [max(-WEIGHT_LIMIT, min(WEIGHT_LIMIT, weight + (logit * error + (1 << 17) >> 18))) for logit, weight in zip(logits, weights)]
+    return [
+        max(-WEIGHT_LIMIT, min(WEIGHT_LIMIT, weight + (logit * error + (1 << 17) >> 18)))
+        for logit, weight in zip(logits, weights)
+    ]
 
 
 def test_the_tables_are_those_of_the_formulas():
@@ -252,10 +291,15 @@ def test_scattering_is_the_plain_one(number, bits):
 def test_the_numbers_are_those_that_files_were_coded_with():
     """Golden numbers: where one of them changes, files that there are no longer decode."""
     assert [zlib.crc32(table.astype("<i8").tobytes()) for table in tables()] == [0xED470FF7, 0xD9A35A38, 0x75C581D0]
-    assert [scatter(*pair) for pair in ((0, 12), (1, 12), (2, 14), (2147483647, 16), (18446744073709551615, 16), (12345678901234567, 31))] == GOLDEN_SCATTERED
+    assert [
+        scatter(*pair)
+        for pair in ((0, 12), (1, 12), (2, 14), (2147483647, 16), (18446744073709551615, 16), (12345678901234567, 31))
+    ] == GOLDEN_SCATTERED
     generator = np.random.default_rng(5)
     bits = (generator.random(500) < 0.3).astype(np.int64)
-    indices = np.stack((bits ^ (generator.random(500) < 0.2), 2 + generator.integers(0, 4, 500), np.full(500, 6)), axis=1)
+    indices = np.stack(
+        (bits ^ (generator.random(500) < 0.2), 2 + generator.integers(0, 4, 500), np.full(500, 6)), axis=1
+    )
     predictions, probabilities, weights = taught(bits, indices, selectors=np.arange(500) % 2, most=30)
     assert predictions[[0, 1, 2, 10, 100, 499]].tolist() == GOLDEN_PREDICTIONS
     assert probabilities.tolist() == GOLDEN_PROBABILITIES

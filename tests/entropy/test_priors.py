@@ -12,7 +12,11 @@ from lvc.entropy.tables import Tables
 from lvc.errors import FormatError, ModelError, OptionError
 
 BYTES = SimpleNamespace(alphabet=(0, 255))
-GOLDEN_BYTES = ["0007ba7d7282fadef48d4393e626436ab488a986d72c11378d", "884200808fc09528c0265e617cff0f", "7fffff76dc42d201693acb4cb9"]
+GOLDEN_BYTES = [
+    "0007ba7d7282fadef48d4393e626436ab488a986d72c11378d",
+    "884200808fc09528c0265e617cff0f",
+    "7fffff76dc42d201693acb4cb9",
+]
 GOLDEN_OPEN = ["7f226fe78aef22da23415954a8ae1c", "7ffee2a9274f13bbff63ac57fff957ffffffb639fb49"]
 FOUR, TEN_BITS = SimpleNamespace(alphabet=(0, 3)), SimpleNamespace(alphabet=(0, 1023))
 OPEN = SimpleNamespace(alphabet=None)
@@ -29,7 +33,11 @@ def training_symbols(shape, alphabet, seed=0, frames=60):
 def fresh(name, quantiser, shape):
     name, *options = name.split(",")
     spec = {"name": name, **({"forget": int(options[0])} if options else {})}
-    tables = priors.learned(training_symbols(shape, quantiser.alphabet), quantiser.alphabet, tables=4) if name == "factorised" else None
+    tables = (
+        priors.learned(training_symbols(shape, quantiser.alphabet), quantiser.alphabet, tables=4)
+        if name == "factorised"
+        else None
+    )
     return lambda: priors.build(spec, quantiser=quantiser, tables=tables)
 
 
@@ -110,7 +118,9 @@ def test_adaptive_learns_that_a_picture_stands_still():
 def test_adaptive_follows_channels_without_time():
     rng = np.random.default_rng(2)
     centres = rng.integers(40, 200, 6)
-    frames = [np.clip(np.rint(rng.laplace(0, 2, (6, 200)) + centres[:, None]), 0, 255).astype(np.int32) for _ in range(12)]
+    frames = [
+        np.clip(np.rint(rng.laplace(0, 2, (6, 200)) + centres[:, None]), 0, 255).astype(np.int32) for _ in range(12)
+    ]
     payloads = coded(fresh("adaptive", BYTES, (6, 200)), frames)
     values = np.arange(-40, 41)
     mass = np.exp(-np.abs(values) / 2)
@@ -129,7 +139,10 @@ def test_adaptive_forgets():
 def test_the_less_is_forgotten_the_better_what_never_changes_is_coded():
     rng = np.random.default_rng(4)
     frames = [rng.binomial(1023, 0.3, (1, 30)).astype(np.int32) for _ in range(100)]
-    sizes = [np.mean([len(payload) for payload in coded(fresh(f"adaptive,{forget}", TEN_BITS, (1, 30)), frames)[40:]]) for forget in (1, 5, 8)]
+    sizes = [
+        np.mean([len(payload) for payload in coded(fresh(f"adaptive,{forget}", TEN_BITS, (1, 30)), frames)[40:]])
+        for forget in (1, 5, 8)
+    ]
     assert sizes[0] > 1.1 * sizes[1] and sizes[1] > sizes[2]
 
 
@@ -163,7 +176,10 @@ def test_learned_prior_survives_a_checkpoint():
     tables = priors.learned(symbols, None, tables=3)
     again = Tables.from_arrays(tables.to_arrays())
     frames = [symbols[0], symbols[1] + 5000]
-    one, other = ((lambda made=made: priors.build({"name": "factorised"}, quantiser=OPEN, tables=made)) for made in (tables, again))
+    one, other = (
+        (lambda made=made: priors.build({"name": "factorised"}, quantiser=OPEN, tables=made))
+        for made in (tables, again)
+    )
     assert coded(one, frames) == coded(other, frames)
 
 
@@ -197,7 +213,8 @@ def test_tables_learned_by_channel_take_any_size_and_come_near_the_entropy():
     for channel in frame:
         shares = np.unique(channel, return_counts=True)[1] / channel.size
         entropy += channel.size * -(shares * np.log2(shares)).sum()
-    # Tables of 7,200 symbols a channel know the laws to a few percent; the frame's own histogram flatters it by as much.
+    # Tables of 7,200 symbols a channel know the laws to a few percent;
+    # the frame's own histogram flatters it by as much.
     assert len(payload) * 8 == pytest.approx(entropy, rel=0.05)
 
 
@@ -214,7 +231,17 @@ def test_a_learned_prior_that_is_missing_is_a_model_error():
         priors.build({"name": "factorised"}, quantiser=BYTES)
 
 
-@pytest.mark.parametrize("spec", [{}, {"name": "nosuch"}, {"name": "raw", "level": 3}, {"name": "adaptive", "forget": 0}, {"name": "adaptive", "forget": 9}, {"name": "adaptive", "forget": "5"}])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"name": "nosuch"},
+        {"name": "raw", "level": 3},
+        {"name": "adaptive", "forget": 0},
+        {"name": "adaptive", "forget": 9},
+        {"name": "adaptive", "forget": "5"},
+    ],
+)
 def test_bad_specs_are_refused(spec):
     with pytest.raises(OptionError):
         priors.build(spec, quantiser=BYTES)

@@ -1,6 +1,7 @@
 """Fuzz target: the container's reader, `verify` and `repair`, over files whose checksums hold and over any bytes.
 
-    python -m tests.fuzz.seeds FOLDER && python -m tests.fuzz.fuzz_container FOLDER/corpus/container [libFuzzer's options]    (or `make fuzz`)
+python -m tests.fuzz.seeds FOLDER && python -m tests.fuzz.fuzz_container FOLDER/corpus/container [libFuzzer's options]
+ (or `make fuzz`)
 """
 
 import sys

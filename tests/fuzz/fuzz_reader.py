@@ -1,6 +1,8 @@
-"""Fuzz target: `lvc.open`'s Reader down to the pixels, with every entropy model and quantiser, under checksums that hold.
+"""Fuzz target: `lvc.open`'s Reader down to the pixels, with every entropy model and quantiser, under checksums that
+hold.
 
-    python -m tests.fuzz.seeds FOLDER && LVC_MODELS=FOLDER/weights python -m tests.fuzz.fuzz_reader FOLDER/corpus/reader [libFuzzer's options]
+python -m tests.fuzz.seeds FOLDER && LVC_MODELS=FOLDER/weights python -m tests.fuzz.fuzz_reader FOLDER/corpus/reader
+[libFuzzer's options]
 """
 
 import sys

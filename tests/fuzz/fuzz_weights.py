@@ -1,6 +1,6 @@
 """Fuzz target: weights files, from their header to the loaded model.
 
-    python -m tests.fuzz.seeds FOLDER && python -m tests.fuzz.fuzz_weights FOLDER/corpus/weights [libFuzzer's options]
+python -m tests.fuzz.seeds FOLDER && python -m tests.fuzz.fuzz_weights FOLDER/corpus/weights [libFuzzer's options]
 """
 
 import sys

@@ -1,9 +1,10 @@
 """Runs a fuzz target without atheris: over a folder of inputs, and over random changes of them.
 
-    python -m tests.fuzz.seeds FOLDER && LVC_MODELS=FOLDER/weights python -m tests.fuzz.replay container FOLDER/corpus/container [--mutations N]
+    python -m tests.fuzz.seeds FOLDER && LVC_MODELS=FOLDER/weights python -m tests.fuzz.replay container
+    FOLDER/corpus/container [--mutations N]
 
-With a coverage tool around it, it tells which lines a corpus reaches. Ends with a line of figures; an error is as it comes,
-after the input that led to it was written to `failed-TARGET` in the working folder.
+With a coverage tool around it, it tells which lines a corpus reaches. Ends with a line of figures; an error is as it
+comes, after the input that led to it was written to `failed-TARGET` in the working folder.
 """
 
 import argparse
@@ -49,7 +50,11 @@ def main() -> None:
     chance.seed(options.seed)
     slowest = 0.0
     for number in range(len(inputs) + options.mutations):
-        data = inputs[number] if number < len(inputs) else target.mutate(chance.choice(inputs), 1 << 20, chance.getrandbits(32))
+        data = (
+            inputs[number]
+            if number < len(inputs)
+            else target.mutate(chance.choice(inputs), 1 << 20, chance.getrandbits(32))
+        )
         started = time.process_time()
         try:
             target.test_one_input(data)

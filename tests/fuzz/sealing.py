@@ -8,14 +8,23 @@ from collections.abc import Callable
 from lvc.container.header import CRC, MAGIC, PREFIX, VERSION
 from lvc.container.layout import GROUP_MARKER, INDEX_MARKER, RECORD, encode_record, encode_trailer
 
-SPECIAL = (b"\xf7LVG", b"\xf7LVI", b"\xf7LVE", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01")
+SPECIAL = (
+    b"\xf7LVG",
+    b"\xf7LVI",
+    b"\xf7LVE",
+    b"\xff\xff\xff\xff",
+    b"\0\0\0\0",
+    b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
+)
 NUMBERS = (b"0", b"-1", b"1e9", b"4096", b"16384", b"9007199254740993", b"null", b"true", b"[]", b"{}", b'""', b"0.5")
 
 Mutate = Callable[[bytes, int], bytes]  # atheris.Mutate: data, greatest size
 
 
 def parts_of(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
-    """JSON of the header, then marker and body of each record, whether or not any checksum holds; None for no such file."""
+    """JSON of the header, then marker and body of each record, whether or not any checksum holds;
+    None for no such file.
+    """
     if len(data) < PREFIX.size + CRC.size or not data.startswith(MAGIC):
         return None
     length = PREFIX.unpack_from(data)[2]
@@ -60,7 +69,9 @@ def mutated_container(data: bytes, limit: int, seed: int, mutate: Mutate) -> byt
     elif kind == 2 and records:  # an index that says what the groups' sizes are
         groups = [body for marker, body in records if marker == GROUP_MARKER]
         counts = [chance.choice((1, 2, 3, 4)) for _ in groups]
-        columns = struct.pack(f"<{len(groups)}I", *(RECORD.size + len(body) for body in groups)) + struct.pack(f"<{len(groups)}I", *counts)
+        columns = struct.pack(f"<{len(groups)}I", *(RECORD.size + len(body) for body in groups)) + struct.pack(
+            f"<{len(groups)}I", *counts
+        )
         body = columns + struct.pack(f"<{len(groups)}q", *sorted(chance.randrange(1 << 20) for _ in groups))
         records = [one for one in records if one[0] == GROUP_MARKER] + [(INDEX_MARKER, body)]
     elif records:
@@ -105,5 +116,3 @@ def mutated_weights(data: bytes, limit: int, seed: int, mutate: Mutate) -> bytes
         text = changed_json(text, limit - len(data), chance, mutate)
     made = len(text).to_bytes(8, "little") + text + tensors
     return made if len(made) <= limit else data
-
-

@@ -25,7 +25,16 @@ from tests.builders.palette import random_palette
 
 GEOMETRY = Geometry(40, 24)
 CONV = {"stages": 2, "channels": 2}
-TEMPORAL = {"channels": 4, "groups": (2, 2), "phases": (1, 2), "features": 4, "detail": 2, "trunk": 8, "context": 4, "placed": 2}
+TEMPORAL = {
+    "channels": 4,
+    "groups": (2, 2),
+    "phases": (1, 2),
+    "features": 4,
+    "detail": 2,
+    "trunk": 8,
+    "context": 4,
+    "placed": 2,
+}
 ATTENTION = {"channels": 2, "code": 2, "hyper": 2}
 
 # name of the weights: family, its options, quantiser, entropy
@@ -72,8 +81,14 @@ def make_weights(folder: Path, name: str) -> Path:
     elif entropy["name"] == "factorised":
         shape = model.latent_shape(GEOMETRY)
         tables = {"factorised": learned(np.random.default_rng(1).integers(0, 256, (20, *shape)), (0, 255), tables=4)}
-    metadata = Metadata(name=name, model=family, config={key: value for key, value in asdict(model.config).items() if key not in ("width", "height")},
-                        geometry=GEOMETRY, quantiser=quantiser, entropy=entropy)  # fmt: skip
+    metadata = Metadata(
+        name=name,
+        model=family,
+        config={key: value for key, value in asdict(model.config).items() if key not in ("width", "height")},
+        geometry=GEOMETRY,
+        quantiser=quantiser,
+        entropy=entropy,
+    )
     checkpoints.save(path, Checkpoint(metadata, model.eval(), tables), overwrite=True)
     return path
 

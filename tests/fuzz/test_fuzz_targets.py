@@ -1,4 +1,6 @@
-"""The fuzz targets on their seeds and some random changes of them: minutes of `make fuzz` in seconds, without atheris."""
+"""The fuzz targets on their seeds and some random changes of them: minutes of `make fuzz` in seconds,
+without atheris.
+"""
 
 import os
 import subprocess
@@ -22,14 +24,23 @@ def folder(tmp_path_factory):
 
 def run(program, *arguments, folder):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LVC_MODELS": str(folder / "weights")}
-    done = subprocess.run([sys.executable, "-m", f"tests.fuzz.{program}", *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.fuzz.{program}", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
 
 @pytest.mark.parametrize("target, mutations", [("container", 300), ("reader", 80), ("weights", 40)])
 def test_nothing_but_our_errors_escapes(folder, target, mutations):
-    shown = run("replay", target, folder / "corpus" / target, "--mutations", mutations, "--seed", 20241121, folder=folder)
+    shown = run(
+        "replay", target, folder / "corpus" / target, "--mutations", mutations, "--seed", 20241121, folder=folder
+    )
     assert shown.startswith(f"{target}: ")
     assert float(shown.split()[-2]) < 20, "seconds that one small input takes"
 

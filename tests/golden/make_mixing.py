@@ -1,7 +1,7 @@
 """Makes the golden files of the entropy model `mixing`: python -m tests.golden.make_mixing FOLDER
 
-mixing-v1.lvc must decode with mixing-v1.safetensors.gz to the colours of mixing-v1.json for ever; so these are made anew
-only with another version of the format, under another name.
+mixing-v1.lvc must decode with mixing-v1.safetensors.gz to the colours of mixing-v1.json for ever; so these are made
+anew only with another version of the format, under another name.
 """
 
 import gzip

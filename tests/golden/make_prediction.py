@@ -1,7 +1,7 @@
 """Makes the golden files of the entropy model `prediction`: python -m tests.golden.make_prediction FOLDER
 
-prediction-v1.lvc must decode with prediction-v1.safetensors.gz to the symbols of prediction-v1.json for ever; so these are
-made anew only with another version of the format, under another name.
+prediction-v1.lvc must decode with prediction-v1.safetensors.gz to the symbols of prediction-v1.json for ever; so these
+are made anew only with another version of the format, under another name.
 """
 
 import gzip
@@ -29,7 +29,16 @@ from tests.builders.temporal import random_model, random_symbols
 NAME = "prediction-v1"
 GEOMETRY = Geometry(width=52, height=36)
 FRAMES = (9, 1, 4)  # of each group
-SIZES = {"channels": 6, "groups": (2, 1, 3), "phases": (1, 4, 2), "features": 4, "detail": 2, "trunk": 12, "context": 6, "placed": 2}
+SIZES = {
+    "channels": 6,
+    "groups": (2, 1, 3),
+    "phases": (1, 4, 2),
+    "features": 4,
+    "detail": 2,
+    "trunk": 12,
+    "context": 6,
+    "placed": 2,
+}
 
 
 def small_tables() -> dict:
@@ -46,14 +55,25 @@ def main(folder: Path) -> None:
             if not name.startswith("prior."):
                 parameter.zero_()  # no pixel matters here, and zeros take no room
     metadata = Metadata(
-        name="golden", model="temporal", config=checkpoints.dataclasses.asdict(model.config), geometry=GEOMETRY, quantiser={"name": "round"}, entropy={"name": "prediction"}
+        name="golden",
+        model="temporal",
+        config=checkpoints.dataclasses.asdict(model.config),
+        geometry=GEOMETRY,
+        quantiser={"name": "round"},
+        entropy={"name": "prediction"},
     )
     weights = folder / f"{NAME}.safetensors"
     checkpoints.save(weights, Checkpoint(metadata, model, small_tables()), half=True)
     (folder / f"{NAME}.safetensors.gz").write_bytes(gzip.compress(weights.read_bytes(), mtime=0))
     checkpoint = checkpoints.load(weights)
     weights.unlink()
-    write_golden(folder, NAME, open_codec(checkpoint, geometry=GEOMETRY, crf=24), FRAMES, lambda count, number: (random_symbols(count, checkpoint.model.latent_shape(), seed=number), ()))
+    write_golden(
+        folder,
+        NAME,
+        open_codec(checkpoint, geometry=GEOMETRY, crf=24),
+        FRAMES,
+        lambda count, number: (random_symbols(count, checkpoint.model.latent_shape(), seed=number), ()),
+    )
 
 
 def write_golden(folder: Path, name: str, codec: GroupCodec, frames: tuple[int, ...], group_of) -> None:
@@ -78,7 +98,14 @@ def write_golden(folder: Path, name: str, codec: GroupCodec, frames: tuple[int, 
             symbols, moves = group_of(count, number)
             coded = codec.encode(Latents(symbols, np.zeros((count, 0), np.float32), moves))
             assert coded.digest == symbols_digest(symbols)
-            writer.write_group(Group(first_frame=first, pts=tuple(333 * (first + place) for place in range(count)), packets=coded.packets, digest=coded.digest))
+            writer.write_group(
+                Group(
+                    first_frame=first,
+                    pts=tuple(333 * (first + place) for place in range(count)),
+                    packets=coded.packets,
+                    digest=coded.digest,
+                )
+            )
             first += count
             digests.append(coded.digest)
         writer.finish()

@@ -1,6 +1,7 @@
 """Reads a .lvc container by FORMAT.md alone and prints what it holds as JSON: python read_container.py FILE.lvc
 
-Shares no code with lvc, so that the library and the document are checked against each other. It wrote container-v1.json.
+Shares no code with lvc, so that the library and the document are checked against each other. It wrote
+container-v1.json.
 """
 
 import json

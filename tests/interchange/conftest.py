@@ -7,7 +7,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 @pytest.fixture
 def onnx_file(tmp_path):
-    """`onnx_file(nodes, tensors, input=…)` writes a file; a node is (op, inputs beside the chain's, attributes), chained in order."""
+    """`onnx_file(nodes, tensors, input=…)` writes a file; a node is (op, inputs beside the chain's, attributes),
+    chained in order.
+    """
 
     def make(nodes, tensors, *, name="encoder.onnx", shape=("n", 3, 32, 48), mutate=None):
         made, before = [], "input"

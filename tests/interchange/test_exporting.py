@@ -29,7 +29,20 @@ MODELS_THAT_CAN = {
     "edge5": ({"latents": "rounded"}, {"name": "round", "step": 0.05}),
     "resnet18": ({"channels": 6, "code": 16}, {"name": "scale"}),
     "gdn-attention": ({"channels": 8, "code": 12}, {"name": "round", "step": 0.05}),
-    "chain": ({"analysis": ("conv 8 k4 s2 p1", "prelu", "conv 6 k3 s2 p0,0,1,1", "batch_norm", "tanh", "conv 8 k3 d2 g2", "elu 0.5")}, {"name": "scale"}),
+    "chain": (
+        {
+            "analysis": (
+                "conv 8 k4 s2 p1",
+                "prelu",
+                "conv 6 k3 s2 p0,0,1,1",
+                "batch_norm",
+                "tanh",
+                "conv 8 k3 d2 g2",
+                "elu 0.5",
+            )
+        },
+        {"name": "scale"},
+    ),
 }
 CANNOT = {"temporal", "temporal-palette"}
 
@@ -68,7 +81,8 @@ def test_onnxruntime_gives_the_same_symbols_and_the_same_quality(name):
         # Float32 sums in another order: 1e-6 of what is summed, and what is summed is near 1.
         assert (found - expected).abs().max() < 1e-4
         symbols, theirs = quantiser.quantise(expected), quantiser.quantise(found)
-        # The same symbols, but for a latent that lies as near as 1e-4 to the border between two: one in a thousand at most.
+        # The same symbols, but for a latent that lies as near as 1e-4 to the border between two:
+        # one in a thousand at most.
         differing = (symbols.symbols - theirs.symbols).abs()
         assert differing.max() <= 1 and differing.count_nonzero() <= max(1, differing.numel() // 1000)
         latents = quantiser.dequantise(symbols.symbols, symbols.parameters)
@@ -96,7 +110,12 @@ def test_a_file_says_what_it_is_and_nothing_of_this_machine():
         model = onnx.ModelProto.FromString(data)
         onnx.checker.check_model(model)
         about = json.loads({entry.key: entry.value for entry in model.metadata_props}["lvc"])
-        assert (about["model"], about["width"], about["height"], about["quantiser"]) == ("edge3", 52, 36, {"name": "naive"})
+        assert (about["model"], about["width"], about["height"], about["quantiser"]) == (
+            "edge3",
+            52,
+            36,
+            {"name": "naive"},
+        )
         assert __file__.encode().rpartition(b"/tests")[0] not in data
     names = {tensor.name for tensor in onnx.ModelProto.FromString(exported.encoder).graph.initializer}
     assert {f"g_a.{number}.weight" for number in (0, 2, 4, 6, 8)} <= names
@@ -138,7 +157,9 @@ def test_more_weights_than_a_file_may_hold_are_refused(monkeypatch):
 def test_a_graph_that_computes_something_else_is_not_given_away(monkeypatch):
     made = checkpoint("conv4", {"channels": 4}, {"name": "naive"})
     real = exporting.graph_of
-    monkeypatch.setattr(exporting, "graph_of", lambda part, *more: real(part if "frames" == more[1] else Scaled(part), *more))
+    monkeypatch.setattr(
+        exporting, "graph_of", lambda part, *more: real(part if "frames" == more[1] else Scaled(part), *more)
+    )
     with pytest.raises(ModelError, match="the decoder as an ONNX graph gives other numbers"):
         export_onnx(made)
 

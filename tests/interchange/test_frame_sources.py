@@ -54,11 +54,16 @@ def test_demonstrations_of_robots(tmp_path, h5py):
             demo["actions"] = np.zeros((number, 7))
             demo["states"] = np.zeros((number, 45))
     found = recordings_in(tmp_path / "demos.hdf5")
-    assert [one.key for one in found] == [f"data/demo_{number}/obs/{name}_image" for number in (2, 10) for name in ("agentview", "wrist")]
+    assert [one.key for one in found] == [
+        f"data/demo_{number}/obs/{name}_image" for number in (2, 10) for name in ("agentview", "wrist")
+    ]
     for one, number in zip(found, (2, 2, 10, 10)):
         check(one, FRAMES[:number])
     chosen = recordings_in(tmp_path / "demos.hdf5", key="data/*/obs/agentview_image")
-    assert [one.name for one in chosen] == ["demos_data_demo_2_obs_agentview_image", "demos_data_demo_10_obs_agentview_image"]
+    assert [one.name for one in chosen] == [
+        "demos_data_demo_2_obs_agentview_image",
+        "demos_data_demo_10_obs_agentview_image",
+    ]
     with pytest.raises(InputError, match="none_such"):
         recordings_in(tmp_path / "demos.hdf5", key="none_such*")
 
@@ -112,7 +117,11 @@ def test_grey_floats_and_a_fourth_channel(tmp_path, h5py):
 def test_zarr_with_episodes(tmp_path):
     zarr = pytest.importorskip("zarr")
     root = zarr.open(str(tmp_path / "replay.zarr"), mode="w")
-    for name, values in (("data/img", FRAMES.astype(np.float32)), ("data/action", np.zeros((COUNT, 2))), ("meta/episode_ends", np.array([5, 12]))):
+    for name, values in (
+        ("data/img", FRAMES.astype(np.float32)),
+        ("data/action", np.zeros((COUNT, 2))),
+        ("meta/episode_ends", np.array([5, 12])),
+    ):
         root[name] = values
     check(only(tmp_path / "replay.zarr"))
     first, second = recordings_in(tmp_path / "replay.zarr", episode_ends="meta/episode_ends")
@@ -131,7 +140,13 @@ def test_zarr_with_episodes(tmp_path):
 
 def test_arrays_of_numpy_are_read_in_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr("lvc.interchange.frame_arrays.BLOCK_BYTES", 5 * FRAMES[0].nbytes)
-    np.savez_compressed(tmp_path / "a.npz", frames=FRAMES, planes=FRAMES.transpose(0, 3, 1, 2), columns=np.asfortranarray(FRAMES), action=np.zeros(COUNT))
+    np.savez_compressed(
+        tmp_path / "a.npz",
+        frames=FRAMES,
+        planes=FRAMES.transpose(0, 3, 1, 2),
+        columns=np.asfortranarray(FRAMES),
+        action=np.zeros(COUNT),
+    )
     np.save(tmp_path / "a.npy", FRAMES)
     found = recordings_in(tmp_path / "a.npz")
     assert [one.key for one in found] == ["frames", "planes", "columns"]
@@ -169,7 +184,11 @@ def test_folders_of_pictures(tmp_path):
 def test_tars_of_samples(tmp_path):
     with tarfile.open(tmp_path / "shard.tar", "w") as archive:
         for number in range(COUNT):
-            for name, data in ((f"{number:04d}.png", image_bytes(FRAMES[number])), (f"{number:04d}.json", b"{}"), (f"side/{number:04d}.png", image_bytes(FRAMES[-1 - number]))):
+            for name, data in (
+                (f"{number:04d}.png", image_bytes(FRAMES[number])),
+                (f"{number:04d}.json", b"{}"),
+                (f"side/{number:04d}.png", image_bytes(FRAMES[-1 - number])),
+            ):
                 member = tarfile.TarInfo(name)
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
@@ -179,15 +198,27 @@ def test_tars_of_samples(tmp_path):
     assert (front.name, side.name) == ("shard", "shard_side")
 
 
-@pytest.mark.parametrize(("suffix", "options"), [(".gif", {}), (".webp", {"lossless": True, "method": 0, "minimize_size": False})])
+@pytest.mark.parametrize(
+    ("suffix", "options"), [(".gif", {}), (".webp", {"lossless": True, "method": 0, "minimize_size": False})]
+)
 def test_moving_pictures_have_times(tmp_path, suffix, options):
     few = FRAMES // 128 * 255  # eight colours, which GIF keeps
     durations = [40, 100, 20, 50] * 3
     path = tmp_path / f"moving{suffix}"
-    Image.fromarray(few[0]).save(path, save_all=True, append_images=[Image.fromarray(frame) for frame in few[1:]], duration=durations, loop=0, **options)
+    Image.fromarray(few[0]).save(
+        path,
+        save_all=True,
+        append_images=[Image.fromarray(frame) for frame in few[1:]],
+        duration=durations,
+        loop=0,
+        **options,
+    )
     recording = only(path)
     check(recording, few)
-    assert frames_of(recording)[1] == [sum(durations[:number]) for number in range(COUNT)] and recording.frame_duration == 40
+    assert (
+        frames_of(recording)[1] == [sum(durations[:number]) for number in range(COUNT)]
+        and recording.frame_duration == 40
+    )
 
 
 # What is no such thing

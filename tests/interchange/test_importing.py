@@ -31,12 +31,21 @@ def conv(outputs_weight, *more, **attributes):
 def small_encoder(weights):
     """Two convolutions with a stride of 2 and a kernel of 3, as CompressAI names them: 8 latent channels."""
     nodes = [conv("g_a.0.weight", "g_a.0.bias"), ("Relu", [], {}), conv("g_a.2.weight", "g_a.2.bias")]
-    return nodes, {"g_a.0.weight": weights(6, 3, 3, 3), "g_a.0.bias": weights(6), "g_a.2.weight": weights(8, 6, 3, 3), "g_a.2.bias": weights(8)}
+    return nodes, {
+        "g_a.0.weight": weights(6, 3, 3, 3),
+        "g_a.0.bias": weights(6),
+        "g_a.2.weight": weights(8, 6, 3, 3),
+        "g_a.2.bias": weights(8),
+    }
 
 
 def small_decoder(weights):
     up = {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}
-    nodes = [("ConvTranspose", ["g_s.0.weight"], up), ("Relu", [], {}), ("ConvTranspose", ["g_s.2.weight", "g_s.2.bias"], up)]
+    nodes = [
+        ("ConvTranspose", ["g_s.0.weight"], up),
+        ("Relu", [], {}),
+        ("ConvTranspose", ["g_s.2.weight", "g_s.2.bias"], up),
+    ]
     return nodes, {"g_s.0.weight": weights(8, 6, 3, 3), "g_s.2.weight": weights(6, 3, 3, 3), "g_s.2.bias": weights(3)}
 
 
@@ -49,7 +58,9 @@ def test_an_edge_encoder_is_known_by_its_layers(onnx_file, weights, name, middle
         tensors |= {f"{label}.weight": weights(outputs, inputs, kernel, kernel), f"{label}.bias": weights(outputs)}
         stride = 1 if number == 2 else 2
         nodes += [("LeakyRelu", [], {"alpha": 0.01})] if number else []
-        nodes.append(("Conv", [f"{label}.weight", f"{label}.bias"], {"strides": [stride] * 2, "pads": [kernel // 2] * 4}))
+        nodes.append(
+            ("Conv", [f"{label}.weight", f"{label}.bias"], {"strides": [stride] * 2, "pads": [kernel // 2] * 4})
+        )
     made = import_onnx(onnx_file(nodes, tensors, shape=("n", 3, 768, 1024)), name="edge")
     assert (made.metadata.model, made.geometry) == (name, Geometry(1024, 768))
     assert made.quantiser["name"] == "scale" and "not trained" in made.metadata.description
@@ -74,10 +85,20 @@ def test_every_layer_that_can_be_mapped_gives_what_onnxruntime_gives(onnx_file, 
         ("Sigmoid", [], {}),
     ]
     tensors = {
-        "a": weights(8, 3, 5, 3), "a_bias": weights(8), "scale": weights(8), "shift": weights(8), "mean": weights(8), "variance": np.abs(weights(8)) + 0.1,
-        "slopes": weights(8, 1, 1), "b": weights(6, 4, 3, 3), "c": weights(6, 6, 3, 3), "d": weights(6, 6, 2, 2), "e": weights(4, 6, 1, 1),
-        "low": np.array(-0.5, np.float32), "high": np.array(0.75, np.float32),
-    }  # fmt: skip
+        "a": weights(8, 3, 5, 3),
+        "a_bias": weights(8),
+        "scale": weights(8),
+        "shift": weights(8),
+        "mean": weights(8),
+        "variance": np.abs(weights(8)) + 0.1,
+        "slopes": weights(8, 1, 1),
+        "b": weights(6, 4, 3, 3),
+        "c": weights(6, 6, 3, 3),
+        "d": weights(6, 6, 2, 2),
+        "e": weights(4, 6, 1, 1),
+        "low": np.array(-0.5, np.float32),
+        "high": np.array(0.75, np.float32),
+    }
     encoder = onnx_file(nodes, tensors)
     up = [
         ("ConvTranspose", ["f", "f_bias"], {"strides": [2, 2], "pads": [1, 1, 0, 0]}),
@@ -88,12 +109,19 @@ def test_every_layer_that_can_be_mapped_gives_what_onnxruntime_gives(onnx_file, 
         ("Clip", ["zero", "one"], {}),
     ]
     tensors = {
-        "f": weights(4, 6, 3, 3), "f_bias": weights(6), "slope": np.array([0.2], np.float32), "g": weights(6, 4, 2, 2), "h": weights(3, 8, 3, 3),
-        "zero": np.array(0, np.float32), "one": np.array(1, np.float32),
-    }  # fmt: skip
+        "f": weights(4, 6, 3, 3),
+        "f_bias": weights(6),
+        "slope": np.array([0.2], np.float32),
+        "g": weights(6, 4, 2, 2),
+        "h": weights(3, 8, 3, 3),
+        "zero": np.array(0, np.float32),
+        "one": np.array(1, np.float32),
+    }
     decoder = onnx_file(up, tensors, name="decoder.onnx", shape=("n", 4, 8, 12))
     made = import_onnx(encoder, decoder, name="all")
-    assert made.metadata.model == "chain" and made.quantiser["name"] == "naive" and made.model.latent_range == (0.0, 1.0)
+    assert (
+        made.metadata.model == "chain" and made.quantiser["name"] == "naive" and made.model.latent_range == (0.0, 1.0)
+    )
     latents = made.model.analyse(frames())
     assert np.abs(latents.detach().numpy() - in_onnxruntime(encoder, frames())).max() < TOLERANCE
     pixels = made.model.synthesise(latents)
@@ -117,7 +145,9 @@ def test_without_names_the_first_transposed_convolution_begins_the_decoder(onnx_
     (down, tensors), (up, more) = small_encoder(weights), small_decoder(weights)
     plain = {label: f"w{number}" for number, label in enumerate(tensors | more)}
     nodes = [(op, [plain[one] for one in inputs], attributes) for op, inputs, attributes in [*down, *up]]
-    made = import_onnx(onnx_file(nodes, {plain[label]: tensor for label, tensor in (tensors | more).items()}), name="both")
+    made = import_onnx(
+        onnx_file(nodes, {plain[label]: tensor for label, tensor in (tensors | more).items()}), name="both"
+    )
     assert made.model.latent_shape() == (8, 8, 12)
 
 
@@ -221,7 +251,10 @@ def test_graphs_that_are_no_chain_are_refused_with_the_reason(onnx_file, weights
         (("Pad", ["pads"], {"mode": "reflect"}), r"node 'pad_1' \(Pad\): it pads otherwise"),
         (("Round", [], {}), r"node 'round_1' \(Round\)"),
         (("ConvTranspose", ["square"], {"auto_pad": "SAME_UPPER"}), r"node 'convtranspose_1' .* auto_pad"),
-        (("Conv", ["square"], {"group": 5}), r"node 'conv_1' .*: (its weight .* takes 30 channels and gets 6|.*groups)"),
+        (
+            ("Conv", ["square"], {"group": 5}),
+            r"node 'conv_1' .*: (its weight .* takes 30 channels and gets 6|.*groups)",
+        ),
         (("Conv", ["narrow"], {}), r"node 'conv_1' .* takes 4 channels and gets 6"),
         (("Conv", ["flat"], {}), r"node 'conv_1' .* four dimensions"),
         (("Conv", ["square"], {"strides": [0, 2]}), r"node 'conv_1' .* stride"),
@@ -233,7 +266,12 @@ def test_graphs_that_are_no_chain_are_refused_with_the_reason(onnx_file, weights
 )
 def test_nodes_that_cannot_be_mapped_are_named(onnx_file, weights, node, reason):
     nodes, tensors = small_encoder(weights)
-    tensors |= {"one": np.ones(1, np.float32), "square": weights(6, 6, 3, 3), "narrow": weights(6, 4, 3, 3), "flat": weights(6, 6)}
+    tensors |= {
+        "one": np.ones(1, np.float32),
+        "square": weights(6, 6, 3, 3),
+        "narrow": weights(6, 4, 3, 3),
+        "flat": weights(6, 6),
+    }
     tensors |= {"one_row": weights(6), "pads": np.zeros(8, np.int64)}
     with pytest.raises(ModelError, match=reason):
         import_onnx(onnx_file([nodes[0], node, *nodes[1:]], tensors), name="bad")
@@ -252,7 +290,11 @@ def test_two_decoders_and_frames_of_other_channels_are_refused(onnx_file, weight
 def test_a_decoder_that_makes_other_frames_is_refused(onnx_file, weights):
     up, more = small_decoder(weights)
     with pytest.raises(ModelError, match="of 48x32; frames of the same size"):
-        import_onnx(onnx_file(*small_encoder(weights)), onnx_file(up[:2] + [("Conv", ["g"], {})], more | {"g": weights(3, 6, 1, 1)}, name="d.onnx"), name="bad")
+        import_onnx(
+            onnx_file(*small_encoder(weights)),
+            onnx_file([*up[:2], ("Conv", ["g"], {})], more | {"g": weights(3, 6, 1, 1)}, name="d.onnx"),
+            name="bad",
+        )
 
 
 def test_quantisers_that_do_not_fit_are_refused(onnx_file, weights):
@@ -309,7 +351,9 @@ def test_one_tensor_that_many_nodes_share_is_read_once(onnx_file, weights):
 
 
 def test_what_was_imported_is_what_build_gives_again(onnx_file, weights):
-    made = import_onnx(onnx_file(*small_encoder(weights)), onnx_file(*small_decoder(weights), name="d.onnx"), name="again")
+    made = import_onnx(
+        onnx_file(*small_encoder(weights)), onnx_file(*small_decoder(weights), name="d.onnx"), name="again"
+    )
     again = build(made.metadata.model, geometry=made.geometry, **made.metadata.config)
     assert again.config == made.model.config
     again.load_state_dict(made.model.state_dict())

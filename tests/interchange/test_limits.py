@@ -26,7 +26,14 @@ def test_numbers_of_tensors_have_no_limit_of_their_own():
         check_structure(message)
 
 
-@pytest.mark.parametrize("inside", [field(7, field(1, b"") * 600_000), field(7, field(5, b"") * 600_000), field(7, field(10, bytes(MAX_STRUCTURE_BYTES + 1)))])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        field(7, field(1, b"") * 600_000),
+        field(7, field(5, b"") * 600_000),
+        field(7, field(10, bytes(MAX_STRUCTURE_BYTES + 1))),
+    ],
+)
 def test_more_structure_than_a_chain_needs_is_refused_before_it_is_parsed(inside):
     with pytest.raises(ModelError, match="1 MiB beside"):
         check_structure(inside)
@@ -42,7 +49,19 @@ def test_many_empty_nodes_are_refused_as_soon_as_their_share_is_used_up(monkeypa
     assert len(walked) <= MAX_STRUCTURE_BYTES + 10
 
 
-@pytest.mark.parametrize("data", [b"\x80", b"\x3a\x05ab", b"\x3a", b"\x3b\x00", b"\x80" * 11 + b"\x00", b"\x09\x00\x00", b"\x0d\x00", field(7, b"\x0a\xff\xff\xff\xff\x0f")])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80",
+        b"\x3a\x05ab",
+        b"\x3a",
+        b"\x3b\x00",
+        b"\x80" * 11 + b"\x00",
+        b"\x09\x00\x00",
+        b"\x0d\x00",
+        field(7, b"\x0a\xff\xff\xff\xff\x0f"),
+    ],
+)
 def test_bytes_that_are_no_message_are_refused(data):
     with pytest.raises(ModelError, match="no ONNX file"):
         check_structure(data)

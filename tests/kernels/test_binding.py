@@ -13,7 +13,12 @@ from lvc.kernels import build
 from lvc.kernels.binding import Kernel, KernelError, Struct
 from tests.builders import kernels as builders
 
-BOX = Struct(sizes="rows columns spare", integers="turn", reals="share", arrays={"picture": ("uint8", "rows columns"), "sums": ("int64", "rows"), "pixels": ("int16", "rows columns 3")})
+BOX = Struct(
+    sizes="rows columns spare",
+    integers="turn",
+    reals="share",
+    arrays={"picture": ("uint8", "rows columns"), "sums": ("int64", "rows"), "pixels": ("int16", "rows columns 3")},
+)
 
 
 def test_sizes_are_those_of_the_arrays():
@@ -44,7 +49,16 @@ def declared() -> dict[str, Struct]:
     """Every kernel of the package, and those of tests: symbol to struct."""
     found = {value.symbol: value.struct for value in vars(builders).values() if isinstance(value, Kernel)}
     for module in pkgutil.walk_packages(lvc.__path__, "lvc."):
-        if module.name.startswith(("lvc.native", "lvc.entropy.bits", "lvc.entropy.mixing", "lvc.codecs.palette", "lvc.codecs.hybrid", "lvc.motion")):
+        if module.name.startswith(
+            (
+                "lvc.native",
+                "lvc.entropy.bits",
+                "lvc.entropy.mixing",
+                "lvc.codecs.palette",
+                "lvc.codecs.hybrid",
+                "lvc.motion",
+            )
+        ):
             for value in vars(importlib.import_module(module.name)).values():
                 if isinstance(value, Kernel):
                     found[value.symbol] = value.struct
@@ -65,7 +79,10 @@ def members(text: str) -> list[tuple[str, str]]:
 
 def test_structs_are_declared_alike_in_c_and_python():
     headers = re.sub(r"//.*", "", "\n".join(path.read_text() for path in build.sources()))
-    structs = {name: members(body) for body, name in re.findall(r"typedef struct(?: \w+)? \{(.*?)\} (\w+);", headers, re.DOTALL)}
+    structs = {
+        name: members(body)
+        for body, name in re.findall(r"typedef struct(?: \w+)? \{(.*?)\} (\w+);", headers, re.DOTALL)
+    }
     functions = dict(re.findall(r"LVC_API \w+ (\w+)\((?:const )?(\w+) \*\w+\);", headers))
     kernels = declared()
     assert kernels.keys() == functions.keys(), "every exported kernel has a binding, and every binding a kernel"
@@ -78,7 +95,10 @@ def test_structs_are_declared_alike_in_c_and_python():
         assert [one for _, one in inner] == list(struct.structs), name
         for kind, one in inner:
             compare(struct.structs[one], kind.removesuffix("*"))
-        arrays = [({"float64": "double", "float32": "float"}.get(str(dtype), f"{dtype}_t") + "*", one) for one, (dtype, _) in struct.arrays.items()]
+        arrays = [
+            ({"float64": "double", "float32": "float"}.get(str(dtype), f"{dtype}_t") + "*", one)
+            for one, (dtype, _) in struct.arrays.items()
+        ]
         assert told[len(kinds) + len(inner) :] == arrays, name
         assert ctypes.sizeof(struct.type) == 8 * len(told)
 

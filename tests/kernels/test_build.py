@@ -57,7 +57,7 @@ def test_what_a_compiler_refuses_is_told_and_nothing_is_left(sources, tmp_path):
 def test_without_a_compiler_it_is_said_what_is_missing(sources, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(build.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(build.BuildError, match="ziglang"):
         build.build(tmp_path / "kernels.so", folder=sources)
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name)
@@ -82,5 +82,12 @@ def test_a_library_that_is_not_of_these_sources_is_refused(fault, sources, tmp_p
 
 def test_the_command_builds_in_place():
     """As a developer calls it, whose environment may lack numpy."""
-    answer = subprocess.run([sys.executable, "-S", "-m", "lvc.kernels.build"], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-S", "-m", "lvc.kernels.build"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert Path(answer.stdout.strip()) == build.LIBRARY and build.is_current()

@@ -55,8 +55,24 @@ def test_a_grid_comes_back_from_json(grid):
     assert PixelGrid.from_json(json.loads(json.dumps(grid.as_json()))) == grid
 
 
-SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5) | st.sampled_from([KERNEL_UNIT, 160, 210, -1, 0])
-ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["native", "source", "luma", "chroma", "stride", "across", "down", "x"]), inner, max_size=4), max_leaves=12)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from([KERNEL_UNIT, 160, 210, -1, 0])
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["native", "source", "luma", "chroma", "stride", "across", "down", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
 
 
 def changed(value, place: int, by):
@@ -135,7 +151,9 @@ def axes(draw, most=60):
 
 
 def slow_matrix(native: int, source: int, shown: int, stride: int, kernel: tuple[int, ...]) -> list[list[Fraction]]:
-    """By the definition, in fractions: the mean over each shown pixel's extent of samples, each a weighted sum of the recording's."""
+    """By the definition, in fractions: the mean over each shown pixel's extent of samples,
+    each a weighted sum of the recording's.
+    """
     samples = -(-source // stride)
     rows = []
     for number in range(shown):
@@ -158,7 +176,9 @@ def test_an_axis_is_what_a_slow_reference_says(facts):
     assert axis.first.shape == (shown,) and axis.weights.dtype == np.int32 and axis.weights.flags.c_contiguous
     assert (axis.weights.sum(axis=1) == WEIGHT_UNIT).all()
     width = axis.weights.shape[1]
-    assert 1 <= width <= native and axis.first.min() >= 0 and axis.first.max() + width <= native, "compiled code checks no bounds"
+    assert 1 <= width <= native and axis.first.min() >= 0 and axis.first.max() + width <= native, (
+        "compiled code checks no bounds"
+    )
     wanted = np.array(slow_matrix(*facts), float)
     apart = np.abs(axis.matrix(native) - wanted) * WEIGHT_UNIT
     # Each weight is rounded to half a unit; what that leaves over, half a unit of each at most, goes to a single one.
@@ -168,7 +188,9 @@ def test_an_axis_is_what_a_slow_reference_says(facts):
 @settings(max_examples=100, deadline=None)
 @given(axes())
 def test_the_sums_of_an_axis_fit_into_32_bits(facts):
-    """A plane's levels are at most 255 * 16 in size, chroma's differences too, and half a unit of rounding comes with each tap."""
+    """A plane's levels are at most 255 * 16 in size, chroma's differences too,
+    and half a unit of rounding comes with each tap.
+    """
     axis = axis_of(*facts)
     most = np.abs(axis.weights.astype(np.int64)).sum(axis=1).max() * 255 * 16 + 128
     assert most < 2**31
@@ -191,7 +213,9 @@ def test_an_axis_without_change_is_each_pixel_itself():
     ids=["as it is", "few samples", "one pixel shown", "one native pixel"],
 )
 def test_the_largest_sides_are_bounded(facts):
-    """A hostile header may ask for any: MAX_PIXELS keeps the product of two sides small, each of them can be this large."""
+    """A hostile header may ask for any: MAX_PIXELS keeps the product of two sides small,
+    each of them can be this large.
+    """
     axis_of.cache_clear()
     tracemalloc.start()
     begun = time.process_time()

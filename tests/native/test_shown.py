@@ -26,15 +26,21 @@ GRIDS = {
 def random_colours(count: int, native: Geometry, *, seed: int = 1, more: int = 0) -> np.ndarray:
     """int32 [T, 1, h, w], with `more` rows and columns that are not shown."""
     shape = count, 1, native.height + more, native.width + more
-    return np.random.default_rng(seed).choice(np.array([0, 0xFFFFFF, 0xFF0000, 0xFF00, 0xFF, 0x7F3A10, 0x123456], np.int32), shape)
+    return np.random.default_rng(seed).choice(
+        np.array([0, 0xFFFFFF, 0xFF0000, 0xFF00, 0xFF, 0x7F3A10, 0x123456], np.int32), shape
+    )
 
 
 def reference(grid: PixelGrid, geometry: Geometry, colours: np.ndarray) -> np.ndarray:
     """float64 [T, H, W, 3]: luma and what channels differ from it are weighted sums of their own."""
     ways = []
     for blur in (grid.luma, grid.chroma):
-        down = axis_of(grid.native.height, grid.source.height, geometry.height, blur.stride_y, blur.down).matrix(grid.native.height)
-        across = axis_of(grid.native.width, grid.source.width, geometry.width, blur.stride_x, blur.across).matrix(grid.native.width)
+        down = axis_of(grid.native.height, grid.source.height, geometry.height, blur.stride_y, blur.down).matrix(
+            grid.native.height
+        )
+        across = axis_of(grid.native.width, grid.source.width, geometry.width, blur.stride_x, blur.across).matrix(
+            grid.native.width
+        )
         ways.append(lambda plane, down=down, across=across: down @ plane @ across.T)
     pictures = []
     for (picture,) in colours:
@@ -64,7 +70,8 @@ def test_any_grid_is_shown_as_exact_arithmetic_says(data):
     grid = PixelGrid(Geometry(width, height), Geometry(wide, high), data.draw(blurs), data.draw(blurs))
     geometry = Geometry(data.draw(sides), data.draw(sides))
     colours = random_colours(1, grid.native, seed=data.draw(st.integers(0, 9)), more=data.draw(st.integers(0, 3)))
-    # Kernels that swing make the 32nd of a level, by which luma is rounded, up to four times as much for columns and rows together.
+    # Kernels that swing make the 32nd of a level, by which luma is rounded,
+    # up to four times as much for columns and rows together.
     assert np.abs(Screen(grid, geometry).show(colours) - reference(grid, geometry, colours)).max() < 0.8
 
 
@@ -91,7 +98,9 @@ def test_pixels_that_stay_as_they_are_keep_their_colours(size):
 def test_one_colour_is_that_colour_in_any_grid():
     for grid, geometry in GRIDS.values():
         for colour in (0, 0xFFFFFF, 0xFF00, 0x123456):
-            frames = Screen(grid, geometry).show(np.full((1, 1, grid.native.height, grid.native.width), colour, np.int32))
+            frames = Screen(grid, geometry).show(
+                np.full((1, 1, grid.native.height, grid.native.width), colour, np.int32)
+            )
             assert np.unique(frames.astype(np.int32) @ [1 << 16, 1 << 8, 1]).tolist() == [colour]
 
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SAMPLING = ["--every", "1", "--size", "96x64"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def environment():
     """Of nodes and commands: loopback alone, nothing told to anybody, this checkout's lvc."""
     # The variable makes Ray take 127.0.0.1 for its own address, as it does by itself on other systems than Linux.
@@ -32,12 +32,14 @@ def environment():
 
 
 @pytest.fixture
-def cluster(environment):
+def cluster():
     """A head that takes no work and three nodes of one core each."""
     from ray.cluster_utils import Cluster
 
     memory = 80 << 20  # of the object store, Ray's least: nothing of size goes through it
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": memory, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": memory, "include_dashboard": False}
+    )
     try:
         cluster.workers = [cluster.add_node(num_cpus=1, object_store_memory=memory) for _ in range(3)]
         yield cluster
@@ -55,18 +57,29 @@ def recordings(tmp_path, make_recording, gameplay):
 
 
 def start(environment, folder, *arguments):
-    return subprocess.Popen([sys.executable, "-m", "lvc", *map(str, arguments)], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-m", "lvc", *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
 
 
 def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 def worker_of(part):
     """The process that has a file open."""
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and any(os.path.samefile(link, part) for link in (entry / "fd").iterdir() if link.exists()):
+            if entry.name.isdigit() and any(
+                os.path.samefile(link, part) for link in (entry / "fd").iterdir() if link.exists()
+            ):
                 return int(entry.name)
         except OSError:  # of another user, or gone
             continue
@@ -91,7 +104,8 @@ def kill_node_at_work(cluster, until, parts):
     return part
 
 
-def test_a_killed_nodes_recordings_are_coded_again_to_the_same_bytes(cluster, environment, recordings, tmp_path, save_small, until):
+@pytest.mark.usefixtures("recordings")
+def test_a_killed_nodes_recordings_are_coded_again_to_the_same_bytes(cluster, environment, tmp_path, save_small, until):
     save_small(tmp_path / "small.safetensors", "temporal")
     arguments = ["encode", "recordings", *SAMPLING, "--keyint", "16", "--model", "small.safetensors"]
     process = start(environment, tmp_path, *arguments, "-o", "there", "--ray", cluster.address)
@@ -110,7 +124,8 @@ def test_a_killed_nodes_recordings_are_coded_again_to_the_same_bytes(cluster, en
     assert files(tmp_path / "there") == made
 
 
-def test_a_killed_nodes_recordings_are_sampled_again_to_the_same_bytes(cluster, environment, recordings, tmp_path, until):
+@pytest.mark.usefixtures("recordings")
+def test_a_killed_nodes_recordings_are_sampled_again_to_the_same_bytes(cluster, environment, tmp_path, until):
     arguments = ["build-dataset", "recordings", *SAMPLING]
     process = start(environment, tmp_path, *arguments, "-o", "there", "--ray", cluster.address)
     part = kill_node_at_work(cluster, until, lambda: (tmp_path / "there").rglob("*.part"))

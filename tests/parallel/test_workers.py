@@ -52,9 +52,17 @@ def start(tmp_path):
 
     def run_program(main, **environment):
         program = tmp_path / "program.py"
-        program.write_text(TASKS + "\nif __name__ == '__main__':\n" + "\n".join(f"    {line}" for line in main.strip().splitlines()))
+        program.write_text(
+            TASKS + "\nif __name__ == '__main__':\n" + "\n".join(f"    {line}" for line in main.strip().splitlines())
+        )
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-        return subprocess.Popen([sys.executable, str(program), str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        return subprocess.Popen(
+            [sys.executable, str(program), str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
 
     return run_program
 
@@ -67,7 +75,8 @@ for outcome in run(work, tasks, workers=2, progress=told.append):
     if isinstance(outcome, Lost):
         lost.append(tasks[outcome.place])
         continue
-    print(tasks[outcome.place], type(outcome).__name__, outcome.error if isinstance(outcome, Failed) else outcome.result[0], sep="|")
+    answer = outcome.error if isinstance(outcome, Failed) else outcome.result[0]
+    print(tasks[outcome.place], type(outcome).__name__, answer, sep="|")
 print(told[-1], sorted(lost), sep="|")
 """
     process = start(main)

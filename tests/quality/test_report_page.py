@@ -37,7 +37,9 @@ def browser():
         pytest.skip("a Chromium is needed to use the page")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is needed to drive Chromium")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"], timeout=240_000)
+        chromium = driver.chromium.launch(
+            executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"], timeout=240_000
+        )
         yield chromium
         chromium.close()
 
@@ -71,7 +73,9 @@ def page(opened):
 
 
 def place(page, chart: int, frame: int) -> tuple[float, float]:
-    """Where on screen a frame (counted from 1) stands in a chart, which is scrolled into view: frames are evenly spread."""
+    """Where on screen a frame (counted from 1) stands in a chart, which is scrolled into view:
+    frames are evenly spread.
+    """
     svg = page.locator("#charts svg").nth(chart)
     svg.scroll_into_view_if_needed()
     box = svg.bounding_box()
@@ -105,9 +109,14 @@ def test_hovering_reads_every_curve_and_leaving_returns(page):
     assert before[0].startswith("frame 42 ")
     page.mouse.move(*place(page, 1, 18))  # the SSIM curve reads all three
     psnr, ssim, size = readings.all_inner_texts()
-    assert psnr.startswith("frame 18 · 0:05.667 · ") and float(psnr.split()[-2]) == pytest.approx(20 * np.log10(255 / 23), abs=0.006)
+    assert psnr.startswith("frame 18 · 0:05.667 · ") and float(psnr.split()[-2]) == pytest.approx(
+        20 * np.log10(255 / 23), abs=0.006
+    )
     assert 0 < float(ssim) < 1 and size == "53 B"
-    assert page.locator("#charts .cross").evaluate_all("lines => lines.map(line => line.getAttribute('visibility'))") == ["visible"] * 3
+    assert (
+        page.locator("#charts .cross").evaluate_all("lines => lines.map(line => line.getAttribute('visibility'))")
+        == ["visible"] * 3
+    )
     page.mouse.move(*place(page, 0, 8))
     assert readings.first.inner_text() == "frame 8 · 0:02.333 · identical"
     page.mouse.move(2, 2)
@@ -138,11 +147,16 @@ def test_a_click_jumps_to_a_frame_and_to_the_nearest_picture_where_it_has_none(p
 
 
 def test_source_and_decoded_stand_side_by_side(page):
-    assert page.locator("#stage img").evaluate_all("all => all.map(one => [one.naturalWidth, one.naturalHeight])") == [[40, 24]] * 2
+    assert (
+        page.locator("#stage img").evaluate_all("all => all.map(one => [one.naturalWidth, one.naturalHeight])")
+        == [[40, 24]] * 2
+    )
     assert colour(page, "#stage figure:nth-child(1) .screen", 0.5) == near(GREY)
     assert colour(page, "#stage figure:nth-child(2) .screen", 0.5) == near(GREY + 90)
     left, right = page.locator("#stage .screen").all()
-    assert left.bounding_box()["y"] == right.bounding_box()["y"] and left.bounding_box()["x"] < right.bounding_box()["x"]
+    assert (
+        left.bounding_box()["y"] == right.bounding_box()["y"] and left.bounding_box()["x"] < right.bounding_box()["x"]
+    )
 
 
 def test_the_slider_uncovers_the_decoded_frame(page):
@@ -209,10 +223,19 @@ def test_a_page_of_a_thousand_frames_stays_below_3_megabytes():
 
     class Reader:
         time_base = Fraction(1, 90_000)
-        metadata = type("Metadata", (), {
-            "model": {"name": "pacman", "sha256": "ab" * 32}, "keyint": 64, "crf": 32, "quantiser": {"name": "round"},
-            "entropy": {"name": "prediction"}, "source": {"every": 10}, "file_bytes": 100_000,
-        })  # fmt: skip
+        metadata = type(
+            "Metadata",
+            (),
+            {
+                "model": {"name": "pacman", "sha256": "ab" * 32},
+                "keyint": 64,
+                "crf": 32,
+                "quantiser": {"name": "round"},
+                "entropy": {"name": "prediction"},
+                "source": {"every": 10},
+                "file_bytes": 100_000,
+            },
+        )
 
         def __len__(self):
             return count

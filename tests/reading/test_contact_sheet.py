@@ -42,7 +42,10 @@ def test_tiles_lie_apart_and_inside(width, frame):
     places = [layout.place(number) for number in range(12)]
     assert layout.width == width or width is None
     assert places[0][1] >= layout.head_height
-    assert places[1][0] >= places[0][0] + layout.tile_width and places[4][1] >= places[0][1] + layout.tile_height + layout.caption_size
+    assert (
+        places[1][0] >= places[0][0] + layout.tile_width
+        and places[4][1] >= places[0][1] + layout.tile_height + layout.caption_size
+    )
     assert places[11][0] + layout.tile_width <= layout.width
     assert places[11][1] + layout.tile_height + layout.caption_size <= layout.height
 
@@ -53,7 +56,14 @@ def test_frames_keep_their_own_size_while_there_is_room():
     assert SheetLayout.of(Geometry(1920, 1080), columns=5, rows=6).width == 1920
 
 
-@pytest.mark.parametrize("asked", [{"columns": 100, "rows": 1, "width": 300}, {"columns": 1, "rows": 500}, {"columns": 64, "rows": 60, "width": 16_000}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"columns": 100, "rows": 1, "width": 300},
+        {"columns": 1, "rows": 500},
+        {"columns": 64, "rows": 60, "width": 16_000},
+    ],
+)
 def test_a_sheet_without_bounds_is_refused(asked):
     with pytest.raises(OptionError):
         SheetLayout.of(Geometry(200, 160), **asked)

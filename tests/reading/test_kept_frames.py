@@ -37,7 +37,8 @@ def test_blocks_in_common_are_kept_once():
     kept = KeptFrames(160, 200, most=64)
     for number, frame in enumerate(frames):
         kept.put(number, frame)
-    # 50 blocks of 192 bytes with 12 to find them, in an array that doubles, and two bytes for each of the 500 positions of a frame.
+    # 50 blocks of 192 bytes with 12 to find them, in an array that doubles,
+    # and two bytes for each of the 500 positions of a frame.
     assert kept.nbytes <= 2 * 50 * 192 + 12 * 50 + 64 * 500 * 2
 
 

@@ -14,7 +14,9 @@ def test_figures_are_of_real_files(make_set, settings, system):
     settings = dataclasses.replace(settings, quantiser={"name": "none"}, entropy={"name": "raw"})
     own, other = make_set(), make_set("others", 5)
     steps = []
-    figures = measure_point(Case("scenes", system, 5), {one.name: one for one in (own, other)}, settings, on_step=steps.append)
+    figures = measure_point(
+        Case("scenes", system, 5), {one.name: one for one in (own, other)}, settings, on_step=steps.append
+    )
     assert steps == list(range(1, 13))
     assert figures["raw_bytes"] == 16 * 8 * 3 and figures["ratio_of_dimensions"] == 16 * 8 * 3 / 5
     # The coder's last bytes may be zeros, which are left out.
@@ -48,12 +50,16 @@ def test_models_that_are_trained_to_denoise_do_it_better(make_set):
     settings = Settings(steps=200, batch=16, noise=0.25)
     sets = {"scenes": make_set()}
     clean, denoising = (measure_point(Case("scenes", "mlp2", 8, goal), sets, settings) for goal in (False, True))
-    assert clean["noisy_psnr"] == denoising["noisy_psnr"] == pytest.approx(13, abs=1.5)  # 12 dB, more where it is cut off
+    # 12 dB, more where it is cut off
+    assert clean["noisy_psnr"] == denoising["noisy_psnr"] == pytest.approx(13, abs=1.5)
     assert denoising["gained_db"] > clean["gained_db"] + 0.1
     assert denoising["gained_db"] > 3
 
 
-@pytest.mark.parametrize("quantiser, entropy", [("round", "factorised"), ("scale", "factorised"), ("kmeans", "adaptive"), ("bits", "adaptive")])
+@pytest.mark.parametrize(
+    "quantiser, entropy",
+    [("round", "factorised"), ("scale", "factorised"), ("kmeans", "adaptive"), ("bits", "adaptive")],
+)
 def test_the_codecs_own_quantisers_and_entropy_models(make_set, settings, quantiser, entropy):
     settings = dataclasses.replace(settings, quantiser={"name": quantiser}, entropy={"name": entropy})
     figures = measure_point(Case("scenes", "conv1", 6), {"scenes": make_set()}, settings)
@@ -74,7 +80,9 @@ def test_curves_are_means_over_pieces():
     assert len(pieces) == 40 and pieces[0] == [10, 4.5] and pieces[-1] == [400, 394.5]
 
 
-@pytest.mark.parametrize("option, value", [("steps", 0), ("batch", 0), ("lr", -1.0), ("seed", -1), ("noise", 0.0), ("noise", float("nan"))])
+@pytest.mark.parametrize(
+    "option, value", [("steps", 0), ("batch", 0), ("lr", -1.0), ("seed", -1), ("noise", 0.0), ("noise", float("nan"))]
+)
 def test_settings_that_make_no_sense(option, value):
     with pytest.raises(OptionError, match=option):
         Settings(**{option: value})

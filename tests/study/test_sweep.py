@@ -14,7 +14,16 @@ CASES = [Case("scenes", "mlp1", 2), Case("scenes", "conv1", 3), Case("scenes", "
 def sweep(make_set, tmp_path, settings):
     def run(cases=CASES, *, sets=None, folder=tmp_path / "study", settings=settings, amounts=None, **options):
         sets = sets or [make_set()]
-        done = list(study(cases, {one.name: one for one in sets}, folder, settings=settings, amounts=amounts or Amounts(), **options))
+        done = list(
+            study(
+                cases,
+                {one.name: one for one in sets},
+                folder,
+                settings=settings,
+                amounts=amounts or Amounts(),
+                **options,
+            )
+        )
         assert [one.case for one in done] == cases
         return [one.kept for one in done]
 
@@ -35,7 +44,12 @@ def test_each_point_is_kept_and_measured_once(sweep, tmp_path):
     assert sweep() == [True, False, True]
     # More sizes later are points of the same study.
     assert sweep([Case("scenes", "mlp1", 4)]) == [False]
-    assert [(one["system"], one["code"], one["denoising"]) for one in read_points(folder)] == [("conv1", 3, False), ("mlp1", 2, False), ("mlp1", 4, False), ("mlp1", 2, True)]
+    assert [(one["system"], one["code"], one["denoising"]) for one in read_points(folder)] == [
+        ("conv1", 3, False),
+        ("mlp1", 2, False),
+        ("mlp1", 4, False),
+        ("mlp1", 2, True),
+    ]
 
 
 def test_a_set_that_comes_later_is_measured_too(sweep, make_set, tmp_path):
@@ -50,7 +64,9 @@ def test_a_set_that_comes_later_is_measured_too(sweep, make_set, tmp_path):
 def test_what_was_measured_otherwise_is_not_mixed(sweep, make_set, tmp_path):
     sweep(CASES[:1])
     before = bytes_of(tmp_path)
-    with pytest.raises(OptionError, match="a study with steps 12, not 13; choose another folder, or start again with -y"):
+    with pytest.raises(
+        OptionError, match="a study with steps 12, not 13; choose another folder, or start again with -y"
+    ):
         sweep(settings=Settings(steps=13, batch=16))
     with pytest.raises(OptionError, match="with train 4096, not 5"):
         sweep(amounts=Amounts(train=5))
@@ -95,8 +111,25 @@ def test_damage_is_told(sweep, tmp_path):
     folder = tmp_path / "study"
     point = folder / "points/scenes-mlp1-2.json"
     whole = json.loads(point.read_text())
-    damaged = [{**whole, name: value} for name, value in [("psnr", "high"), ("code", 3), ("elsewhere", []), ("loss_curve", [[1]]), ("file_bytes", None), ("sha256", 5)]]
-    for content in (*map(json.dumps, damaged), "[]", "{}", "no json", json.dumps({**whole, "test_loss": float("nan")}), " " * 2_000_000):
+    damaged = [
+        {**whole, name: value}
+        for name, value in [
+            ("psnr", "high"),
+            ("code", 3),
+            ("elsewhere", []),
+            ("loss_curve", [[1]]),
+            ("file_bytes", None),
+            ("sha256", 5),
+        ]
+    ]
+    for content in (
+        *map(json.dumps, damaged),
+        "[]",
+        "{}",
+        "no json",
+        json.dumps({**whole, "test_loss": float("nan")}),
+        " " * 2_000_000,
+    ):
         point.write_text(content)
         for read in (lambda: read_points(folder), sweep):
             with pytest.raises(InputError, match="scenes-mlp1-2.json"):

@@ -37,7 +37,10 @@ def test_the_largest_pictures_and_codes_fit(system):
 
 def test_two_layers_are_one_more():
     geometry = Geometry(32, 32)
-    convolutions = [sum(line.startswith("conv") for line in configuration(system, 8, geometry)[1]["analysis"]) for system in ("conv1", "conv2")]
+    convolutions = [
+        sum(line.startswith("conv") for line in configuration(system, 8, geometry)[1]["analysis"])
+        for system in ("conv1", "conv2")
+    ]
     assert convolutions == [2, 3]  # the last one makes the code
     assert [len(configuration(system, 8, geometry)[1]["hidden"]) for system in ("mlp1", "mlp2")] == [0, 1]
 

@@ -1,4 +1,6 @@
-"""The benchmark of reading on a data set of a few frames: all formats, all tables, and a page of which the rest is kept."""
+"""The benchmark of reading on a data set of a few frames: all formats, all tables,
+and a page of which the rest is kept.
+"""
 
 import importlib.util
 import json
@@ -14,7 +16,24 @@ from tests.builders.tools import run
 def dataset(tmp_path_factory, make_recording, gameplay):
     folder = tmp_path_factory.mktemp("benchmark")
     make_recording(folder / "recordings" / "game.mp4", gameplay(24, 200, 160))
-    assert main(["build-dataset", str(folder / "recordings"), "-o", str(folder / "set"), "--every", "2", "--test", "game.mp4", "-w", "1", "-q"]) == 0
+    assert (
+        main(
+            [
+                "build-dataset",
+                str(folder / "recordings"),
+                "-o",
+                str(folder / "set"),
+                "--every",
+                "2",
+                "--test",
+                "game.mp4",
+                "-w",
+                "1",
+                "-q",
+            ]
+        )
+        == 0
+    )
     return folder / "set"
 
 
@@ -23,7 +42,20 @@ def test_all_tables_are_written_between_the_marks(dataset, tmp_path):
     page, data = tmp_path / "page.md", tmp_path / "figures.json"
     page.write_text("# Mine\n\n<!-- measured -->\nold figures\n<!-- end of what is measured -->\nwhat it means\n")
     formats = ["lvc keyint 4", "H.264 g=2", "PNG"] + (["HDF5"] if importlib.util.find_spec("h5py") else [])
-    clips = ("--clips", 3, "--distinct", 2, "--frames", 8, "--keyint", 4, "--formats", ",".join(formats), "--folder", tmp_path / "coded")
+    clips = (
+        "--clips",
+        3,
+        "--distinct",
+        2,
+        "--frames",
+        8,
+        "--keyint",
+        4,
+        "--formats",
+        ",".join(formats),
+        "--folder",
+        tmp_path / "coded",
+    )
     done = run("benchmark_reading", dataset, "-o", page, "--data", data, *clips, "--samples", 2, "--long-frames", 60)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
@@ -42,7 +74,11 @@ def test_all_tables_are_written_between_the_marks(dataset, tmp_path):
     assert (figures["long"]["lvc keyint 4"]["frames"], figures["long"]["lvc keyint 4"]["groups"]) == (60, 15)
 
 
-@pytest.mark.parametrize("more, says", [(("--clips", 100), "windows"), (("--formats", "VHS"), "VHS")], ids=["too many clips", "no such format"])
+@pytest.mark.parametrize(
+    "more, says",
+    [(("--clips", 100), "windows"), (("--formats", "VHS"), "VHS")],
+    ids=["too many clips", "no such format"],
+)
 def test_what_cannot_be_measured_is_told(dataset, tmp_path, more, says):
     done = run("benchmark_reading", dataset, "-o", tmp_path / "page.md", "--frames", 8, "--clips", 1, *more)
     assert done.returncode == 1 and says in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr

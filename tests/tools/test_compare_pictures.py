@@ -1,4 +1,6 @@
-"""Single pictures beside other codecs: tables, curves and pictures of real files; and crops of photographs to train on."""
+"""Single pictures beside other codecs: tables, curves and pictures of real files;
+and crops of photographs to train on.
+"""
 
 import json
 
@@ -28,8 +30,14 @@ def test_other_codecs_are_measured_on_pictures(picture, tmp_path):
     points = json.loads((tmp_path / "out" / "points.json").read_text())
     for codec in ("JPEG", "HEVC intra"):
         mine = [point for point in points if point["codec"] == codec]
-        assert len(mine) > 8 and mine[0]["psnr"] < 30 < 40 < mine[-1]["psnr"] and mine[0]["bits_per_pixel"] < mine[-1]["bits_per_pixel"]
-    assert (tmp_path / "out" / "table.md").read_text() == ran.stdout and all((tmp_path / "out" / name).exists() for name in ("rd.png", "pictures.png"))
+        assert (
+            len(mine) > 8
+            and mine[0]["psnr"] < 30 < 40 < mine[-1]["psnr"]
+            and mine[0]["bits_per_pixel"] < mine[-1]["bits_per_pixel"]
+        )
+    assert (tmp_path / "out" / "table.md").read_text() == ran.stdout and all(
+        (tmp_path / "out" / name).exists() for name in ("rd.png", "pictures.png")
+    )
 
 
 def test_measures_of_training_are_added_where_asked_for(picture, tmp_path):
@@ -44,7 +52,9 @@ def test_measures_of_training_are_added_where_asked_for(picture, tmp_path):
 def test_an_hevc_picture_comes_back_as_it_was_coded(gameplay):
     tool, picture = module_of("compare_pictures"), gameplay(1, 66, 50)[0].transpose(2, 0, 1)
     sizes, decoded = zip(*(tool.coded_by_x265(picture, quantiser) for quantiser in (40, 4)))
-    assert sizes[0] < sizes[1] < picture.size and all(one.shape == picture.shape and one.dtype == np.uint8 for one in decoded)
+    assert sizes[0] < sizes[1] < picture.size and all(
+        one.shape == picture.shape and one.dtype == np.uint8 for one in decoded
+    )
     assert psnr(picture, decoded[0]) < psnr(picture, decoded[1]) > 40
 
 
@@ -78,7 +88,9 @@ def test_photographs_of_debians_packages_are_found_where_they_were_unpacked(tmp_
     for name in names:
         (tmp_path / folder / name).touch()
     found = [one for one in tool.photographs(tmp_path) if tmp_path in one[1].parents]
-    assert [(name, often) for name, _, often in found] == [(name.removesuffix(".jpg"), often) for name, often in names.items()]
+    assert [(name, often) for name, _, often in found] == [
+        (name.removesuffix(".jpg"), often) for name, often in names.items()
+    ]
     assert all(path.exists() for _, path, _ in found)
     told = capsys.readouterr().err
     assert "lomiri-wallpapers-16.04 is not installed" in told and "mate-backgrounds" not in told
@@ -86,7 +98,9 @@ def test_photographs_of_debians_packages_are_found_where_they_were_unpacked(tmp_
 
 def test_no_two_photographs_share_a_recording():
     tool = module_of("crop_photographs")
-    names = [name for groups in (tool.PHOTOGRAPHS, tool.BACKGROUNDS) for _, pictures in groups.values() for name in pictures]
+    names = [
+        name for groups in (tool.PHOTOGRAPHS, tool.BACKGROUNDS) for _, pictures in groups.values() for name in pictures
+    ]
     stems = [tool.stem(name) for name in names]
     assert len(set(stems)) == len(stems) == 47
 

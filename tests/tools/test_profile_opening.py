@@ -1,6 +1,5 @@
 """The steps that the profile of opening a file times are there under their names, and opening a file takes them."""
 
-
 import numpy as np
 import pytest
 

@@ -9,11 +9,11 @@ import sys
 
 import av
 import pytest
-
 from recorders import take as takes
 from recorders.clock import GameClock
 from recorders.take import RecipeError, is_reserved, takes_of_recipe
 from recorders.window_player import Play, WindowPlayer
+
 from tests import ROOT
 from tests.builders.tools import run
 

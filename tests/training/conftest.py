@@ -25,7 +25,17 @@ def validation_frames():
 def trained(training_frames, validation_frames, tmp_path):
     """Runs a training of a tiny model and gives all its records."""
 
-    def run(output="model.safetensors", *, model="conv4", model_options=None, quantiser=None, entropy="adaptive", options=None, stop_at=None, **more):
+    def run(
+        output="model.safetensors",
+        *,
+        model="conv4",
+        model_options=None,
+        quantiser=None,
+        entropy="adaptive",
+        options=None,
+        stop_at=None,
+        **more,
+    ):
         options = TrainingOptions(**{"epochs": 3, "batch": 8, "lr": 3e-3, "precision": "float32", **(options or {})})
         defaults = {"stages": 2, "channels": 4} if model == "conv4" else {}
         network = new_model(model, geometry=GEOMETRY, seed=options.seed, **{**defaults, **(model_options or {})})

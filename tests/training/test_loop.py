@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import numpy as np
@@ -30,7 +29,12 @@ def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-HYPERPRIOR = {"model": "gdn-attention", "model_options": {"channels": 4, "code": 6, "hyper": 3}, "quantiser": {"name": "round"}, "entropy": "hyperprior"}
+HYPERPRIOR = {
+    "model": "gdn-attention",
+    "model_options": {"channels": 4, "code": 6, "hyper": 3},
+    "quantiser": {"name": "round"},
+    "entropy": "hyperprior",
+}
 
 
 def test_training_improves_the_picture_and_writes_both_files(trained, tmp_path):
@@ -49,7 +53,9 @@ def test_training_improves_the_picture_and_writes_both_files(trained, tmp_path):
 
 
 def test_the_seed_decides_everything(trained, tmp_path):
-    first, again, other = (trained(f"{name}.safetensors", options={"seed": seed}) for name, seed in (("a", 5), ("b", 5), ("c", 6)))
+    first, again, other = (
+        trained(f"{name}.safetensors", options={"seed": seed}) for name, seed in (("a", 5), ("b", 5), ("c", 6))
+    )
     assert curve(first) == curve(again)
     assert curve(first) != curve(other)
     assert equal(weights(tmp_path / "a.safetensors"), weights(tmp_path / "b.safetensors"))
@@ -146,7 +152,15 @@ def test_a_hyperprior_is_ready_to_code_with_the_best_weights(trained, tmp_path, 
         assert torch.equal(layer.exact().weight, exact.weight)
 
 
-@pytest.mark.parametrize("case", [{**HYPERPRIOR, "entropy": "factorised"}, {"entropy": "hyperprior"}, {**HYPERPRIOR, "options": {"rate_weight": 0}}, {**HYPERPRIOR, "quantiser": {"name": "scale"}}])
+@pytest.mark.parametrize(
+    "case",
+    [
+        {**HYPERPRIOR, "entropy": "factorised"},
+        {"entropy": "hyperprior"},
+        {**HYPERPRIOR, "options": {"rate_weight": 0}},
+        {**HYPERPRIOR, "quantiser": {"name": "scale"}},
+    ],
+)
 def test_a_hyperprior_where_there_is_none_or_unused_is_refused(trained, case):
     with pytest.raises(OptionError, match="hyperprior"):
         trained(**case)
@@ -156,7 +170,9 @@ def test_the_cyclic_rate_goes_up_and_down_four_times():
     options = TrainingOptions(lr=1.0, schedule="cyclic")
     rates = [learning_rate_at(options.lr, 1000, share / 80, schedule=options.schedule) for share in range(81)]
     assert min(rates) == pytest.approx(0.1) and max(rates) == pytest.approx(1.0)
-    turns = [place for place in range(1, 80) if (rates[place] - rates[place - 1]) * (rates[place + 1] - rates[place]) < 0]
+    turns = [
+        place for place in range(1, 80) if (rates[place] - rates[place - 1]) * (rates[place + 1] - rates[place]) < 0
+    ]
     assert turns == [10, 20, 30, 40, 50, 60, 70]
 
 
@@ -206,7 +222,7 @@ def test_what_exists_is_not_overwritten(trained, tmp_path):
         trained()
 
 
-def test_a_diverging_loss_is_said_and_the_best_weights_stay(trained, tmp_path, training_frames, monkeypatch):
+def test_a_diverging_loss_is_said_and_the_best_weights_stay(trained, tmp_path, monkeypatch):
     from lvc.codecs.networks.training import run
 
     trained(options={"epochs": 1})
@@ -234,7 +250,22 @@ def test_a_set_without_validation_frames_is_refused(trained, validation_frames):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"batch": 1.5}, {"lr": 0}, {"lr": math.nan}, {"precision": "half"}, {"schedule": "step"}, {"distortion": "ssim"}, {"distortion": "mae=x"}, {"adversarial": -1}, {"input_noise": -0.1}, {"patience": 0}, {"clip": 0}, {"rate_weight": -1}, {"steps": True}],
+    [
+        {"epochs": 0},
+        {"batch": 1.5},
+        {"lr": 0},
+        {"lr": math.nan},
+        {"precision": "half"},
+        {"schedule": "step"},
+        {"distortion": "ssim"},
+        {"distortion": "mae=x"},
+        {"adversarial": -1},
+        {"input_noise": -0.1},
+        {"patience": 0},
+        {"clip": 0},
+        {"rate_weight": -1},
+        {"steps": True},
+    ],
 )
 def test_options_are_checked_by_name(wrong):
     with pytest.raises(OptionError, match=next(iter(wrong))):
@@ -267,7 +298,9 @@ def test_the_rate_is_of_noise_where_the_picture_is_of_rounded_latents():
         with seeded(0, 0, torch.device("cpu")):
             results.append(run.objective(frames, rounding))
     (noise, noisy_frames), (rounded, rounded_frames) = results
-    assert torch.equal(noise["bits_per_pixel"], rounded["bits_per_pixel"]) and not torch.equal(noisy_frames, rounded_frames)
+    assert torch.equal(noise["bits_per_pixel"], rounded["bits_per_pixel"]) and not torch.equal(
+        noisy_frames, rounded_frames
+    )
     latents = model.encode(frames)
     assert torch.allclose(model.decode(latents.round(), model.geometry), rounded_frames, atol=1e-5)
 
@@ -277,13 +310,17 @@ def test_a_step_cuts_its_gradient_to_the_norm_that_is_asked_for():
     norms = []
     for clip in (None, 1e-3):
         model = new_model("conv4", geometry=Geometry(48, 32), seed=0, channels=4)
-        Run(model, build("none"), TrainingOptions(clip=clip), device=torch.device("cpu")).step(frames, 1e-3, rounding=False)
+        Run(model, build("none"), TrainingOptions(clip=clip), device=torch.device("cpu")).step(
+            frames, 1e-3, rounding=False
+        )
         norms.append(torch.stack([part.grad.norm() for part in model.parameters()]).norm().item())
     assert norms[0] > norms[1] == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_noise_comes_in_and_is_no_target(trained):
-    plain, noisy_one = (trained(f"{noise}.safetensors", options={"epochs": 1, "input_noise": noise}) for noise in (0.0, 0.3))
+    plain, noisy_one = (
+        trained(f"{noise}.safetensors", options={"epochs": 1, "input_noise": noise}) for noise in (0.0, 0.3)
+    )
     # The first step's loss is that of the same weights, by how far they are thrown off.
     first, thrown = plain[0].terms["loss"], noisy_one[0].terms["loss"]
     assert first != thrown and abs(thrown - first) < 0.01, "a noisy target would add most of the noise's own 0.09"

@@ -40,14 +40,25 @@ def test_bad_distortions_are_refused(kind):
 
 def test_terms_add_up():
     target, frames = torch.zeros(2, 3, 2, 2), torch.full((2, 3, 2, 2), 0.5)
-    terms = training_loss(frames, target, distortion="mse", bits=torch.tensor([6.0, 10.0]), rate_weight=0.1, extra={"kl": torch.tensor(0.5)})
+    terms = training_loss(
+        frames,
+        target,
+        distortion="mse",
+        bits=torch.tensor([6.0, 10.0]),
+        rate_weight=0.1,
+        extra={"kl": torch.tensor(0.5)},
+    )
     assert terms["bits_per_pixel"].item() == pytest.approx(2.0)
     assert terms["loss"].item() == pytest.approx(0.25 + 0.5 + 0.1 * 2.0)
 
 
 def test_a_density_starts_as_wide_as_the_symbols():
-    """Normal ones: within a tenth of what they cost at least, log2 of 4.13 deviations, where a new density pays for the distance."""
-    symbols = torch.randn(40, 2, 300, generator=torch.Generator().manual_seed(0)) * torch.tensor([[30.0], [4.0]]) + torch.tensor([[50.0], [0.0]])
+    """Normal ones: within a tenth of what they cost at least, log2 of 4.13 deviations,
+    where a new density pays for the distance.
+    """
+    symbols = torch.randn(40, 2, 300, generator=torch.Generator().manual_seed(0)) * torch.tensor(
+        [[30.0], [4.0]]
+    ) + torch.tensor([[50.0], [0.0]])
     density = ChannelDensity(2)
     before = density.bits(symbols).mean()
     density.initialise(symbols)

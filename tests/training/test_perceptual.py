@@ -25,7 +25,9 @@ def test_the_same_is_nothing_and_more_is_more(source):
 
 
 def test_it_weighs_a_lost_edge_more_than_a_little_light(source):
-    """What mean squares do the other way round: a shade of 4 % everywhere beside a blur of the same squared error or less."""
+    """What mean squares do the other way round: a shade of 4 % everywhere beside a blur of the same squared error or
+    less.
+    """
     soft = blurred(source, 1)
     error = (soft - source).square().mean().sqrt()
     lighter = source + error

@@ -19,14 +19,18 @@ def as_batch(picture):
 
 def test_one_scale_is_scikit_images_ssim():
     source, noisy = pictures(16, 20)  # too small for a second scale
-    expected = structural_similarity(source, noisy, channel_axis=0, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    expected = structural_similarity(
+        source, noisy, channel_axis=0, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
     assert ms_ssim(as_batch(source), as_batch(noisy)).item() == pytest.approx(expected, abs=1e-9)
 
 
 def test_scales_see_more_than_noise():
     source, noisy = pictures(176, 200)
     both = as_batch(source), as_batch(noisy)
-    one = structural_similarity(source, noisy, channel_axis=0, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    one = structural_similarity(
+        source, noisy, channel_axis=0, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
     assert one + 0.05 < ms_ssim(*both).item() < 1, "noise is averaged away at coarse scales"
     assert ms_ssim(both[0], both[0]).item() == pytest.approx(1)
 

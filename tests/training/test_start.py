@@ -19,7 +19,11 @@ def resnet(seed):
 def classifier(tmp_path):
     """A file as classifiers are published: the encoder's tensors without a prefix, and a last layer."""
     path = tmp_path / "resnet18.safetensors"
-    tensors = {name: tensor.contiguous() for name, tensor in resnet(1).encoder.state_dict().items() if not name.endswith("num_batches_tracked")}
+    tensors = {
+        name: tensor.contiguous()
+        for name, tensor in resnet(1).encoder.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
     save_file({**tensors, "fc.weight": torch.zeros(10, 32), "fc.bias": torch.zeros(10)}, path)
     return path
 
@@ -36,12 +40,21 @@ def test_a_classifiers_weights_become_the_encoders(classifier):
 
 def test_names_are_those_of_the_well_known_classifier():
     names = resnet(0).encoder.state_dict().keys()
-    assert {"conv1.weight", "bn1.running_mean", "layer1.0.conv1.weight", "layer2.0.downsample.0.weight", "layer4.1.bn2.bias"} <= names
+    assert {
+        "conv1.weight",
+        "bn1.running_mean",
+        "layer1.0.conv1.weight",
+        "layer2.0.downsample.0.weight",
+        "layer4.1.bn2.bias",
+    } <= names
 
 
 def test_a_whole_models_weights_are_taken(tmp_path):
     source, model = resnet(1), resnet(2)
-    save_file({f"model.{name}": tensor.contiguous() for name, tensor in source.state_dict().items()}, tmp_path / "a.safetensors")
+    save_file(
+        {f"model.{name}": tensor.contiguous() for name, tensor in source.state_dict().items()},
+        tmp_path / "a.safetensors",
+    )
     start_from(model, tmp_path / "a.safetensors")
     assert all(torch.equal(one, other) for one, other in zip(model.state_dict().values(), source.state_dict().values()))
 

@@ -14,7 +14,8 @@ from lvc.errors import InputError
 from lvc.weights import checkpoints
 from tests import ROOT
 
-# Trains on what the fixtures of conftest.py give, as process RANK of WORLD_SIZE, and writes down what is to be compared.
+# Trains on what the fixtures of conftest.py give, as process RANK of WORLD_SIZE,
+# and writes down what is to be compared.
 PROGRAM = """
 import json, sys
 from pathlib import Path
@@ -35,18 +36,33 @@ with joined("cpu") as team:
     model = new_model(arguments["model"], geometry=frames.geometry, seed=options.seed, **arguments["model_options"])
     quantiser = quantize.build(**arguments["quantiser"], latent_range=model.latent_range)
     records = []
-    for record in train(model, frames, validation, output, quantiser=quantiser, entropy={"name": arguments["entropy"]}, options=options, files=checkpoints, team=team, resume=arguments["resume"]):
+    entropy, resume = {"name": arguments["entropy"]}, arguments["resume"]
+    settings = {"quantiser": quantiser, "entropy": entropy, "options": options, "resume": resume}
+    for record in train(model, frames, validation, output, files=checkpoints, team=team, **settings):
         records.append([record.step, record.terms, record.validation and record.validation.psnr, record.ended])
         if record.learning_rate is not None:  # at the end the leader alone goes back to the best weights
-            state = torch.cat([value.double().flatten() for name, value in model.state_dict().items() if ".exact." not in name])
+            weights = [value for name, value in model.state_dict().items() if ".exact." not in name]
+            state = torch.cat([value.double().flatten() for value in weights])
     Path(f"{output}.{team.rank}.json").write_text(json.dumps({"records": records, "state": state.tolist()}))
 """
 
 CASES = {
     "conv": ("conv4", {"stages": 2, "channels": 4}, {"name": "naive"}, "adaptive", {"batch": 8}),
-    "adversarial": ("conv4", {"stages": 2, "channels": 4}, {"name": "naive"}, "adaptive", {"batch": 8, "adversarial": 0.01, "distortion": "mae,ms-ssim=0.2"}),
+    "adversarial": (
+        "conv4",
+        {"stages": 2, "channels": 4},
+        {"name": "naive"},
+        "adaptive",
+        {"batch": 8, "adversarial": 0.01, "distortion": "mae,ms-ssim=0.2"},
+    ),
     "vae": ("vae", {"code": 6, "hidden": 12}, {"name": "naive"}, "adaptive", {"batch": 8}),
-    "hyperprior": ("gdn-attention", {"channels": 4, "code": 6, "hyper": 3}, {"name": "round"}, "hyperprior", {"batch": 8, "lr": 1e-3}),
+    "hyperprior": (
+        "gdn-attention",
+        {"channels": 4, "code": 6, "hyper": 3},
+        {"name": "round"},
+        "hyperprior",
+        {"batch": 8, "lr": 1e-3},
+    ),
 }
 
 
@@ -58,9 +74,23 @@ def trained_by(tmp_path):
         model, model_options, quantiser, entropy, options = CASES[case]
         program = tmp_path / "program.py"
         program.write_text(PROGRAM)
-        arguments = {"model": model, "model_options": model_options, "quantiser": quantiser, "entropy": entropy, "options": {**options, **more}, "resume": resume}
+        arguments = {
+            "model": model,
+            "model_options": model_options,
+            "quantiser": quantiser,
+            "entropy": entropy,
+            "options": {**options, **more},
+            "resume": resume,
+        }
         command = [str(program), str(tmp_path / output), json.dumps(arguments)]
-        finished = subprocess.run([*launcher(processes), *command], env=environment(), capture_output=True, text=True, timeout=200, check=False)
+        finished = subprocess.run(
+            [*launcher(processes), *command],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
         assert finished.returncode == 0, finished.stderr
         return [json.loads((tmp_path / f"{output}.{rank}.json").read_text()) for rank in range(processes)]
 
@@ -72,7 +102,16 @@ def launcher(processes):
     if processes == 1:
         return [sys.executable]
     meeting = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"]
-    return [sys.executable, "-m", "torch.distributed.run", "--nnodes", "1", "--nproc-per-node", str(processes), *meeting]
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nnodes",
+        "1",
+        "--nproc-per-node",
+        str(processes),
+        *meeting,
+    ]
 
 
 def environment():
@@ -108,7 +147,7 @@ def test_processes_stay_together(trained_by, case):
 
 
 @pytest.mark.slow
-def test_a_run_of_two_goes_on_as_two(trained_by, tmp_path):
+def test_a_run_of_two_goes_on_as_two(trained_by):
     whole = trained_by(2, "conv", "whole.safetensors", epochs=2, schedule="constant")
     before = trained_by(2, "conv", "parts.safetensors", epochs=1, schedule="constant")
     after = trained_by(2, "conv", "parts.safetensors", epochs=2, schedule="constant", resume=True)
@@ -132,16 +171,57 @@ def test_parts_of_batches_are_those_of_the_whole(training_frames):
     "model",
     [
         ["conv4", "--option", "stages=2", "--option", "channels=4", "--epochs", "2"],
-        ["temporal", "--option", "features=16", "--option", "detail=8", "--option", "trunk=16", "--option", "context=8", "--steps", "8"],
+        [
+            "temporal",
+            "--option",
+            "features=16",
+            "--option",
+            "detail=8",
+            "--option",
+            "trunk=16",
+            "--option",
+            "context=8",
+            "--steps",
+            "8",
+        ],
     ],
     ids=["conv4", "temporal"],
 )
 def test_the_command_under_torchrun(tmp_path, make_recording, gameplay, model):
     for number in range(3):
         make_recording(tmp_path / "in" / f"{number}.mp4", gameplay(60, seed=number))
-    assert main(["build-dataset", str(tmp_path / "in"), "-o", str(tmp_path / "set"), "--every", "2", "--size", "48x32", "-w", "1", "-q"]) == 0
+    assert (
+        main(
+            [
+                "build-dataset",
+                str(tmp_path / "in"),
+                "-o",
+                str(tmp_path / "set"),
+                "--every",
+                "2",
+                "--size",
+                "48x32",
+                "-w",
+                "1",
+                "-q",
+            ]
+        )
+        == 0
+    )
     output = tmp_path / "model.safetensors"
-    command = [*launcher(2), "-m", "lvc", "train", str(tmp_path / "set"), "-o", str(output), "--batch", "4", "--model", *model]
+    command = [
+        *launcher(2),
+        "-m",
+        "lvc",
+        "train",
+        str(tmp_path / "set"),
+        "-o",
+        str(output),
+        "--batch",
+        "4",
+        "--model",
+        *model,
+    ]
     finished = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=200, check=False)
     assert finished.returncode == 0, finished.stderr
     told = [line for line in finished.stderr.splitlines() if "validation" in line]

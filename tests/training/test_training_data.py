@@ -38,7 +38,7 @@ def test_reading_may_stop_half_way(training_frames):
 
 
 def test_an_error_of_a_reading_thread_arrives(training_frames):
-    def broken(indices):
+    def broken(_indices):
         raise InputError("frames/a.frames: is damaged")
 
     training_frames.frames = broken

@@ -47,7 +47,10 @@ def test_what_is_no_video_is_refused(tmp_path, content, reason):
 
 @pytest.mark.parametrize(
     "script",
-    ["ffconcat version 1.0\nfile real.mp4\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nreal.mp4\n#EXT-X-ENDLIST\n"],
+    [
+        "ffconcat version 1.0\nfile real.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nreal.mp4\n#EXT-X-ENDLIST\n",
+    ],
     ids=["concat", "playlist"],
 )
 def test_scripts_cannot_make_us_open_other_files(tmp_path, make_recording, gameplay, script):

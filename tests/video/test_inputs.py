@@ -1,5 +1,6 @@
 """What people's recordings really hold: the inputs of tests/cases, on which a release failed, and each fault's kind."""
 
+import itertools
 from fractions import Fraction
 
 import av
@@ -24,12 +25,14 @@ def read(path, *, frames=sampled_frames, **options):
     notes = []
     batches = list(frames(path, Sampling(**{"every": 1, "geometry": SMALL, **options}), notes=notes))
     times = [seconds for batch in batches for seconds in batch.pts_seconds]
-    assert all(before < after for before, after in zip(times, times[1:]))
+    assert all(before < after for before, after in itertools.pairwise(times))
     return np.concatenate([batch.data for batch in batches]), times, notes
 
 
 def packets_in(source, target, *, change=None, format=None):
-    """The packets of a recording in another container. change: called with the number of each packet, and the packet."""
+    """The packets of a recording in another container. change: called with the number of each packet,
+    and the packet.
+    """
     with av.open(str(source)) as container, av.open(str(target), "w", format=format) as output:
         stream = container.streams.video[0]
         copy = output.add_stream_from_template(stream)
@@ -59,12 +62,15 @@ def test_a_clock_that_starts_again_goes_on_and_it_is_said():
 
 
 def test_frames_by_time_go_on_where_a_clock_starts_again():
-    assert read(CASES / "restarted_clock.ts", every=None, fps=Fraction(3))[1] == read(CASES / "restarted_clock.ts", every=10)[1]
+    assert (
+        read(CASES / "restarted_clock.ts", every=None, fps=Fraction(3))[1]
+        == read(CASES / "restarted_clock.ts", every=10)[1]
+    )
 
 
 def test_a_clock_that_jumps_ahead_goes_on_without_the_gap(tmp_path, make_recording, gameplay):
     first = make_recording(tmp_path / "first.ts", gameplay(30))
-    later = packets_in(first, tmp_path / "later.ts", change=lambda number, packet: shift(packet, 90_000 * 3600))
+    later = packets_in(first, tmp_path / "later.ts", change=lambda _number, packet: shift(packet, 90_000 * 3600))
     _, times, notes = read(joined(tmp_path / "jumps.ts", first, later))
     assert [time - times[0] for time in times] == [Fraction(number, 30) for number in range(60)]
     assert notes == ["its clock jumps ahead by more than 10 s after frame 30: times go on without the gap"]
@@ -78,13 +84,18 @@ def test_a_pause_of_a_screen_recording_is_a_pause(tmp_path, make_recording, game
     pts = [*range(10), 30 * 3600, 30 * 3600 + 1]
     for suffix in ("mp4", "mkv"):
         _, times, notes = read(make_recording(tmp_path / f"pause.{suffix}", gameplay(12), pts=pts))
-        assert times[-2:] == [Fraction(3600), 3600 + Fraction(33 if suffix == "mkv" else Fraction(100, 3), 1000)] and notes == []
+        assert (
+            times[-2:] == [Fraction(3600), 3600 + Fraction(33 if suffix == "mkv" else Fraction(100, 3), 1000)]
+            and notes == []
+        )
 
 
 def test_times_before_zero_are_kept():
     _, times, _ = read(CASES / "negative_times.mkv")
     assert len(times) == 120 and times[0] == Fraction(-1, 2) and times[15] == 0
-    assert all(abs(time - times[0] - Fraction(number, 30)) <= Fraction(1, 1000) for number, time in enumerate(times)), "as Matroska rounds them"
+    assert all(abs(time - times[0] - Fraction(number, 30)) <= Fraction(1, 1000) for number, time in enumerate(times)), (
+        "as Matroska rounds them"
+    )
 
 
 def test_a_clock_that_wraps_runs_through():
@@ -94,12 +105,15 @@ def test_a_clock_that_wraps_runs_through():
 
 @pytest.mark.parametrize("every", [1, 10])
 def test_avi_has_no_times_of_display_and_is_counted(every):
-    data, times, notes = read(CASES / "h264_bframes.avi", every=every)
+    _data, times, notes = read(CASES / "h264_bframes.avi", every=every)
     assert times == [Fraction(number, 30) for number in range(0, 120, every)] and notes == []
 
 
 def test_pictures_of_avi_come_in_the_order_of_display(tmp_path, make_recording, gameplay):
-    plain, avi = (make_recording(tmp_path / f"game.{suffix}", gameplay(40), options={"bf": "3", "g": "12"}) for suffix in ("mp4", "avi"))
+    plain, avi = (
+        make_recording(tmp_path / f"game.{suffix}", gameplay(40), options={"bf": "3", "g": "12"})
+        for suffix in ("mp4", "avi")
+    )
     data, times, _ = read(avi)
     wanted, wanted_times, _ = read(plain)
     assert (data == wanted).all() and times == wanted_times
@@ -113,19 +127,28 @@ def test_a_stream_of_bare_packets_is_counted_and_it_is_said(tmp_path, make_recor
     assert notes == [f"it stores no times: frames were counted at {float(rate):g} a second"]
 
 
-def test_frames_without_times_among_others_are_counted_from_these(tmp_path, make_recording, gameplay):
+def test_frames_without_times_among_others_are_counted_from_these():
     from lvc.video.timeline import Timeline
 
     timeline = Timeline(period=Fraction(3003), tick=Fraction(1, 90_000))
-    assert [timeline.place(stored) for stored in (0, None, None, 9009, None, 15_015)] == [0, 3003, 6006, 9009, 12_012, 15_015]
+    assert [timeline.place(stored) for stored in (0, None, None, 9009, None, 15_015)] == [
+        0,
+        3003,
+        6006,
+        9009,
+        12_012,
+        15_015,
+    ]
     assert timeline.notes == ["3 of 6 frames have no time of their own: they were counted at the average rate"]
 
 
 def test_ticks_too_long_for_the_frames_are_divided(tmp_path, make_recording, gameplay):
     pictures = gameplay(40)
-    exact = make_recording(tmp_path / "exact.mp4", pictures, pts=list(range(40)), time_base=Fraction(1, 2000), rate=2000)
+    exact = make_recording(
+        tmp_path / "exact.mp4", pictures, pts=list(range(40)), time_base=Fraction(1, 2000), rate=2000
+    )
     path = packets_in(exact, tmp_path / "fast.mkv")
-    data, times, notes = read(path)
+    _data, times, notes = read(path)
     assert len(times) == 40 and probe(path).time_base == Fraction(1, 2000)
     assert all(abs(time - times[0] - Fraction(number, 2000)) <= Fraction(1, 1000) for number, time in enumerate(times))
     assert notes == ["its ticks of 1/1000 s are too long for its frames: those of one tick were spread over it"]
@@ -136,7 +159,11 @@ def test_ticks_too_long_for_the_frames_are_divided(tmp_path, make_recording, gam
     [
         ([0, 1, 1, 2, 3], [0, 1, 2, 3, 4], "3 of 5 frames have a time"),  # the one after the second 1 has to make room
         ([0, 40, 20, 30, 80], [0, 40, 41, 42, 80], "2 of 5 frames have a time"),
-        ([500, 510, 0, 10, 20, 500, 0], [500, 510, 520, 530, 540, 1020, 1030], "starts again after frame 2, and 1 time more"),
+        (
+            [500, 510, 0, 10, 20, 500, 0],
+            [500, 510, 520, 530, 540, 1020, 1030],
+            "starts again after frame 2, and 1 time more",
+        ),
     ],
 )
 def test_times_that_do_not_go_up(stored, given, note):
@@ -170,7 +197,7 @@ def test_streams_that_there_are_not_are_refused():
 # Pictures that change on the way
 
 
-def test_a_recording_that_changes_its_size_goes_on_as_its_frames_show(tmp_path):
+def test_a_recording_that_changes_its_size_goes_on_as_its_frames_show():
     batches = list(frames_with_native(CASES / "resolution_change.ts", Sampling(every=2, geometry=Geometry(200, 160))))
     assert sum(map(len, batches)) == 120
     assert {batch.grid for batch in batches} == {batches[0].grid}
@@ -206,9 +233,12 @@ def test_native_pixels_go_on_after_a_change(tmp_path, make_recording, kind, at):
     found = np.concatenate([batch.native for batch in batches]).transpose(0, 2, 3, 1).astype(int)
     wanted = np.concatenate([first.native, second.native])
     assert found.shape == wanted.shape
-    # As of recordings that do not change, see test_planes.py; chroma is smeared otherwise than was fitted where only its kind changes.
-    # The last two frames of the first part wait in FFmpeg's decoder when the second begins, and come out with the colour tags of that.
-    apart = np.delete(np.abs(found - wanted).mean(axis=(1, 2, 3)), [at - 2, at - 1] if "another size" not in kind else [])
+    # As of recordings that do not change, see test_planes.py; chroma is smeared otherwise than was fitted where only
+    # its kind changes. The last two frames of the first part wait in FFmpeg's decoder when the second begins, and come
+    # out with the colour tags of that.
+    apart = np.delete(
+        np.abs(found - wanted).mean(axis=(1, 2, 3)), [at - 2, at - 1] if "another size" not in kind else []
+    )
     assert apart.max() < 3.5
 
 
@@ -253,10 +283,18 @@ def test_a_black_and_white_game_is_read(every):
     assert batches[0].grid.native == Geometry(80, 60) and np.ptp(native, axis=1).max() <= 3, "all grey"
 
 
-@pytest.mark.parametrize(("codec", "pixel_format"), [("libx264", "yuv420p"), ("ffv1", "gray"), ("ffv1", "yuv444p"), ("ffv1", "bgra")])
+@pytest.mark.parametrize(
+    ("codec", "pixel_format"), [("libx264", "yuv420p"), ("ffv1", "gray"), ("ffv1", "yuv444p"), ("ffv1", "bgra")]
+)
 def test_a_grey_game_keeps_its_levels(tmp_path, make_recording, codec, pixel_format):
     made = game(4, FIRST)
-    path = make_recording(tmp_path / "grey.mkv", grey(made.shown), codec=codec, pixel_format=pixel_format, options=FINE if codec == "libx264" else {})
+    path = make_recording(
+        tmp_path / "grey.mkv",
+        grey(made.shown),
+        codec=codec,
+        pixel_format=pixel_format,
+        options=FINE if codec == "libx264" else {},
+    )
     (batch,) = frames_with_native(path, Sampling(every=1, geometry=Geometry(200, 160)))
     assert batch.grid.native == Geometry(160, 210)
     found = batch.native.transpose(0, 2, 3, 1).astype(int)
@@ -269,7 +307,9 @@ def test_a_grey_game_keeps_its_levels(tmp_path, make_recording, codec, pixel_for
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (128, 128, 128), (200, 30, 60)])
 @pytest.mark.parametrize(("codec", "pixel_format"), [("libx264", "yuv420p"), ("ffv1", "gray"), ("ffv1", "bgra")])
 def test_one_colour_is_an_ordinary_recording(tmp_path, make_recording, codec, pixel_format, colour):
-    path = make_recording(tmp_path / "flat.mkv", [np.full((240, 320, 3), colour, np.uint8)] * 4, codec=codec, pixel_format=pixel_format)
+    path = make_recording(
+        tmp_path / "flat.mkv", [np.full((240, 320, 3), colour, np.uint8)] * 4, codec=codec, pixel_format=pixel_format
+    )
     (batch,) = frames_with_native(path, Sampling(every=1, geometry=SMALL))
     wanted = grey(np.array([[colour]], np.uint8))[0, 0] if pixel_format == "gray" else colour
     assert batch.grid is None and np.abs(batch.data.astype(int) - np.array(wanted)[:, None, None]).max() <= 3

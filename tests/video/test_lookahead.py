@@ -24,7 +24,7 @@ def recording(tmp_path_factory, make_recording, gameplay):
     return make_recording(tmp_path_factory.mktemp("lookahead") / "game.mp4", gameplay(97), options=PYRAMID)
 
 
-def copied(path, target, *, keep=lambda number, packet: True):
+def copied(path, target, *, keep=lambda _number, _packet: True):
     """The packets of a recording in another container, or some of them."""
     with av.open(str(path)) as source, av.open(str(target), "w") as output:
         stream = source.streams.video[0]
@@ -55,7 +55,9 @@ def decoded(path, every):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "flv"])
-@pytest.mark.parametrize("options", [{"every": 1}, {"every": 2}, {"every": 7}, {"every": 10}, {"every": None, "fps": Fraction(7, 2)}])
+@pytest.mark.parametrize(
+    "options", [{"every": 1}, {"every": 2}, {"every": 7}, {"every": 10}, {"every": None, "fps": Fraction(7, 2)}]
+)
 def test_what_is_sampled_is_what_decoding_everything_gives(tmp_path, monkeypatch, recording, suffix, options):
     path = copied(recording, tmp_path / f"game.{suffix}")
     data, pts = sampled(path, **options)
@@ -76,7 +78,7 @@ def test_nothing_is_left_out_where_no_reference_is_missing(tmp_path, make_record
     assert decoded(path, 10) == 40
 
 
-def starts_late(number, packet):
+def starts_late(number, _packet):
     return number >= 3
 
 

@@ -23,7 +23,9 @@ def area_means(row: np.ndarray, count: int) -> np.ndarray:
     return np.repeat(row.astype(float), count).reshape(count, len(row)).mean(1)
 
 
-@pytest.mark.parametrize("size", [Geometry(20, 12), Geometry(25, 7), Geometry(8, 21), Geometry(10, 21), Geometry(25, 12)], ids=str)
+@pytest.mark.parametrize(
+    "size", [Geometry(20, 12), Geometry(25, 7), Geometry(8, 21), Geometry(10, 21), Geometry(25, 12)], ids=str
+)
 def test_enlarging_averages_areas_too(size):
     frames = np.random.default_rng(0).integers(0, 256, (1, 12, 10, 3), dtype=np.uint8)
     wanted = np.apply_along_axis(area_means, 2, frames, size.width)

@@ -12,8 +12,16 @@ from lvc.writing.clock import Clock, rate_of
 
 @pytest.mark.parametrize(
     ("fps", "rate"),
-    [(30, Fraction(30)), (30.0, Fraction(30)), (29.97, Fraction(2997, 100)), (Fraction(30000, 1001), Fraction(30000, 1001)), (0.1, Fraction(1, 10)), (np.int64(15), Fraction(15)), (np.float32(12.5), Fraction(25, 2))],
-)  # fmt: skip
+    [
+        (30, Fraction(30)),
+        (30.0, Fraction(30)),
+        (29.97, Fraction(2997, 100)),
+        (Fraction(30000, 1001), Fraction(30000, 1001)),
+        (0.1, Fraction(1, 10)),
+        (np.int64(15), Fraction(15)),
+        (np.float32(12.5), Fraction(25, 2)),
+    ],
+)
 def test_rates_are_exact(fps, rate):
     found = rate_of(fps)
     assert found == rate and type(found.numerator) is int

@@ -4,16 +4,15 @@ import subprocess
 import sys
 from fractions import Fraction
 from types import SimpleNamespace
+from typing import ClassVar
 
+import gymnasium
 import numpy as np
 import pytest
 
 import lvc
-from lvc.weights import checkpoints
-
-gymnasium = pytest.importorskip("gymnasium")
-
 from lvc.container.recover import verify
+from lvc.weights import checkpoints
 from lvc.writing.record_video import RecordVideo, seldom
 
 EPISODE = 6  # steps, so that an episode shows seven pictures
@@ -22,7 +21,7 @@ EPISODE = 6  # steps, so that an episode shows seven pictures
 class Counting(gymnasium.Env):
     """Shows how many steps were made in all, as a shade of grey; always draws into the same memory."""
 
-    metadata = {"render_modes": ["rgb_array", "ansi"], "render_fps": 15}
+    metadata: ClassVar = {"render_modes": ["rgb_array", "ansi"], "render_fps": 15}
     observation_space = gymnasium.spaces.Discrete(2)
     action_space = gymnasium.spaces.Discrete(2)
 
@@ -32,11 +31,11 @@ class Counting(gymnasium.Env):
         self.closed = False
 
     def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
+        super().reset(seed=seed, options=options)
         self.steps = 0
         return 0, {"seed": seed}
 
-    def step(self, action):
+    def step(self, _action):
         self.steps, self.shown = self.steps + 1, self.shown + 1
         return 1, 0.5, self.steps == EPISODE, False, {}
 
@@ -64,7 +63,9 @@ def recorded(tmp_path, checkpoint):
             while not env.step(0)[2]:
                 pass
         env.close()
-        return SimpleNamespace(env=env, counts={path.name: frame_count(path) for path in (tmp_path / "videos").iterdir()})
+        return SimpleNamespace(
+            env=env, counts={path.name: frame_count(path) for path in (tmp_path / "videos").iterdir()}
+        )
 
     return play
 
@@ -88,7 +89,9 @@ def test_steps_that_the_trigger_names(recorded):
 
 
 def test_a_length_cuts_and_spans_episodes(recorded):
-    counts = recorded(3, episode_trigger=lambda number: number == 0, step_trigger=lambda number: number == 10, video_length=5).counts
+    counts = recorded(
+        3, episode_trigger=lambda number: number == 0, step_trigger=lambda number: number == 10, video_length=5
+    ).counts
     assert counts == {"rl-video-episode-0.lvc": 5, "rl-video-step-10.lvc": 5}
 
 
@@ -134,7 +137,12 @@ def test_files_that_are_there_are_not_overwritten(recorded, tmp_path):
 
 @pytest.mark.parametrize(
     ("mode", "options", "reason"),
-    [("ansi", {}, "rgb_array.*ansi"), (None, {}, "rgb_array.*None"), ("rgb_array", {"video_length": -1}, "video_length"), ("rgb_array", {"fps": 0}, "fps")],
+    [
+        ("ansi", {}, "rgb_array.*ansi"),
+        (None, {}, "rgb_array.*None"),
+        ("rgb_array", {"video_length": -1}, "video_length"),
+        ("rgb_array", {"fps": 0}, "fps"),
+    ],
 )
 def test_what_cannot_be_recorded_is_refused_at_once(tmp_path, checkpoint, mode, options, reason):
     with pytest.raises(lvc.OptionError, match=reason):
@@ -147,7 +155,7 @@ def test_what_cannot_be_recorded_is_refused_at_once(tmp_path, checkpoint, mode, 
 def test_what_the_coding_met_is_told(recorded, monkeypatch):
     from lvc.container.writer import ContainerWriter
 
-    def full(self):
+    def full(_self):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ContainerWriter, "finish", full)
@@ -159,7 +167,7 @@ def test_a_real_game(tmp_path, checkpoint):
     ale_py = pytest.importorskip("ale_py")
     gymnasium.register_envs(ale_py)
     game = gymnasium.make("ALE/MsPacman-v5", render_mode="rgb_array", max_episode_steps=20)
-    env = RecordVideo(game, tmp_path, episode_trigger=lambda number: True, model=checkpoint)
+    env = RecordVideo(game, tmp_path, episode_trigger=lambda _number: True, model=checkpoint)
     env.action_space.seed(1)
     shown = []
     for episode in range(2):

@@ -11,7 +11,9 @@ HWC = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
 CHW = HWC.transpose(2, 0, 1)
 
 
-@pytest.mark.parametrize("one", [HWC, CHW, CHW.copy(), np.asfortranarray(HWC), HWC[::-1][::-1], HWC.tolist()], ids=range(6))
+@pytest.mark.parametrize(
+    "one", [HWC, CHW, CHW.copy(), np.asfortranarray(HWC), HWC[::-1][::-1], HWC.tolist()], ids=range(6)
+)
 @pytest.mark.parametrize("kind", [np.asarray, torch.tensor], ids=["numpy", "torch"])
 def test_every_form_is_the_same_picture(one, kind):
     array = np.array(one, np.uint8) if isinstance(one, list) else one

@@ -9,7 +9,9 @@ from lvc.writing.scene import is_cut
 def scenes(count: int, cut: int) -> np.ndarray:
     """Frames [T, H, W, 3] of a square over one maze, and from frame `cut` on over another."""
     random = np.random.default_rng(8)
-    mazes = [np.kron(random.integers(0, 256, (4, 5, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8)) for _ in range(2)]
+    mazes = [
+        np.kron(random.integers(0, 256, (4, 5, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8)) for _ in range(2)
+    ]
     frames = np.stack([mazes[number >= cut] for number in range(count)])
     for number in range(count):
         frames[number, 10:18, number % 30 : number % 30 + 8] = (255, 255, 0)

@@ -12,7 +12,7 @@ EMULATED_FRAMES = 2  # emulator frames per recorded frame: it runs at 60 a secon
 STICKINESS = 0.25  # chance that the emulator repeats the last action (Machado et al. 2018, section 5.2)
 
 
-def missing(game: str) -> list[str]:
+def missing(_game: str) -> list[str]:
     """The packages that the game needs and that are not here."""
     return absent({"ale_py": "pip ale-py"})
 

@@ -14,7 +14,7 @@ STEPS = 6  # a second
 TABLE = (1, 2, 2, 3, 4, 4, 5, 5, 5, 5, 7, 8, 11, 14, 6)
 
 
-def missing(game: str) -> list[str]:
+def missing(_game: str) -> list[str]:
     """The packages that the game needs and that are not here."""
     return absent({"crafter": "pip crafter"})
 

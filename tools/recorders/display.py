@@ -1,4 +1,6 @@
-"""A display of its own for a game: Xvfb, its picture read from memory, keys and mouse as X's test extension sends them."""
+"""A display of its own for a game: Xvfb, its picture read from memory,
+keys and mouse as X's test extension sends them.
+"""
 
 import ctypes
 import ctypes.util
@@ -55,7 +57,9 @@ class Display:
         raise OSError(f"Xvfb did not start on display {self.name}")
 
     def _map(self) -> np.ndarray:
-        """The screen's pixels in Xvfb's memory, uint8 [height, width, 4], blue first. The file is as xwd(1) writes it."""
+        """The screen's pixels in Xvfb's memory, uint8 [height, width, 4], blue first.
+        The file is as xwd(1) writes it.
+        """
         with open(self._folder / "Xvfb_screen0", "rb") as file:
             memory = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
         header = struct.unpack_from(">25I", memory)

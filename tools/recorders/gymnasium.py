@@ -38,7 +38,7 @@ class Driver:
 
 def held(*actions) -> Callable:
     """A player of whole-numbered actions, each drawn as often as it stands there."""
-    return lambda environment, seed: HeldActions(actions, seed)
+    return lambda _environment, seed: HeldActions(actions, seed)
 
 
 def wandering(environment, seed: int) -> WanderingForces:

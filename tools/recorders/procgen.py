@@ -37,7 +37,7 @@ TABLES = {
 GAMES = frozenset(TABLES)
 
 
-def missing(game: str) -> list[str]:
+def missing(_game: str) -> list[str]:
     """The packages that the game needs and that are not here. procgen works with a NumPy before 2 alone."""
     return absent({"procgen": "pip procgen-mirror"}) + (["pip 'numpy<2'"] if np.__version__ >= "2" else [])
 

@@ -7,9 +7,11 @@ from pathlib import Path
 SPLITS = ("train", "validation", "test")
 # Never trained on, by no recipe: what lvc is judged on. ViZDoom is here for Freedoom's art.
 RESERVED = frozenset(
-    ("openarena", "supertuxkart", "openttd", "extremetuxracer", "minetest", "chromium-bsu", "supertux", "frozen-bubble")
-    + ("vizdoom", "freedoom", "freedoom1", "freedoom2", "doom", "prboom", "cig", "deathmatch")
-    + ("coinrun", "starpilot", "neverball", "neverputt", "wesnoth")
+    (
+        *("openarena", "supertuxkart", "openttd", "extremetuxracer", "minetest", "chromium-bsu", "supertux"),
+        *("frozen-bubble", "vizdoom", "freedoom", "freedoom1", "freedoom2", "doom", "prboom", "cig", "deathmatch"),
+        *("coinrun", "starpilot", "neverball", "neverputt", "wesnoth"),
+    )
 )
 
 

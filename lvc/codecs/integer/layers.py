@@ -34,7 +34,17 @@ class IntegerConv(nn.Module):
     Takes integers held in floats, `input_scale` to the unit; gives integers, ACTIVATION_SCALE to the unit, not clamped.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0, dilation: int = 1):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        input_scale: int = ACTIVATION_SCALE,
+        input_limit: int = ACTIVATION_LIMIT,
+        gain: float = 1.0,
+        dilation: int = 1,
+    ):
         super().__init__()
         self.dilation, self.input_scale, self.input_limit = dilation, input_scale, input_limit
         bound = gain * (3.0 / (inputs * kernel * kernel)) ** 0.5
@@ -42,7 +52,9 @@ class IntegerConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Integer weights [O, I, K, K] within +-127, biases [O], and the factors [O], powers of two, that rescale the sum."""
+        """Integer weights [O, I, K, K] within +-127, biases [O], and the factors [O], powers of two,
+        that rescale the sum.
+        """
         with torch.no_grad():
             largest = self.weight.abs().amax(dim=(1, 2, 3)).clamp_min(2.0**-12)
             # As fine as 8 bits allow, and as the worst sum allows; a tenth is left for rounding and the bias.
@@ -57,11 +69,21 @@ class IntegerConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias, factor = self.integers()
-        return floor_through(F.conv2d(x, weight, bias, padding=self.dilation * (weight.shape[2] // 2), dilation=self.dilation) * factor[:, None, None] + 0.5)
+        return floor_through(
+            F.conv2d(x, weight, bias, padding=self.dilation * (weight.shape[2] // 2), dilation=self.dilation)
+            * factor[:, None, None]
+            + 0.5
+        )
 
     def exact(self) -> "ExactConv":
         """The same layer with its integers alone, for coding."""
-        layer = ExactConv(self.weight.shape[1], self.weight.shape[0], self.weight.shape[2], input_limit=self.input_limit, dilation=self.dilation)
+        layer = ExactConv(
+            self.weight.shape[1],
+            self.weight.shape[0],
+            self.weight.shape[2],
+            input_limit=self.input_limit,
+            dilation=self.dilation,
+        )
         weight, bias, factor = (part.detach() for part in self.integers())
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
@@ -70,9 +92,21 @@ class IntegerConv(nn.Module):
 
 
 class ExactConv(nn.Module):
-    """An `IntegerConv` for coding: weights int8, biases int32, shifts int8 (the sum is divided by 2**shift, and floored)."""
+    """An `IntegerConv` for coding: weights int8, biases int32, shifts int8 (the sum is divided by 2**shift,
+    and floored).
+    """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, input_scale: int = ACTIVATION_SCALE, input_limit: int = ACTIVATION_LIMIT, gain: float = 1.0, dilation: int = 1):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        input_scale: int = ACTIVATION_SCALE,
+        input_limit: int = ACTIVATION_LIMIT,
+        gain: float = 1.0,
+        dilation: int = 1,
+    ):
         super().__init__()
         self.dilation, self.input_limit = dilation, input_limit
         self.register_buffer("weight", torch.zeros(outputs, inputs, kernel, kernel, dtype=torch.int8))
@@ -81,19 +115,27 @@ class ExactConv(nn.Module):
         self.ready: tuple[Tensor, Tensor, Tensor] | None = None
 
     def prepare(self) -> None:
-        """Checks that no sum can leave the range where float32 is exact, and lays the integers out for the convolution."""
+        """Checks that no sum can leave the range where float32 is exact,
+        and lays the integers out for the convolution.
+        """
         worst = self.weight.double().abs().sum(dim=(1, 2, 3)) * self.input_limit + self.bias.double().abs()
         factor = torch.exp2(-self.shift.double())
         # Rescaled and with the half that rounds, in the units that it then has.
         worst = torch.maximum(worst, (worst * factor + 0.5) / factor.clamp_max(0.5))
         if worst.max().item() >= EXACT_LIMIT:
-            raise ModelError(f"a sum of an integer layer can reach {worst.max().item():.0f}; it must stay below {EXACT_LIMIT}")
+            raise ModelError(
+                f"a sum of an integer layer can reach {worst.max().item():.0f}; it must stay below {EXACT_LIMIT}"
+            )
         weight = self.weight.float().contiguous(memory_format=torch.channels_last)
         self.ready = weight, self.bias.float(), torch.exp2(-self.shift.float())[:, None, None]
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias, factor = self.ready
-        return torch.floor(F.conv2d(x, weight, bias, padding=self.dilation * (weight.shape[2] // 2), dilation=self.dilation).mul_(factor).add_(0.5))
+        return torch.floor(
+            F.conv2d(x, weight, bias, padding=self.dilation * (weight.shape[2] // 2), dilation=self.dilation)
+            .mul_(factor)
+            .add_(0.5)
+        )
 
 
 def clipped(x: Tensor) -> Tensor:

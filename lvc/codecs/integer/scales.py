@@ -1,4 +1,6 @@
-"""Logistic distributions of whole numbers whose scale a network says as a level, and the frequency tables that the levels mean."""
+"""Logistic distributions of whole numbers whose scale a network says as a level,
+and the frequency tables that the levels mean.
+"""
 
 from collections.abc import Sequence
 
@@ -22,8 +24,8 @@ def logistic_mass(latents: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:
 def logistic_tables(reaches: Sequence[int], *, fractions: int = 1) -> Tables:
     """A table for each level, and within it for each fraction of a symbol that the mean may lie above 0.
 
-    reaches: how many symbols a table may have on either side, ascending: few sizes, because tables of one size are coded together; what
-    is beyond 12 scales costs next to nothing. Computed once, stored with the weights.
+    reaches: how many symbols a table may have on either side, ascending: few sizes, because tables of one size are
+    coded together; what is beyond 12 scales costs next to nothing. Computed once, stored with the weights.
     """
     masses, lows = [], []
     for level in range(SCALE_LEVELS):

@@ -35,7 +35,9 @@ class ClipSampler:
     Raises InputError where no recording is long enough.
     """
 
-    def __init__(self, source: Frames, *, batch: int, seed: int, length: int = 1, lead: int = 0, part: int = 0, parts: int = 1):
+    def __init__(
+        self, source: Frames, *, batch: int, seed: int, length: int = 1, lead: int = 0, part: int = 0, parts: int = 1
+    ):
         for name, value in (("batch", batch), ("length", length)):
             if not (isinstance(value, int) and value >= 1):
                 raise OptionError(f"{name} must be a whole number from 1, not {value!r}")
@@ -84,8 +86,11 @@ class ClipSampler:
                     future.cancel()
 
 
-def moving_windows(frames: np.ndarray, length: int, side: int, block: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of clips, drawn where their last two frames differ: most of a game's picture stands still and teaches little.
+def moving_windows(
+    frames: np.ndarray, length: int, side: int, block: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of clips, drawn where their last two frames differ: most of a game's picture stands still and teaches
+    little.
 
     frames: uint8 [clips * length, 3, H, W]. side: of a window, in blocks of `block` pixels; no more than the frame has.
     Gives uint8 [clips * length, 3, side * block, side * block] and each clip's corner [clips, 2], in blocks.

@@ -36,7 +36,11 @@ def fast_bfloat16(model: nn.Module, device: torch.device) -> bool:
 
 def moments_of(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
     """Adam's moments by name, as `restore_moments` takes them."""
-    return {f"{prefix}.{number}.{name}": moment for number, moments in optimiser.state_dict()["state"].items() for name, moment in moments.items()}
+    return {
+        f"{prefix}.{number}.{name}": moment
+        for number, moments in optimiser.state_dict()["state"].items()
+        for name, moment in moments.items()
+    }
 
 
 def restore_moments(optimiser: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor]) -> None:
@@ -47,7 +51,9 @@ def restore_moments(optimiser: torch.optim.Optimizer, prefix: str, tensors: dict
         for name in ("exp_avg", "exp_avg_sq"):
             stored = tensors[f"{prefix}.{number}.{name}"]
             if stored.shape != parameter.shape:
-                raise ValueError(f"{name} {number} has the shape {list(stored.shape)}, {list(parameter.shape)} expected")
+                raise ValueError(
+                    f"{name} {number} has the shape {list(stored.shape)}, {list(parameter.shape)} expected"
+                )
             # The fused step walks memory, so a moment is laid out as its parameter is.
             state[number][name] = torch.empty_like(parameter).copy_(stored)
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -1,7 +1,8 @@
 """Several processes that train one model, each on its part of every batch: what they share at each step.
 
-torchrun starts them (`torchrun --nproc-per-node 2 -m lvc train …`). Gradients are averaged by DistributedDataParallel and batches
-are normalised by the statistics of all parts, so that the parts add up to one batch. Only the first process, which leads, writes.
+torchrun starts them (`torchrun --nproc-per-node 2 -m lvc train …`). Gradients are averaged by DistributedDataParallel
+and batches are normalised by the statistics of all parts, so that the parts add up to one batch. Only the first
+process, which leads, writes.
 """
 
 import os
@@ -20,7 +21,8 @@ from lvc.errors import OptionError
 
 @dataclass(frozen=True)
 class Team:
-    """This process, number `rank` of `count`, and what it exchanges with the others; alone by default, when nothing is exchanged.
+    """This process, number `rank` of `count`, and what it exchanges with the others; alone by default, when nothing is
+    exchanged.
 
     All processes make the same calls in the same order.
     """
@@ -34,10 +36,11 @@ class Team:
         return self.rank == 0
 
     def over(self, function: Callable, *modules: nn.Module, all_used: bool = True) -> Callable:
-        """The function, whose loss of the modules' parameters then has the gradients of all processes' losses, averaged.
+        """The function, whose loss of the modules' parameters then has the gradients of all processes' losses,
+        averaged.
 
-        all_used: whether each call uses every parameter; others have to be looked for. Starts every process from the leader's
-        parameters.
+        all_used: whether each call uses every parameter; others have to be looked for. Starts every process from the
+        leader's parameters.
         """
         if self.count == 1:
             return function
@@ -75,7 +78,9 @@ ALONE = Team()
 
 @contextmanager
 def joined(device: str) -> Iterator[Team]:
-    """The team that torchrun has started this process for, over NCCL with CUDA and gloo without; ALONE where it has not."""
+    """The team that torchrun has started this process for, over NCCL with CUDA and gloo without;
+    ALONE where it has not.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1 or not distributed.is_torchelastic_launched():
         yield ALONE
@@ -84,7 +89,10 @@ def joined(device: str) -> Iterator[Team]:
     if own.type == "cuda":
         own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         if own.index >= torch.cuda.device_count():
-            raise OptionError(f"there are {torch.cuda.device_count()} CUDA devices for more processes: one each was expected (torchrun --nproc-per-node)")
+            raise OptionError(
+                f"there are {torch.cuda.device_count()} CUDA devices for more processes: one each was expected "
+                "(torchrun --nproc-per-node)"
+            )
         torch.cuda.set_device(own)
     distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
     try:
@@ -112,7 +120,8 @@ def share_norms(module: nn.Module) -> None:
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
-    """Normalises by mean and variance over all processes' batches, of the same shape, as one batch of all of them would.
+    """Normalises by mean and variance over all processes' batches, of the same shape, as one batch of all of them
+    would.
 
     torch's own SyncBatchNorm is for CUDA alone.
     """

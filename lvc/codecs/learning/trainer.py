@@ -30,7 +30,15 @@ class Recipe:
 class WeightsFiles(Protocol):
     """How a run keeps weights: `lvc.weights.checkpoints`, which stands above the families, or anything alike."""
 
-    def save(self, path: Path, checkpoint: Checkpoint, *, overwrite: bool = False, half: bool = False, state: Mapping[str, Any] | None = None) -> None: ...
+    def save(
+        self,
+        path: Path,
+        checkpoint: Checkpoint,
+        *,
+        overwrite: bool = False,
+        half: bool = False,
+        state: Mapping[str, Any] | None = None,
+    ) -> None: ...
 
     def load_file(self, path: Path) -> Checkpoint: ...
 
@@ -56,17 +64,31 @@ class Trainer(ABC):
             raise OptionError(self.fixed)
         metadata = checkpoint.metadata
         options = {name: value for name, value in metadata.config.items() if name in option_names(metadata.model)}
-        return dataclasses.replace(self.first_try(metadata.model), options=options, quantiser=metadata.quantiser, entropy=metadata.entropy)
+        return dataclasses.replace(
+            self.first_try(metadata.model), options=options, quantiser=metadata.quantiser, entropy=metadata.entropy
+        )
 
-    def chosen(self, recipe: Recipe, *, options: dict, training: dict, quantiser: dict | None = None, entropy: dict | None = None, start: bool = False) -> Recipe:
-        """The recipe with what was given in its place: options of the model and of its training by name, and specs; start: whether weights to begin with are given.
+    def chosen(
+        self,
+        recipe: Recipe,
+        *,
+        options: dict,
+        training: dict,
+        quantiser: dict | None = None,
+        entropy: dict | None = None,
+        start: bool = False,
+    ) -> Recipe:
+        """The recipe with what was given in its place: options of the model and of its training by name, and specs;
+        start: whether weights to begin with are given.
 
         Raises OptionError for what the family has not.
         """
         known = [option.name for option in dataclasses.fields(recipe.training)]
         for name in training:
             if name not in known:
-                raise OptionError(f"{recipe.model} has no training option {name.replace('_', '-')}; it has {', '.join(sorted(known))}")
+                raise OptionError(
+                    f"{recipe.model} has no training option {name.replace('_', '-')}; it has {', '.join(sorted(known))}"
+                )
         for name, value in (("quantiser", quantiser), ("entropy", entropy), ("start-from", start)):
             if value and self.fixed:
                 raise OptionError(f"{recipe.model} has no training option {name}: {self.fixed}")
@@ -99,9 +121,12 @@ class Trainer(ABC):
         should_stop: Callable[[], bool] = lambda: False,
         team: Any = None,
     ) -> Iterator[Progress]:
-        """Trains and writes `output`, and beside it `last_path(output)`, from where `resume` goes on; a record after each step.
+        """Trains and writes `output`, and beside it `last_path(output)`, from where `resume` goes on; a record after
+        each step.
 
-        name, description: of the weights. dataset: what these should remember of the data, JSON. device, workers: threads that read frames.
-        start: weights to begin with. should_stop is asked after each step; a yes saves and ends the run. team: the processes that do this
-        together. Raises InputError for a split without frames, OptionError, ModelError where training fails, OutputError.
+        name, description: of the weights. dataset: what these should remember of the data, JSON. device, workers:
+        threads that read frames.
+        start: weights to begin with. should_stop is asked after each step; a yes saves and ends the run. team: the
+        processes that do this together. Raises InputError for a split without frames, OptionError, ModelError where
+        training fails, OutputError.
         """

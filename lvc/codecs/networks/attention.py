@@ -2,8 +2,9 @@
 
 Six residual blocks, two attention modules and two convolutions each way, at a stride of 16; the synthesis is mirrored,
 with inverse normalisation and sub-pixel upsampling. After Balle et al., "Density modeling of images using a generalized
-normalization transformation" (ICLR 2016), and Cheng et al., "Learned image compression with discretized Gaussian mixture
-likelihoods and attention modules" (CVPR 2020, sections 3.3 and 4.1), whose attention this simplifies as they do.
+normalization transformation" (ICLR 2016), and Cheng et al., "Learned image compression with discretized Gaussian
+mixture likelihoods and attention modules" (CVPR 2020, sections 3.3 and 4.1), whose attention this simplifies as they
+do.
 """
 
 from dataclasses import dataclass
@@ -21,14 +22,15 @@ from lvc.frames import Geometry
 
 LEAST_NORM = 1e-6
 LARGEST_GAIN = 4.0
-# How training starts: the deviation of signals within, small so that normalisations pass them nearly as they are, and what branches
-# that are not needed start with.
+# How training starts: the deviation of signals within, small so that normalisations pass them nearly as they are, and
+# what branches that are not needed start with.
 STARTING_DEVIATION, QUIET = 0.5, 0.1
 
 
 @dataclass(frozen=True)
 class AttentionConfig:
-    """channels: width of the networks. deep: the same from a stride of 8 on, where a position has more to say; 0 for no difference.
+    """channels: width of the networks. deep: the same from a stride of 8 on, where a position has more to say; 0 for no
+    difference.
     code: latents at each position. hyper: channels of side information, for entropy hyperprior; 0 for none.
     Width and height are the training data's; any others work too."""
 
@@ -47,7 +49,8 @@ class AttentionConfig:
 
 
 class Normalisation(nn.Module):
-    """Generalised divisive normalisation: x / sqrt(beta + gamma * x^2), over the channels of each position; or its inverse.
+    """Generalised divisive normalisation: x / sqrt(beta + gamma * x^2), over the channels of each position; or its
+    inverse.
 
     Neither multiplies by more than 4: the inverse squares large values, and eight in a row take them beyond float32.
     """
@@ -66,7 +69,9 @@ class Normalisation(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions, each with a normalisation, and a skip. stride: 2 halves the picture. up: doubles it by sub-pixels."""
+    """Two convolutions, each with a normalisation, and a skip. stride: 2 halves the picture. up:
+    doubles it by sub-pixels.
+    """
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, up: bool = False, inverse: bool = False):
         super().__init__()
@@ -88,7 +93,9 @@ class Residual(nn.Module):
         return self.skip(thinned(x, self.stride)) + self.body(x)
 
     def start(self, x: Tensor, target: Tensor | None) -> None:
-        """Makes the outputs for x the target: by the body where its skip sees every second pixel alone, else by the skip."""
+        """Makes the outputs for x the target: by the body where its skip sees every second pixel alone,
+        else by the skip.
+        """
         first, norm, second, _ = self.body
         if self.stride == 1:
             second.weight.mul_(QUIET)

@@ -1,4 +1,5 @@
-"""Plain chains of convolutions, transposed convolutions and activations: the edge codec, and what ONNX files bring (S2).
+"""Plain chains of convolutions, transposed convolutions and activations: the edge codec, and what ONNX files bring
+(S2).
 
 At 200x160, padded to 208x160, edge3 and edge5 have 192 x 10 x 13 = 24,960 latents a frame.
 """
@@ -25,13 +26,25 @@ MAX_STRIDE = 1024  # of a whole encoder
 def edge(middle: int) -> tuple[str, ...]:
     """The edge encoder, its third and second convolution with kernels of `middle`."""
     act = "leaky_relu 0.01"
-    return ("conv 128 k5 s2", act, f"conv 128 k{middle} s2", act, f"conv 128 k{middle}", act, "conv 192 k5 s2", act, "conv 192 k5 s2")
+    return (
+        "conv 128 k5 s2",
+        act,
+        f"conv 128 k{middle} s2",
+        act,
+        f"conv 128 k{middle}",
+        act,
+        "conv 192 k5 s2",
+        act,
+        "conv 192 k5 s2",
+    )
 
 
 @dataclass(frozen=True)
 class ChainConfig:
     """analysis, synthesis: the layers, a line of text each; an empty synthesis is the analysis mirrored.
-    latents: "bounded" by a sigmoid, or "rounded", which leaves them free. Width and height are the training data's; others work too."""
+    latents: "bounded" by a sigmoid, or "rounded", which leaves them free. Width and height are the training data's;
+    others work too.
+    """
 
     width: int
     height: int
@@ -64,7 +77,9 @@ Edge3Config, Edge5Config = (partial(ChainConfig, analysis=edge(middle)) for midd
 
 
 class Chain(Model):
-    """Latents [C, h, w] of each frame, which is first continued by its last row and column to a multiple of the encoder's stride."""
+    """Latents [C, h, w] of each frame, which is first continued by its last row and column to a multiple of the
+    encoder's stride.
+    """
 
     any_geometry = True
 
@@ -102,7 +117,9 @@ class Chain(Model):
         made = through(self.decoder, latents, most) if latents else None
         if made != size:
             what = f"frames of {made[1]}x{made[0]}" if made else "nothing, or larger layers"
-            raise OptionError(f"model {self.name}: its layers make {what} of {columns}x{rows}; frames of the same size were expected")
+            raise OptionError(
+                f"model {self.name}: its layers make {what} of {columns}x{rows}; frames of the same size were expected"
+            )
         return (self.latent_channels, *latents)
 
     def own_geometry(self, latents: Tensor) -> Geometry:
@@ -121,12 +138,15 @@ class Chain(Model):
         return self.code(self.g_a(self.continued(frames)))
 
     def decode(self, latents: Tensor, geometry: Geometry) -> Tensor:
-        return self.g_s(latents.contiguous(memory_format=torch.channels_last))[:, :, : geometry.height, : geometry.width]
+        return self.g_s(latents.contiguous(memory_format=torch.channels_last))[
+            :, :, : geometry.height, : geometry.width
+        ]
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Starts as a linear transform of the frames where the layers can be one, see `linear_start`. Others start with all filters
-        at unit variance, so that codes differ enough to say something, and the output near the mean colour, where the last layer's
+        """Starts as a linear transform of the frames where the layers can be one, see `linear_start`. Others start with
+        all filters at unit variance, so that codes differ enough to say something, and the output near the mean colour,
+        where the last layer's
         outputs are the frame or its logits."""
         squashed = isinstance(self.g_s[-1], nn.Sigmoid)
         if self.can_be_linear():
@@ -144,14 +164,20 @@ class Chain(Model):
         """Whether filters of square strides, with (leaky) ReLUs between them at most, are followed by their mirror."""
         last = self.decoder[-1]
         mirror = self.decoder[:-1] if isinstance(last, Pointwise) and last.kind == "sigmoid" else self.decoder
-        return all(map(can_pack, self.encoder)) and isinstance(self.encoder[-1], Filter) and mirror == mirrored(self.encoder)
+        return (
+            all(map(can_pack, self.encoder))
+            and isinstance(self.encoder[-1], Filter)
+            and mirror == mirrored(self.encoder)
+        )
 
     def _start_as_transform(self, x: Tensor, squashed: bool) -> None:
         mean = x.mean(dim=(0, 2, 3), keepdim=True)
         filters = [layer for layer in self.encoder if isinstance(layer, Filter)]
         # A direction takes two channels, itself and its opposite, of which a ReLU leaves one.
         widths = [max(1, layer.outputs // 2) for layer in filters[:-1]]
-        *between, codes = transform(x - mean, list(zip((layer.stride[0] for layer in filters), [*widths, filters[-1].outputs])))
+        *between, codes = transform(
+            x - mean, list(zip((layer.stride[0] for layer in filters), [*widths, filters[-1].outputs]))
+        )
         between = [paired(scaled(signal, 1.0), layer.outputs) for signal, layer in zip(between, filters)]
         codes = codes / STEP if self.rounded_latents else for_sigmoid(codes)
         made = self.code(start_filters(self.g_a, x, [*between, codes]))
@@ -172,11 +198,21 @@ def can_pack(layer: Layer) -> bool:
         return layer.kind in ("relu", "leaky_relu")
     square = layer.kernel[0] == layer.kernel[1] and layer.stride[0] == layer.stride[1]
     taps = layer.padding[0] + layer.stride[0] <= layer.kernel[0]
-    return not layer.up and square and taps and layer.dilation == (1, 1) and layer.groups == 1 and layer.bias and layer == layer.same()
+    return (
+        not layer.up
+        and square
+        and taps
+        and layer.dilation == (1, 1)
+        and layer.groups == 1
+        and layer.bias
+        and layer == layer.same()
+    )
 
 
 def spread(part: nn.Conv2d | nn.ConvTranspose2d) -> float:
-    """The weights' standard deviation that keeps the variance through an activation that halves it (He et al., ICCV 2015)."""
+    """The weights' standard deviation that keeps the variance through an activation that halves it (He et al.,
+    ICCV 2015).
+    """
     taps = math.prod(part.kernel_size)
     if isinstance(part, nn.ConvTranspose2d):
         # Each output sums one tap in so many.

@@ -1,10 +1,10 @@
 """The layers of plain chains, each written as a line of text.
 
-    conv 128 k5 s2           a convolution with 128 outputs, a 5x5 kernel and a stride of 2, padded by 2
-    up 128 k5 s2             its transpose, which doubles the sides exactly
-    conv 64 k5x3 s2x1 p2,1,2,1 d1x1 g4 nobias       height before width; padding at top, left, bottom and right
-    up 64 k4 s2 p1 e0        with another padding than goes without saying, and rows and columns added at the end
-    relu, sigmoid, tanh, prelu, leaky_relu 0.01, elu 1, clip 0 1, batch_norm 1e-05
+conv 128 k5 s2           a convolution with 128 outputs, a 5x5 kernel and a stride of 2, padded by 2
+up 128 k5 s2             its transpose, which doubles the sides exactly
+conv 64 k5x3 s2x1 p2,1,2,1 d1x1 g4 nobias       height before width; padding at top, left, bottom and right
+up 64 k4 s2 p1 e0        with another padding than goes without saying, and rows and columns added at the end
+relu, sigmoid, tanh, prelu, leaky_relu 0.01, elu 1, clip 0 1, batch_norm 1e-05
 """
 
 import math
@@ -64,7 +64,9 @@ class Filter:
         if not self.up and any(self.extra):
             raise OptionError("only a transposed convolution has an output padding")
         if self.up and self.padding[:2] != self.padding[2:]:
-            raise OptionError("a transposed convolution has the same padding at both ends, and an output padding where one is larger")
+            raise OptionError(
+                "a transposed convolution has the same padding at both ends, and an output padding where one is larger"
+            )
         if self.up and any(extra >= max(steps) for extra, *steps in zip(self.extra, self.stride, self.dilation)):
             raise OptionError("an output padding is smaller than the stride or the dilation")
 
@@ -85,7 +87,13 @@ class Filter:
     def module(self, inputs: int) -> nn.Module:
         if inputs % self.groups or self.outputs % self.groups:
             raise OptionError(f"{self.groups} groups do not divide {inputs} inputs and {self.outputs} outputs")
-        options = {"stride": self.stride, "padding": self.padding[:2], "dilation": self.dilation, "groups": self.groups, "bias": self.bias}
+        options = {
+            "stride": self.stride,
+            "padding": self.padding[:2],
+            "dilation": self.dilation,
+            "groups": self.groups,
+            "bias": self.bias,
+        }
         if self.up:
             return nn.ConvTranspose2d(inputs, self.outputs, self.kernel, output_padding=self.extra, **options)
         if self.padding[:2] == self.padding[2:]:
@@ -104,7 +112,9 @@ class Filter:
         extra = (0, 0)
         if self.up:
             extra = tuple(max(0, self.stride[axis] - self.reach(axis) + 2 * half[axis]) for axis in (0, 1))
-        return Filter(self.up, self.outputs, self.kernel, self.stride, half * 2, extra, self.dilation, self.groups, self.bias)
+        return Filter(
+            self.up, self.outputs, self.kernel, self.stride, half * 2, extra, self.dilation, self.groups, self.bias
+        )
 
     def __str__(self) -> str:
         words = ["up" if self.up else "conv", str(self.outputs), f"k{pair_text(self.kernel)}"]
@@ -169,8 +179,15 @@ def layer_of(line: str) -> Layer:
         numbers = tuple(float(word) for word in words) or known[kind]
     except ValueError:
         numbers = (math.nan,)
-    if len(numbers) != len(known[kind]) or not all(map(math.isfinite, numbers)) or (kind == BATCH_NORM and numbers[0] <= 0) or (kind == "clip" and numbers[0] >= numbers[1]):
-        raise OptionError(f"the layer {line!r} was expected with {len(known[kind])} numbers, as {str(Pointwise(kind, known[kind]))!r}")
+    if (
+        len(numbers) != len(known[kind])
+        or not all(map(math.isfinite, numbers))
+        or (kind == BATCH_NORM and numbers[0] <= 0)
+        or (kind == "clip" and numbers[0] >= numbers[1])
+    ):
+        raise OptionError(
+            f"the layer {line!r} was expected with {len(known[kind])} numbers, as {str(Pointwise(kind, known[kind]))!r}"
+        )
     return Pointwise(kind, numbers)
 
 
@@ -180,13 +197,22 @@ def filter_of(line: str, up: bool, words: list[str]) -> Filter:
         match = re.fullmatch(r"(nobias)|([kspedg]?)([0-9]{1,4}(?:[x,][0-9]{1,4}){0,3})", word, re.ASCII)
         key = match and (match[1] or match[2])
         if match is None or key in parts or (key == "") != (number == 0):
-            raise OptionError(f"the layer {line!r} has {word!r}, where words as in 'conv 128 k5 s2 p2,2,2,2 d1 g1 nobias' were expected")
+            raise OptionError(
+                f"the layer {line!r} has {word!r}, where words as in 'conv 128 k5 s2 p2,2,2,2 d1 g1 nobias' were "
+                "expected"
+            )
         parts[key] = match[3] or ""
     if "" not in parts or "k" not in parts or "x" in parts[""] + parts.get("p", "") + parts.get("g", ""):
         raise OptionError(f"the layer {line!r} lacks its outputs or its kernel, as in 'conv 128 k5'")
-    pairs = {name: pair_of(parts[key], line) for key, name in (("k", "kernel"), ("s", "stride"), ("d", "dilation"), ("e", "extra")) if key in parts}
+    pairs = {
+        name: pair_of(parts[key], line)
+        for key, name in (("k", "kernel"), ("s", "stride"), ("d", "dilation"), ("e", "extra"))
+        if key in parts
+    }
     extra = pairs.pop("extra", (0, 0))
-    plain = Filter(up, whole(parts[""], line), groups=whole(parts.get("g", "1"), line), bias="nobias" not in parts, **pairs)
+    plain = Filter(
+        up, whole(parts[""], line), groups=whole(parts.get("g", "1"), line), bias="nobias" not in parts, **pairs
+    )
     if "p" not in parts:
         if any(extra):
             raise OptionError(f"the layer {line!r} gives an output padding without a padding")
@@ -194,7 +220,17 @@ def filter_of(line: str, up: bool, words: list[str]) -> Filter:
     padding = tuple(int(number) for number in parts["p"].split(","))
     if len(padding) not in (1, 4):
         raise OptionError(f"the layer {line!r} has a padding of {len(padding)} numbers; one or four were expected")
-    return Filter(up, plain.outputs, plain.kernel, plain.stride, padding * 4 if len(padding) == 1 else padding, extra, plain.dilation, plain.groups, plain.bias)
+    return Filter(
+        up,
+        plain.outputs,
+        plain.kernel,
+        plain.stride,
+        padding * 4 if len(padding) == 1 else padding,
+        extra,
+        plain.dilation,
+        plain.groups,
+        plain.bias,
+    )
 
 
 def whole(text: str, line: str) -> int:

@@ -12,5 +12,8 @@ class NetworkCodec(NeuralCodec):
         if check_spec(self.entropy_spec) != HYPERPRIOR or hyper is None:
             return super().coding(frames)
         if not {"side", "scales"} <= tables.keys():
-            raise ModelError(f"entropy {HYPERPRIOR} needs tables of side information and scales, and the weights {self.checkpoint.name} hold none")
+            raise ModelError(
+                f"entropy {HYPERPRIOR} needs tables of side information and scales, and the weights "
+                f"{self.checkpoint.name} hold none"
+            )
         return HyperLatents(hyper, tables["side"], tables["scales"])

@@ -50,7 +50,9 @@ class Convolutional(Strided):
         self.up[-1] = nn.Sequential(*self.up[-1][:4], nn.Sigmoid())
         for part in self.modules():
             if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d)):
-                nn.init.kaiming_normal_(part.weight, mode="fan_in" if isinstance(part, nn.Conv2d) else "fan_out", nonlinearity="relu")
+                nn.init.kaiming_normal_(
+                    part.weight, mode="fan_in" if isinstance(part, nn.Conv2d) else "fan_out", nonlinearity="relu"
+                )
                 nn.init.zeros_(part.bias)
         self.to(memory_format=torch.channels_last)
 
@@ -76,7 +78,6 @@ class Convolutional(Strided):
         last.weight.mul_(0.1)
         last.bias.copy_(logit(frames.mean(dim=(0, 2, 3))))
 
-
     def for_coding(self) -> "Convolutional":
         """Each normalisation folded into the convolution before it, which takes a quarter of the time away."""
         model = copy.deepcopy(self).eval()
@@ -86,9 +87,14 @@ class Convolutional(Strided):
             for place in reversed(range(1, len(parts))):
                 if isinstance(parts[place], nn.BatchNorm2d):
                     before = parts[place - 1]
-                    parts[place - 1] = fuse_conv_bn_eval(before, parts.pop(place), transpose=isinstance(before, nn.ConvTranspose2d))
+                    parts[place - 1] = fuse_conv_bn_eval(
+                        before, parts.pop(place), transpose=isinstance(before, nn.ConvTranspose2d)
+                    )
             folded.append(nn.Sequential(*parts))
-        model.down, model.up = nn.Sequential(*folded[: self.config.stages]), nn.Sequential(*folded[self.config.stages :])
+        model.down, model.up = (
+            nn.Sequential(*folded[: self.config.stages]),
+            nn.Sequential(*folded[self.config.stages :]),
+        )
         return model.to(memory_format=torch.channels_last)
 
 

@@ -19,7 +19,9 @@ class NetworkFamily(Family):
     trained = True
     models: ClassVar = {
         "fc-vanilla": kind("fully_connected", "FullyConnected", "FullyConnectedConfig", code=1000, hidden=()),
-        "fc-multilayer": kind("fully_connected", "FullyConnected", "FullyConnectedConfig", code=1000, hidden=(3000, 2000)),
+        "fc-multilayer": kind(
+            "fully_connected", "FullyConnected", "FullyConnectedConfig", code=1000, hidden=(3000, 2000)
+        ),
         "conv4": kind("convolutional", "Convolutional", "ConvolutionalConfig", stages=4),
         "conv5": kind("convolutional", "Convolutional", "ConvolutionalConfig", stages=5),
         "vae": kind("variational", "Variational", "VariationalConfig"),

@@ -77,7 +77,9 @@ class FullyConnected(Model):
     def initialise(self, frames: Tensor) -> None:
         """Spreads the codes over their range, and starts the output near the mean frame."""
         self.mean_frame.copy_(frames.mean(dim=0))
-        codes = self.code(start_at_unit_variance(self.encoder, cut(frames - self.mean_frame, self.config.rows, self.config.columns)))
+        codes = self.code(
+            start_at_unit_variance(self.encoder, cut(frames - self.mean_frame, self.config.rows, self.config.columns))
+        )
         last = self.decoder[-1]
         last.weight.mul_(0.1)
         mean = cut(self.mean_frame[None], self.config.rows, self.config.columns)  # [P, 1, values]

@@ -1,5 +1,5 @@
-"""A hyperprior: side information says how widely each latent is spread (Balle et al., "Variational image compression with a
-scale hyperprior", ICLR 2018).
+"""A hyperprior: side information says how widely each latent is spread (Balle et al., "Variational image compression
+with a scale hyperprior", ICLR 2018).
 
 The side information is made in floats, by the encoder alone, and travels. What it means, the level of each latent's
 scale, is computed in whole numbers, so that decoding cannot drift.
@@ -18,11 +18,11 @@ from lvc.errors import ModelError
 
 STRIDE = 4  # latents to a position of the side information, each way
 SIDE_LIMIT = 127
-# A layer of at most 2,048 inputs sums to less than 2**37 (8-bit weights, inputs to 255, a bias of 32 bits); with these shifts
-# it stays within the whole numbers that float64 holds.
+# A layer of at most 2,048 inputs sums to less than 2**37 (8-bit weights, inputs to 255, a bias of 32 bits); with these
+# shifts it stays within the whole numbers that float64 holds.
 SHIFTS = (-16, 31)
-# How it starts. What a step of the side information stands for, in `strengths` along a direction: a twelfth of an octave where 128 latents
-# grow alike; and what it is in the next layer's units, which end at 16.
+# How it starts. What a step of the side information stands for, in `strengths` along a direction: a twelfth of an
+# octave where 128 latents grow alike; and what it is in the next layer's units, which end at 16.
 SIDE_STEP, SIDE_UNIT = 0.6, 0.25
 LOGISTIC_MEAN = 2 * math.log(2)  # of a logistic's magnitude, for a scale of 1
 SCALES_PER_UNIT = round(1 / SCALE_STEP)
@@ -88,10 +88,11 @@ class HyperPrior(nn.Module):
 
     @torch.no_grad()
     def initialise(self, latents: Tensor) -> None:
-        """Starts with side information that says how strong the latents [T, code, h, w] are around a position, in the directions in
-        which that differs most, and with the scales that follow from it by least squares.
+        """Starts with side information that says how strong the latents [T, code, h, w] are around a position, in the
+        directions in which that differs most, and with the scales that follow from it by least squares.
 
-        From random weights it takes thousands of steps to say anything, while latents are coded at one scale everywhere.
+        From random weights it takes thousands of steps to say anything, while latents are coded at one scale
+        everywhere.
         """
         latents = latents.float()
         right, bottom = -latents.shape[3] % STRIDE, -latents.shape[2] % STRIDE
@@ -126,7 +127,12 @@ class HyperPrior(nn.Module):
         noisy = latents + torch.rand_like(latents) - 0.5
         scale = self.scales(side, self.synthesis)[:, :, : latents.shape[2], : latents.shape[3]] / ACTIVATION_SCALE
         shifts = torch.arange(-1, 3, SCALE_STEP, device=latents.device)
-        bits = [-torch.log2(logistic_mass(noisy, torch.zeros_like(noisy), (scale + shift).clamp_min(SCALE_LOWEST))).sum(dim=(0, 2, 3)) for shift in shifts]
+        bits = [
+            -torch.log2(logistic_mass(noisy, torch.zeros_like(noisy), (scale + shift).clamp_min(SCALE_LOWEST))).sum(
+                dim=(0, 2, 3)
+            )
+            for shift in shifts
+        ]
         third.bias.add_(shifts[torch.stack(bits).argmin(dim=0)])
 
     @torch.no_grad()
@@ -139,23 +145,30 @@ class HyperPrior(nn.Module):
         for layer in self.exact:
             least, most = int(layer.shift.min()), int(layer.shift.max())
             if least < SHIFTS[0] or most > SHIFTS[1]:
-                raise ModelError(f"the hyperprior shifts by {least} to {most} bits; {SHIFTS[0]} to {SHIFTS[1]} were expected")
+                raise ModelError(
+                    f"the hyperprior shifts by {least} to {most} bits; {SHIFTS[0]} to {SHIFTS[1]} were expected"
+                )
 
     @torch.no_grad()
     def levels(self, side: Tensor, shape: tuple[int, int, int]) -> Tensor:
-        """The level of each latent's scale, int64 [*shape] from 0 to 35, for side information [channels, h / 4, w / 4] of one frame.
+        """The level of each latent's scale, int64 [*shape] from 0 to 35, for side information [channels, h / 4, w / 4]
+        of one frame.
 
         On the CPU and in float64, where sums of such whole numbers are exact in any order.
         """
         side = side.cpu().double().clamp(-SIDE_LIMIT, SIDE_LIMIT)[None]
-        scale = self.scales(side, [lambda x, layer=layer: exactly(layer, x) for layer in self.exact])[0, :, : shape[1], : shape[2]]
+        scale = self.scales(side, [lambda x, layer=layer: exactly(layer, x) for layer in self.exact])[
+            0, :, : shape[1], : shape[2]
+        ]
         level = torch.floor((scale * SCALES_PER_UNIT + ACTIVATION_SCALE // 2) / ACTIVATION_SCALE) + LOWEST_LEVEL
         return level.clamp(0, SCALE_LEVELS - 1).long()
 
 
 def exactly(layer: ExactConv, x: Tensor) -> Tensor:
     weight, bias, shift = (part.cpu().double() for part in (layer.weight, layer.bias, layer.shift))
-    return torch.floor(F.conv2d(x, weight, bias, padding=layer.weight.shape[2] // 2) * torch.exp2(-shift)[:, None, None] + 0.5)
+    return torch.floor(
+        F.conv2d(x, weight, bias, padding=layer.weight.shape[2] // 2) * torch.exp2(-shift)[:, None, None] + 0.5
+    )
 
 
 def doubled(x: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""The order in which a frame is coded with a hyperprior: its side information, then its latents under the tables that it names."""
+"""The order in which a frame is coded with a hyperprior: its side information,
+then its latents under the tables that it names.
+"""
 
 import numpy as np
 import torch
@@ -12,7 +14,9 @@ REACHES = 7, 31, 127  # symbols that a table has on either side
 
 
 class HyperLatents:
-    """Codes frames each alone. prior: prepared, on any device. side: tables by channel of the side information. scales: a table a level."""
+    """Codes frames each alone. prior: prepared, on any device. side: tables by channel of the side information. scales:
+    a table a level.
+    """
 
     def __init__(self, prior: HyperPrior, side: Tables, scales: Tables):
         self.prior, self.side, self.scales = prior, Factorised(side), scales

@@ -49,7 +49,8 @@ def start_at_unit_variance(layers: nn.Sequential, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def start_convolutions_at_unit_variance(part: nn.Module, x: Tensor) -> Tensor:
-    """The same for all convolutions of `part`, in the order in which they run on the data `x` [T, C, H, W]; gives its outputs.
+    """The same for all convolutions of `part`, in the order in which they run on the data `x` [T, C, H, W]; gives its
+    outputs.
 
     Each channel's mean goes where there is a bias for it; one scale serves all channels of a layer.
     """
@@ -63,7 +64,11 @@ def start_convolutions_at_unit_variance(part: nn.Module, x: Tensor) -> Tensor:
             layer.bias.sub_(mean).div_(scale)
         return centred.div_(scale)
 
-    hooks = [layer.register_forward_hook(start) for layer in part.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
+    hooks = [
+        layer.register_forward_hook(start)
+        for layer in part.modules()
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
+    ]
     try:
         return part(x)
     finally:

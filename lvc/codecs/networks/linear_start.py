@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 PIXELS = 64 * 200 * 160  # of the frames that a start looks at, so that all a network makes of them has room
-# The step that latents are rounded in, of an orthonormal transform of values in 0..1: right for a rate's weight of 3e-3 if steps are
-# small, since there the squared error gains as much by a smaller one as the weighed bits lose.
+# The step that latents are rounded in, of an orthonormal transform of values in 0..1: right for a rate's weight of 3e-3
+# if steps are small, since there the squared error gains as much by a smaller one as the weighed bits lose.
 STEP = 0.3
 POSITIONS = 16_384  # that a layer is fitted to
 RIDGE = 1e-4  # of the inputs' mean power: where they say nothing, weights stay small
@@ -31,7 +31,8 @@ def spread(count: int, limit: int, device: torch.device) -> Tensor:
 
 @torch.no_grad()
 def transform(frames: Tensor, steps: list[tuple[int, int]]) -> list[Tensor]:
-    """The signals of a transform in steps, each of (stride, channels) at most: for frames [T, 3, H, W] of whole strides,
+    """The signals of a transform in steps, each of (stride, channels) at most: for frames [T, 3, H, W] of whole
+    strides,
     with their mean colour taken off, [T, channels, h, w] after each step, the strongest direction first."""
     signals, x = [], frames
     for stride, channels in steps:
@@ -45,7 +46,9 @@ def transform(frames: Tensor, steps: list[tuple[int, int]]) -> list[Tensor]:
 
 
 def strongest(signal: Tensor, count: int) -> Tensor:
-    """The directions [C, count], or as many as there are, in which a signal [T, C, h, w] has most power, the strongest first."""
+    """The directions [C, count], or as many as there are, in which a signal [T, C, h, w] has most power,
+    the strongest first.
+    """
     rows = signal.transpose(0, 1).flatten(1).double()
     return torch.linalg.eigh(rows @ rows.T)[1].flip(1)[:, :count].to(signal)
 
@@ -61,9 +64,11 @@ def paired(signal: Tensor, channels: int) -> Tensor:
 
 
 def for_sigmoid(signal: Tensor) -> Tensor:
-    """The signal [T, C, h, w] with its strongest channel at a deviation of 1, and the others' brought near it: one of 0.25 to 0.5.
+    """The signal [T, C, h, w] with its strongest channel at a deviation of 1, and the others' brought near it: one of
+    0.25 to 0.5.
 
-    As they are, the weak ones would be lost in a few bits; all alike, they would take as many as the strong ones. Measured on
+    As they are, the weak ones would be lost in a few bits; all alike, they would take as many as the strong ones.
+    Measured on
     edge3: 36.6 dB at 15 kB by histogram as it starts, 8 bits a code; all at 1, 31.4 dB at 21 kB.
     """
     deviation = signal.square().mean(dim=(0, 2, 3), keepdim=True).sqrt().clamp_min(1e-6)
@@ -93,7 +98,11 @@ def fit(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, target: Tensor) -> Ten
         some = spread(len(x), max(1, ENOUGH * POSITIONS // target[0, 0].numel()), x.device)
         whole = stride == 1 and target[some, 0].numel() >= ENOUGH * inputs * side * side
         taps = slice(0, side) if whole else slice(start, start + stride)
-        seen = F.unfold(x[some], side, padding=start).view(len(some), -1, *x.shape[2:]) if whole else F.pixel_unshuffle(x[some], stride)
+        seen = (
+            F.unfold(x[some], side, padding=start).view(len(some), -1, *x.shape[2:])
+            if whole
+            else F.pixel_unshuffle(x[some], stride)
+        )
         weight, bias = solve(seen, target[some])
         width = taps.stop - taps.start
         layer.weight[:outputs] = 0
@@ -103,7 +112,9 @@ def fit(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, target: Tensor) -> Ten
 
 
 def solve(x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights [K, C] and biases [K] that make target [T, K, h, w] of x [T, C, h, w], by least squares over positions."""
+    """Weights [K, C] and biases [K] that make target [T, K, h, w] of x [T, C, h, w],
+    by least squares over positions.
+    """
     x, target = (part.permute(0, 2, 3, 1).flatten(0, 2) for part in (x, target))
     chosen = spread(len(x), POSITIONS, x.device)
     x, target = x[chosen].double(), target[chosen].double()

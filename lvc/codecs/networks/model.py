@@ -30,7 +30,8 @@ class Model(nn.Module):
 
     latent_range: bounds of the latents where they have some. rounded_latents: whether they are made for rounding.
     distortion: the loss of the frames, "mse" or "bce". any_geometry: whether frames of other sizes are taken.
-    tables_by_channel: whether a learned prior has a table a channel, and so takes any size, or one chosen for each latent.
+    tables_by_channel: whether a learned prior has a table a channel, and so takes any size, or one chosen for each
+    latent.
     hyper: its hyperprior, or None.
     """
 
@@ -63,14 +64,17 @@ class Model(nn.Module):
         return self.encode(frames).float()
 
     def synthesise(self, latents: Tensor, *, geometry: Geometry | None = None) -> Tensor:
-        """Frames float32 [T, 3, H, W] in 0..1 of latents [T, *latent_shape]; `geometry` is the model's own unless given.
+        """Frames float32 [T, 3, H, W] in 0..1 of latents [T, *latent_shape]; `geometry` is the model's own unless
+        given.
 
         A model of any geometry takes latents of any size; without `geometry` their frames come with the padding.
         """
         geometry = geometry or self.own_geometry(latents)
         expected = self.latent_shape(geometry)
         if tuple(latents.shape[1:]) != expected:
-            raise OptionError(f"model {self.name}: {geometry} needs latents of {list(expected)}, not {list(latents.shape[1:])}")
+            raise OptionError(
+                f"model {self.name}: {geometry} needs latents of {list(expected)}, not {list(latents.shape[1:])}"
+            )
         return self.decode(latents, geometry).float().clamp(0, 1)
 
     def forward(self, frames: Tensor, perturb=None) -> Reconstruction:
@@ -81,7 +85,9 @@ class Model(nn.Module):
         return Reconstruction(self.decode(latents if perturb is None else perturb(latents), geometry).float(), latents)
 
     def initialise(self, frames: Tensor) -> None:
-        """Lets training start from the data: here nothing. frames: [T, 3, H, W] in 0..1, some hundred of the training set."""
+        """Lets training start from the data: here nothing. frames: [T, 3, H, W] in 0..1,
+        some hundred of the training set.
+        """
 
     def settle(self) -> None:
         """Brings what coding uses in line with what was trained, before weights are written: here nothing."""
@@ -95,7 +101,10 @@ class Model(nn.Module):
 
     def check_own_geometry(self, geometry: Geometry | None) -> None:
         if geometry is not None and geometry != self.geometry:
-            raise OptionError(f"model {self.name} is made for frames of {self.geometry} and has weights for each pixel; {geometry} needs another")
+            raise OptionError(
+                f"model {self.name} is made for frames of {self.geometry} and has weights for each pixel; {geometry} "
+                "needs another"
+            )
 
 
 def frames_geometry(frames: Tensor) -> Geometry:
@@ -121,7 +130,9 @@ def activation(latents: str) -> nn.Module:
 
 def check_kind(latents: str) -> None:
     if latents not in (BOUNDED, ROUNDED):
-        raise OptionError(f"latents must be {BOUNDED} (0..1, for naive, scale, kmeans) or {ROUNDED} (for round), not {latents!r}")
+        raise OptionError(
+            f"latents must be {BOUNDED} (0..1, for naive, scale, kmeans) or {ROUNDED} (for round), not {latents!r}"
+        )
 
 
 def check_count(name: str, value, *, least: int = 1, most: int = 1 << 16) -> None:

@@ -1,4 +1,5 @@
-"""ResNet18 as analysis and a mirrored synthesis (S4; He et al., "Deep residual learning for image recognition", CVPR 2016).
+"""ResNet18 as analysis and a mirrored synthesis (S4; He et al., "Deep residual learning for image recognition", CVPR
+2016).
 
 The encoder's tensors are named as in the usual classifiers, without the classifying layer, so that their weights can be
 taken over. At 512x512 a frame has 128 x 16 x 16 = 32,768 latents, at 200x160 (padded to 224x160) 128 x 5 x 7 = 4,480.

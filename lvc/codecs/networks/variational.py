@@ -1,4 +1,6 @@
-"""The variational autoencoder: a whole frame, a normal latent, binary cross-entropy and KL (S1; Kingma and Welling, 2014)."""
+"""The variational autoencoder: a whole frame, a normal latent, binary cross-entropy and KL (S1;
+Kingma and Welling, 2014).
+"""
 
 import math
 from dataclasses import dataclass
@@ -60,7 +62,9 @@ class Variational(Model):
         return self.decoder(latents).view(-1, 3, self.config.height, self.config.width)
 
     def forward(self, frames: Tensor, perturb=None) -> Reconstruction:
-        """As every model's; the latents are drawn from the posterior, and `extra_loss` holds the KL in nats a value of the frame."""
+        """As every model's; the latents are drawn from the posterior, and `extra_loss` holds the KL in nats a value of
+        the frame.
+        """
         self.latent_shape(frames_geometry(frames))
         hidden = self.hidden(frames)
         mean, log_variance = self.mean(hidden).float(), self.log_variance(hidden).float().clamp(-20, 10)
@@ -71,9 +75,11 @@ class Variational(Model):
 
     @torch.no_grad()
     def initialise(self, frames: Tensor) -> None:
-        """Starts as a principal component analysis of the frames: a latent for each of their directions from the mean frame.
+        """Starts as a principal component analysis of the frames: a latent for each of their directions from the mean
+        frame.
 
-        From anywhere else, the divergence of 2,048 latents that say nothing yet outweighs all that frames differ by, and wins.
+        From anywhere else, the divergence of 2,048 latents that say nothing yet outweighs all that frames differ by,
+        and wins.
         """
         self.mean_frame.copy_(frames.mean(dim=0))
         changes = (frames - self.mean_frame).flatten(1)
@@ -81,7 +87,8 @@ class Variational(Model):
         # Of the frames' products, since there are fewer frames than values.
         strengths, places = torch.linalg.eigh(changes @ changes.T)
         count = min(self.config.code, self.config.hidden // 2, int((strengths > 1e-4 * strengths[-1]).sum()))
-        strengths, places = strengths[-count:], places[:, -count:] * math.sqrt(len(frames))  # the latents of each frame, of variance 1
+        # The latents of each frame, of variance 1
+        strengths, places = strengths[-count:], places[:, -count:] * math.sqrt(len(frames))
         pairs = torch.eye(count).repeat_interleave(2, dim=0)
         pairs[1::2] *= -1  # a value and its opposite, of which a ReLU leaves one
         rest = 0.1  # of what other latents and units start with

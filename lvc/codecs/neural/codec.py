@@ -1,4 +1,6 @@
-"""The codec of families of neural networks: frames to quantised latents, latents to frames, and what codes their symbols."""
+"""The codec of families of neural networks: frames to quantised latents, latents to frames,
+and what codes their symbols.
+"""
 
 import numpy as np
 import torch
@@ -17,11 +19,13 @@ from lvc.frames import Latents
 
 BATCH = 16  # frames that pass through the networks at once: bounds the memory
 BATCH_PIXELS = 1 << 20  # the same for large frames, of which one passes in any case
-CACHED_BATCH = 4  # of synthesis on a processor, whose cache holds so many at 200x160: 5.4 ms a frame, 6.7 with 16, 6.4 with one
+# Of synthesis on a processor, whose cache holds so many at 200x160: 5.4 ms a frame, 6.7 with 16, 6.4 with one
+CACHED_BATCH = 4
 
 
 class NeuralCodec(SymbolCodec):
-    """A checkpoint's network at one frame geometry, on one device, with a quantiser and an entropy model that any network may have.
+    """A checkpoint's network at one frame geometry, on one device, with a quantiser and an entropy model that any
+    network may have.
 
     Raises OptionError for what cannot go together.
     """
@@ -31,7 +35,9 @@ class NeuralCodec(SymbolCodec):
         self._device = torch.device(settings.device)
         self.batch = max(1, min(BATCH, BATCH_PIXELS // (self.geometry.width * self.geometry.height)))
         self.model = checkpoint.model.to(self._device).eval().for_coding()
-        self.quantiser = build_quantiser(**(settings.quantiser or checkpoint.quantiser), latent_range=self.model.latent_range)
+        self.quantiser = build_quantiser(
+            **(settings.quantiser or checkpoint.quantiser), latent_range=self.model.latent_range
+        )
         self.quantiser_spec, self.parameter_count = self.quantiser.spec(), self.quantiser.parameter_count
         self.entropy_spec = settings.entropy or default_entropy(checkpoint, self.quantiser_spec)
         self.check()
@@ -42,7 +48,9 @@ class NeuralCodec(SymbolCodec):
         """Raises OptionError where model, quantiser and entropy model cannot go together."""
         entropy = self.entropy_spec["name"]
         if entropy in (MIXING, PREDICTION):
-            raise OptionError(f"entropy {entropy} comes with a model of its own, and {self.checkpoint.name} is none; choose adaptive")
+            raise OptionError(
+                f"entropy {entropy} comes with a model of its own, and {self.checkpoint.name} is none; choose adaptive"
+            )
         check_combination(self.checkpoint, self.quantiser_spec, self.entropy_spec)
 
     # Frames and latents
@@ -54,7 +62,12 @@ class NeuralCodec(SymbolCodec):
 
     def transformed(self, frames: np.ndarray) -> torch.Tensor:
         """What the model makes of frames uint8 [T, H, W, 3], not yet quantised."""
-        return torch.cat([self.model.analyse(self.input(frames[start : start + self.batch])) for start in range(0, len(frames), self.batch)])
+        return torch.cat(
+            [
+                self.model.analyse(self.input(frames[start : start + self.batch]))
+                for start in range(0, len(frames), self.batch)
+            ]
+        )
 
     def input(self, frames: np.ndarray) -> torch.Tensor:
         """Frames as the model takes them: float32 [T, 3, H, W] in 0..1, laid out channels last."""
@@ -67,7 +80,9 @@ class NeuralCodec(SymbolCodec):
 
     def render(self, latents: Latents) -> torch.Tensor:
         # Made outside of inference mode, whose tensors could not be written to by those who get them.
-        frames = torch.empty((len(latents), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self._device)
+        frames = torch.empty(
+            (len(latents), self.geometry.height, self.geometry.width, 3), dtype=torch.uint8, device=self._device
+        )
         at_once = min(CACHED_BATCH, self.batch) if self._device.type == "cpu" else self.batch
         with torch.inference_mode():
             for start in range(0, len(latents), at_once):
@@ -82,7 +97,9 @@ class NeuralCodec(SymbolCodec):
 
     def coding(self, frames: int = 1):
         check_spec(self.entropy_spec)
-        return priors.build(self.entropy_spec, quantiser=self.quantiser, tables=self.checkpoint.tables.get("factorised"))
+        return priors.build(
+            self.entropy_spec, quantiser=self.quantiser, tables=self.checkpoint.tables.get("factorised")
+        )
 
     def writer(self) -> SymbolWriter:
         return SymbolWriter()

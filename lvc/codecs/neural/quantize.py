@@ -58,7 +58,8 @@ class Quantiser:
     def _check_symbols(self, symbols: Tensor, parameters: Tensor) -> None:
         if parameters.shape != (len(symbols), self.parameter_count) or not torch.isfinite(parameters).all():
             raise FormatError(
-                f"quantiser {self.name}: expected {self.parameter_count} finite parameters for each of {len(symbols)} frames, "
+                f"quantiser {self.name}: expected {self.parameter_count} finite parameters for each of {len(symbols)} "
+                "frames, "
                 f"not {list(parameters.shape)}"
             )
         low, high = self.alphabet or INT32
@@ -87,7 +88,9 @@ class NoQuantiser(Quantiser):
 
 @dataclass(frozen=True)
 class Naive(Quantiser):
-    """Maps low … high to 0 … 255 and rounds; with the bounds 0 … 1 that is times 255 (S1). Latents beyond are clipped."""
+    """Maps low … high to 0 … 255 and rounds; with the bounds 0 … 1 that is times 255 (S1).
+    Latents beyond are clipped.
+    """
 
     name = "naive"
     alphabet = (0, LEVELS - 1)
@@ -196,7 +199,10 @@ class Round(Quantiser):
     def quantise(self, latents: Tensor) -> Quantised:
         symbols = (self._check_latents(latents).double() / self.step).round()
         if symbols.numel() and symbols.abs().max() >= 2**31:
-            raise ModelError(f"quantiser round: a latent of {self.step * symbols.abs().max():.3g} needs more than 32 bits at step {self.step}")
+            raise ModelError(
+                f"quantiser round: a latent of {self.step * symbols.abs().max():.3g} needs more than 32 bits at step "
+                f"{self.step}"
+            )
         return Quantised(symbols.to(torch.int32), no_parameters(latents))
 
     def dequantise(self, symbols: Tensor, parameters: Tensor) -> Tensor:
@@ -270,26 +276,40 @@ def build(name: str, *, latent_range: tuple[float, float] | None = None, **optio
 def check_combination(checkpoint, quantiser: dict, entropy: dict) -> None:
     """Raises OptionError, with the reason, where a model, a quantiser and an entropy model cannot go together.
 
-    checkpoint: its `model` says by `latent_range` and `rounded_latents` what its latents are, its `quantiser` and `entropy`
-    say what it was trained with. quantiser, entropy: specs {"name": …}.
+    checkpoint: its `model` says by `latent_range` and `rounded_latents` what its latents are, its `quantiser` and
+    `entropy` say what it was trained with. quantiser, entropy: specs {"name": …}.
     """
     name, coder = quantiser.get("name"), entropy.get("name")
     model, family = checkpoint.model, checkpoint.name
     if name == "round" and not model.rounded_latents:
-        raise OptionError(f"quantiser round needs a model trained with its noise, and {family} was not; choose naive, scale, kmeans or none")
+        raise OptionError(
+            f"quantiser round needs a model trained with its noise, and {family} was not; choose naive, scale, kmeans "
+            "or none"
+        )
     bounds = quantiser.get("low"), quantiser.get("high")
-    if name in (Naive.name, Bits.name) and model.latent_range is None and bounds in ((None, None), (Naive.low, Naive.high)):
-        raise OptionError(f"quantiser {name} needs latents of known bounds, and those of {family} have none; choose scale")
+    if (
+        name in (Naive.name, Bits.name)
+        and model.latent_range is None
+        and bounds in ((None, None), (Naive.low, Naive.high))
+    ):
+        raise OptionError(
+            f"quantiser {name} needs latents of known bounds, and those of {family} have none; choose scale"
+        )
     if name == "none" and coder != "raw":
-        raise OptionError(f"quantiser none keeps the bits of floats, in which entropy {coder} finds nothing; choose raw")
+        raise OptionError(
+            f"quantiser none keeps the bits of floats, in which entropy {coder} finds nothing; choose raw"
+        )
     if name == "kmeans" and coder == "factorised":
-        raise OptionError("entropy factorised cannot code kmeans: a label means another value in each frame; choose adaptive or raw")
+        raise OptionError(
+            "entropy factorised cannot code kmeans: a label means another value in each frame; choose adaptive or raw"
+        )
     if coder == "hyperprior" and name != "round":
         raise OptionError(f"entropy hyperprior knows the spread of rounded latents; quantiser {name} gives others")
     given, learned = (build(**spec, latent_range=model.latent_range) for spec in (quantiser, checkpoint.quantiser))
     if coder in ("factorised", "hyperprior") and given != learned:
         raise OptionError(
-            f"entropy {coder} was learned for quantiser {described(checkpoint.quantiser)}, and {described(quantiser)} has other symbols; "
+            f"entropy {coder} was learned for quantiser {described(checkpoint.quantiser)}, and {described(quantiser)} "
+            "has other symbols; "
             "choose adaptive"
         )
 

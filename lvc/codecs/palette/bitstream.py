@@ -1,6 +1,8 @@
-"""The frames of a group, coded and decoded: lvc/kernels/palette_bitstream.c says the order of syntax elements, once for both directions.
+"""The frames of a group, coded and decoded: lvc/kernels/palette_bitstream.c says the order of syntax elements, once for
+both directions.
 
-The decoder goes through all frames in one call; the encoder stops where it has to decide something, and what it decides goes into the plan.
+The decoder goes through all frames in one call; the encoder stops where it has to decide something, and what it decides
+goes into the plan.
 """
 
 import math
@@ -26,7 +28,8 @@ ROOM_BYTES = 1 << 26  # of frames that are still to come
 ESCAPE_SHARE = 0.7  # of the bits of an index among equally likely ones, what one is thought to cost
 
 PLAN = Struct(
-    sizes="picture_height picture_width source_height source_width rows columns new_sprites vectors new_colours colours",
+    sizes="picture_height picture_width source_height source_width rows columns new_sprites vectors new_colours "
+    "colours",
     integers="built_in",
     reals="escape_bits",
     arrays={
@@ -70,14 +73,18 @@ FAULTS = {
 
 
 class RdoTarget(NamedTuple):
-    """What an encoder chooses pixels by: source uint8 [H, W, 3]; lambda_: float64 [rows, columns], bits that a squared level of error is worth in each block."""
+    """What an encoder chooses pixels by: source uint8 [H, W, 3]; lambda_:
+    float64 [rows, columns], bits that a squared level of error is worth in each block.
+    """
 
     source: np.ndarray
     lambda_: np.ndarray
 
 
 class FramePlan(NamedTuple):
-    """What an encoder found a frame to be: the built-in picture that a group begins from, counted from 1, its sprites, and what else has moved."""
+    """What an encoder found a frame to be: the built-in picture that a group begins from, counted from 1, its sprites,
+    and what else has moved.
+    """
 
     built_in: int = 0
     sprites: SpriteUpdate | None = None
@@ -88,7 +95,9 @@ class FrameDecisions(Protocol):
     """What a writer is to code of a frame; asked in this order, each time when all before it is coded."""
 
     def built_in(self, pictures: np.ndarray, colours: np.ndarray) -> int:
-        """Which of the built-in pictures int16 [S, H, W], of indices of colours int32 [K], the group begins from, counted from 1; 0 for none."""
+        """Which of the built-in pictures int16 [S, H, W], of indices of colours int32 [K], the group begins from,
+        counted from 1; 0 for none.
+        """
 
     def sprites(self) -> SpriteUpdate | None:
         """Which sprites are seen in front of the background."""
@@ -137,10 +146,13 @@ class KnownFrame:
 class PaletteFrames:
     """Codes the frames of one group in order; keeps them, because the next ones are predicted from them.
 
-    model: of contexts, of this group alone; learns on. Or pool: of which it takes one until it is done. most: frames that there will be, about.
+    model: of contexts, of this group alone; learns on. Or pool: of which it takes one until it is done. most: frames
+    that there will be, about.
     """
 
-    def __init__(self, weights: Palette, model: ContextModel | None = None, *, pool: ContextPool | None = None, most: int = 1):
+    def __init__(
+        self, weights: Palette, model: ContextModel | None = None, *, pool: ContextPool | None = None, most: int = 1
+    ):
         self._pool = pool
         if model is None:
             model = initial_model(weights, CODING_RATE) if pool is None else pool.take()
@@ -154,7 +166,9 @@ class PaletteFrames:
     @property
     def nbytes(self) -> int:
         """Memory held, about."""
-        return (0 if self.model is None else self.model.nbytes) + (0 if self.references is None else (len(self) + 4) * self.references.prediction.nbytes)
+        return (0 if self.model is None else self.model.nbytes) + (
+            0 if self.references is None else (len(self) + 4) * self.references.prediction.nbytes
+        )
 
     @property
     def known_colours(self) -> np.ndarray:
@@ -166,9 +180,12 @@ class PaletteFrames:
         """Of the group so far, int32 [K], 0xRRGGBB each."""
         return self._game.colours if self.references is None else self.references.colours
 
-    def code_frames(self, symbols, count: int, coder: BitCoder, shape: tuple[int, int, int], plans: Sequence[FramePlan] = ()) -> np.ndarray:
-        """Codes colours int32 [T, 1, H, W] of the next `count` frames with `coder`, or decodes them where `symbols` is None; gives them
-        back. In place of one frame's colours may stand `FrameDecisions`, that find them. plans: of each frame, or none at all.
+    def code_frames(
+        self, symbols, count: int, coder: BitCoder, shape: tuple[int, int, int], plans: Sequence[FramePlan] = ()
+    ) -> np.ndarray:
+        """Codes colours int32 [T, 1, H, W] of the next `count` frames with `coder`, or decodes them where `symbols` is
+        None; gives them back. In place of one frame's colours may stand `FrameDecisions`, that find them. plans: of
+        each frame, or none at all.
 
         Raises FormatError for what cannot be.
         """
@@ -196,12 +213,16 @@ class PaletteFrames:
         references = self.references
         result = np.empty((len(numbers), *inside(references.prediction).shape), np.int32)
         numbers = np.asarray(numbers, np.int64) + references.state.built_in_used
-        refused = find_colours(pictures=references.pictures, numbers=numbers, palette=references.palette, colours=result)
+        refused = find_colours(
+            pictures=references.pictures, numbers=numbers, palette=references.palette, colours=result
+        )
         assert not refused, "there are no such frames"
         return result[:, None]
 
     def painted(self, back: int) -> np.ndarray:
-        """uint8 [H, W, 3] of the frame so many before the last, or the first; for -1 of the sprites in front of their background."""
+        """uint8 [H, W, 3] of the frame so many before the last, or the first;
+        for -1 of the sprites in front of their background.
+        """
         references = self.references
         picture = inside(references.pictures[0 if back < 0 else max(1, references.frames - back)])
         return channels_of(self.colours)[picture]
@@ -213,18 +234,29 @@ class PaletteFrames:
             self._pool.give(model)
 
     def __del__(self):
-        """Gives its model back where nobody goes on: a damaged group, or one of which no further frame was asked for."""
+        """Gives its model back where nobody goes on: a damaged group, or one of which no further frame was asked
+        for.
+        """
         if getattr(self, "model", None) is not None:  # without one where it was never made
             self.finish()
 
     def _make_room(self, count: int, shape: tuple[int, int, int]) -> None:
         if self.references is None:
             self.references = ReferenceState(*shape[1:], self._game)
-        self.references.make_room(1 + max(count, min(self._most - len(self), ROOM_BYTES // self.references.prediction.nbytes)))
+        self.references.make_room(
+            1 + max(count, min(self._most - len(self), ROOM_BYTES // self.references.prediction.nbytes))
+        )
 
     def _call(self, coder: BitCoder, plan, **values):
         references = self.references
-        return CALL(coder=coder.state, model=self.model.state, references=references.state, sprites=references.sprites.state, plan=plan, **values)
+        return CALL(
+            coder=coder.state,
+            model=self.model.state,
+            references=references.state,
+            sprites=references.sprites.state,
+            plan=plan,
+            **values,
+        )
 
     def _write(self, decisions: FrameDecisions, coder: BitCoder) -> None:
         plan = PLAN()
@@ -251,7 +283,9 @@ class PaletteFrames:
             return {"seen": update.seen, "entered": update.entered}
         if asked == ASKS_MOTION:
             field = decisions.motion() or MotionField((), np.zeros((rows, columns), np.uint8))
-            assert field.indices.shape == (rows, columns) and field.indices.max(initial=0) < 2 + len(field.vectors), "compiled code checks no bounds"
+            assert field.indices.shape == (rows, columns) and field.indices.max(initial=0) < 2 + len(field.vectors), (
+                "compiled code checks no bounds"
+            )
             return {"field": np.array(field.vectors, np.int64).reshape(-1, 3), "vector_map": field.indices}
         if asked == ASKS_FLAGS:
             return {"coded": decisions.coded_blocks(inside(references.prediction), self.colours)}
@@ -262,7 +296,12 @@ class PaletteFrames:
         if isinstance(pixels, np.ndarray):
             return {"picture": pixels}
         escape_bits = ESCAPE_SHARE * math.log2(len(table.colours))
-        return {"source": pixels.source, "lambda_": pixels.lambda_, "channels": channels_of(table.colours).astype(np.int32), "escape_bits": escape_bits}
+        return {
+            "source": pixels.source,
+            "lambda_": pixels.lambda_,
+            "channels": channels_of(table.colours).astype(np.int32),
+            "escape_bits": escape_bits,
+        }
 
 
 def channels_of(colours: np.ndarray) -> np.ndarray:

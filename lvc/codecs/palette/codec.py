@@ -25,7 +25,8 @@ QUANTISER = {"name": "round", "step": 1.0}  # colours are whole numbers as they 
 COLOURED_AT_ONCE = 64  # frames of colours, for which there is only to be room
 SUMMED_AT_ONCE = 16  # frames whose digest is computed together
 
-_pools: WeakKeyDictionary[Palette, ContextPool] = WeakKeyDictionary()  # of models that code: context models are 7 MB each
+# Of models that code: context models are 7 MB each
+_pools: WeakKeyDictionary[Palette, ContextPool] = WeakKeyDictionary()
 
 
 def pool_of(model: Palette) -> ContextPool:
@@ -37,21 +38,26 @@ def pool_of(model: Palette) -> ContextPool:
 class PaletteCodec(SymbolCodec):
     """Colours of frames as latents; with a grid those of the game's own pixels, which are shown at the geometry.
 
-    Raises OptionError for a quantiser or an entropy model that colours have not, ModelError for weights that cannot code.
+    Raises OptionError for a quantiser or an entropy model that colours have not, ModelError for weights that cannot
+    code.
     """
 
     def __init__(self, checkpoint: Checkpoint, settings: Settings, traits: Traits):
         super().__init__(checkpoint, settings, traits)
         self.entropy_spec, self.quantiser_spec = settings.entropy or checkpoint.entropy, QUANTISER
         if self.entropy_spec["name"] != MIXING:
-            raise OptionError(f"{checkpoint.model.name} has colours for latents, which entropy {MIXING} codes; {self.entropy_spec['name']} cannot")
+            raise OptionError(
+                f"{checkpoint.model.name} has colours for latents, which entropy {MIXING} codes; "
+                f"{self.entropy_spec['name']} cannot"
+            )
         quantiser = settings.quantiser or checkpoint.quantiser
         if {"step": 1, **quantiser} != QUANTISER:
             raise OptionError(f"entropy {MIXING} codes rounded latents; quantiser {quantiser.get('name')} gives others")
         self.model = checkpoint.model.for_coding()
         self.latent_shape = self.model.latent_shape(settings.coded_geometry)
         self._screen = None if settings.grid is None else Screen(settings.grid, settings.geometry)
-        # Each group begins with a context model of it. Weights do not change once they code, so all their codecs share what was written on.
+        # Each group begins with a context model of it. Weights do not change once they code,
+        # so all their codecs share what was written on.
         self._pool = pool_of(self.model)
 
     @property
@@ -69,27 +75,40 @@ class PaletteCodec(SymbolCodec):
     def encode_group(self, frames: np.ndarray) -> CodedGroup:
         """Coded as they are chosen: once, and at the same size."""
         latents, payloads = self._chosen(frames)
-        packets = tuple(Packet(frame_count=count, payload=payload) for count, payload in zip(self.packet_runs(len(frames)), payloads))
+        packets = tuple(
+            Packet(frame_count=count, payload=payload)
+            for count, payload in zip(self.packet_runs(len(frames)), payloads)
+        )
         return CodedGroup(packets, symbols_digest(latents.symbols), latents)
 
     def _chosen(self, frames: np.ndarray) -> tuple[Latents, list[bytes]]:
         """Colours of one group's frames uint8 [T, H, W, 3], and the payload of each packet."""
 
         def begun() -> tuple[PaletteFrames, list[BitWriter]]:
-            return self.coding(len(frames)), [writer for count in self.packet_runs(len(frames)) for writer in [BitWriter()] * count]
+            return self.coding(len(frames)), [
+                writer for count in self.packet_runs(len(frames)) for writer in [BitWriter()] * count
+            ]
 
-        chosen, writers = choose_cheapest(begun, whole_pictures(frames), self.crf, known=game_of(self.model).colours, search=self.settings.effort > 0)
+        chosen, writers = choose_cheapest(
+            begun, whole_pictures(frames), self.crf, known=game_of(self.model).colours, search=self.settings.effort > 0
+        )
         latents = Latents(chosen.symbols, np.zeros((len(frames), 0), np.float32), chosen.plans)
         return latents, [writer.finish() for writer in dict.fromkeys(writers)]
 
     def render(self, latents: Latents) -> np.ndarray:
         colours = np.ascontiguousarray(latents.symbols)
-        return painted(colours[:, 0], self.geometry.height, self.geometry.width) if self._screen is None else self._screen.show(colours)
+        return (
+            painted(colours[:, 0], self.geometry.height, self.geometry.width)
+            if self._screen is None
+            else self._screen.show(colours)
+        )
 
     def coding(self, frames: int = 1) -> PaletteFrames:
         return PaletteFrames(self.model, pool=self._pool, most=frames)
 
-    def code_run(self, coding: PaletteFrames, symbols: np.ndarray | None, count: int, coder, moves: Sequence = ()) -> np.ndarray:
+    def code_run(
+        self, coding: PaletteFrames, symbols: np.ndarray | None, count: int, coder, moves: Sequence = ()
+    ) -> np.ndarray:
         return coding.code_frames(symbols, count, coder, self.latent_shape, moves)
 
     def writer(self) -> BitWriter:

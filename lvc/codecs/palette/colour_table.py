@@ -11,7 +11,12 @@ find_indices = Kernel(
     "lvc_palette_indices",
     Struct(
         sizes="height width colours",
-        arrays={"picture": ("int32", "height width"), "rising": ("int32", "colours"), "order": ("int16", "colours"), "indices": ("int16", "height width")},
+        arrays={
+            "picture": ("int32", "height width"),
+            "rising": ("int32", "colours"),
+            "order": ("int16", "colours"),
+            "indices": ("int16", "height width"),
+        },
     ),
 )
 
@@ -31,7 +36,9 @@ class ColourTable:
         return result
 
     def new(self, wanted: np.ndarray) -> np.ndarray:
-        """Those of some colours int32 [N] that are not here, each once, the darkest first; ValueError for more than a group can have."""
+        """Those of some colours int32 [N] that are not here, each once, the darkest first;
+        ValueError for more than a group can have.
+        """
         new = by_luma(np.setdiff1d(wanted, self.colours))
         if len(self.colours) + len(new) > MOST_COLOURS:
             raise ValueError(f"a group of more than {MOST_COLOURS} colours")

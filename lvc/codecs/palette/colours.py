@@ -68,12 +68,16 @@ def palette_of(frames: np.ndarray, lambda_: float, known: np.ndarray) -> np.ndar
 
 
 def unlike(points: np.ndarray, counts: np.ndarray, colours: np.ndarray, lambda_: float) -> float:
-    """What points [N, 3], seen `counts` times, differ from the nearest of some colours, in bits a pixel that are worth seeing."""
+    """What points [N, 3], seen `counts` times, differ from the nearest of some colours,
+    in bits a pixel that are worth seeing.
+    """
     table = rgb(colours).astype(np.float64)
     _, nearest = settled(points, counts, table, 0)
     return worth_seeing(np.square(points - table[nearest]).sum(axis=1), counts, lambda_)
 
 
 def worth_seeing(errors: np.ndarray, counts: np.ndarray, lambda_: float) -> float:
-    """Only squared errors that are worth more than a pixel's bits: noise is not, however many colours there are for it."""
+    """Only squared errors that are worth more than a pixel's bits: noise is not,
+    however many colours there are for it.
+    """
     return float(np.average(np.maximum(lambda_ * errors - PIXEL_BITS, 0), weights=counts))

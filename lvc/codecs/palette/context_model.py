@@ -1,4 +1,6 @@
-"""What coding has learned so far: adaptive probabilities, mixing weights and matches, which begin as the shipped ones and learn on in a group's frames."""
+"""What coding has learned so far: adaptive probabilities, mixing weights and matches,
+which begin as the shipped ones and learn on in a group's frames.
+"""
 
 import numpy as np
 
@@ -22,14 +24,18 @@ HALF = EMPTY >> 16
 class ContextModel:
     """A group's model of contexts, which learns while the group is coded.
 
-    probabilities: uint32 [CONTEXTS]; weights: int32 [MIXERS, MIXER_INPUTS], in 2**-16; matches: int32 [MATCH_KINDS * MATCHES], a colour's palette
-    index + 1, or 0 for none, and CONFIDENCE for each time that it was right; pages: uint8 [PAGES], 1 where a page was written, but of the
-    first ALONE_CONTEXTS; rate: of learning weights, up to MOST_RATE.
+    probabilities: uint32 [CONTEXTS]; weights: int32 [MIXERS, MIXER_INPUTS], in 2**-16; matches: int32 [MATCH_KINDS *
+    MATCHES], a colour's palette index + 1, or 0 for none, and CONFIDENCE for each time that it was right; pages: uint8
+    [PAGES], 1 where a page was written, but of the first ALONE_CONTEXTS; rate: of learning weights, up to MOST_RATE.
     """
 
-    def __init__(self, probabilities: np.ndarray, weights: np.ndarray, matches: np.ndarray, pages: np.ndarray, *, rate: int):
+    def __init__(
+        self, probabilities: np.ndarray, weights: np.ndarray, matches: np.ndarray, pages: np.ndarray, *, rate: int
+    ):
         self.probabilities, self.weights, self.matches, self.pages = probabilities, weights, matches, pages
-        self.state = CONTEXT_MODEL(rate=rate, probabilities=probabilities, weights=weights, matches=matches, pages=pages)
+        self.state = CONTEXT_MODEL(
+            rate=rate, probabilities=probabilities, weights=weights, matches=matches, pages=pages
+        )
 
     @property
     def rate(self) -> int:
@@ -45,7 +51,9 @@ class ContextModel:
 
     def copy(self) -> "ContextModel":
         """One that learns apart."""
-        return ContextModel(self.probabilities.copy(), self.weights.copy(), self.matches.copy(), self.pages.copy(), rate=self.rate)
+        return ContextModel(
+            self.probabilities.copy(), self.weights.copy(), self.matches.copy(), self.pages.copy(), rate=self.rate
+        )
 
 
 def initial_model(weights: Palette, rate: int) -> ContextModel:
@@ -66,7 +74,9 @@ def fill(probabilities: np.ndarray, chances: np.ndarray, counts: np.ndarray) -> 
 
 
 def keep(learned: ContextModel, weights: Palette, most: int) -> None:
-    """Puts what was learned of patterns into the weights, and of their game where they are of one; most: bits that a probability counts, so that it goes on learning."""
+    """Puts what was learned of patterns into the weights, and of their game where they are of one; most:
+    bits that a probability counts, so that it goes on learning.
+    """
     store(learned.probabilities[:PATTERN_CONTEXTS], weights.chances, weights.counts, most)
     weights.weights[:] = learned.weights
     if weights.config.colours:

@@ -1,6 +1,8 @@
-"""Context models that groups have learned in and are done with, for the next groups: what was written is undone, page by page.
+"""Context models that groups have learned in and are done with, for the next groups: what was written is undone, page
+by page.
 
-A copy of 7 MB took 0.3 ms and 1,700 page faults, a tenth of what it takes to open a file and read a frame; this takes 0.08 to 0.15 ms.
+A copy of 7 MB took 0.3 ms and 1,700 page faults, a tenth of what it takes to open a file and read a frame; this takes
+0.08 to 0.15 ms.
 """
 
 from collections import deque
@@ -14,11 +16,14 @@ restore = Kernel("lvc_palette_restore", Struct(structs={"model": CONTEXT_MODEL, 
 
 
 class ContextPool:
-    """Context models of one set of weights, each as at a group's beginning when it is taken. Any number of threads may take them and give them back."""
+    """Context models of one set of weights, each as at a group's beginning when it is taken.
+    Any number of threads may take them and give them back.
+    """
 
     def __init__(self, weights: Palette, rate: int):
         self._initial = initial_model(weights, rate)
-        self._idle: deque[ContextModel] = deque(maxlen=KEPT)  # without a lock, because what is dropped while one is held may be what gives a model back
+        # Without a lock, because what is dropped while one is held may be what gives a model back
+        self._idle: deque[ContextModel] = deque(maxlen=KEPT)
 
     @property
     def nbytes(self) -> int:

@@ -11,7 +11,15 @@ if TYPE_CHECKING:
 
 
 class PaletteFamily(Family):
-    traits = Traits(variable_rate=True, predicts=True, takes_native=True, any_size=True, side_by_side=True, efforts=range(2), usual_effort=1)
+    traits = Traits(
+        variable_rate=True,
+        predicts=True,
+        takes_native=True,
+        any_size=True,
+        side_by_side=True,
+        efforts=range(2),
+        usual_effort=1,
+    )
     trained = True
     models: ClassVar = {"temporal-palette": ModelKind("lvc.codecs.palette.model", "Palette", "PaletteConfig")}
 

@@ -1,4 +1,6 @@
-"""What is to be known of one game before coding it teaches more: its colours, built-in reference pictures and sprites, as its recordings show them."""
+"""What is to be known of one game before coding it teaches more: its colours, built-in reference pictures and sprites,
+as its recordings show them.
+"""
 
 from collections import Counter
 
@@ -28,7 +30,9 @@ LEAST_USES = 3
 
 
 def fit_game(model: Palette, source: Frames, *, rate: int, seed: int) -> None:
-    """Fills a model of one game with its colours, pictures and sprites; fewer than there is room for are told twice, or left out."""
+    """Fills a model of one game with its colours, pictures and sprites;
+    fewer than there is room for are told twice, or left out.
+    """
     frames = whole_pictures(source.frames(spread(len(source), LOOKED_AT)).transpose(0, 2, 3, 1))
     colours = main_colours(frames, model.config.colours)
     model.colours[:] = np.resize(colours, model.config.colours)
@@ -41,12 +45,17 @@ def fit_game(model: Palette, source: Frames, *, rate: int, seed: int) -> None:
 
 
 def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
-    """Up to `most` colours int32 [K] that frames uint8 [T, H, W, 3] are made of: first what is unlike all others, then what leaves the largest errors in two."""
+    """Up to `most` colours int32 [K] that frames uint8 [T, H, W, 3] are made of:
+    first what is unlike all others, then what leaves the largest errors in two.
+    """
     distinct, counts = np.unique(packed(frames), return_counts=True)
     colours = rgb(distinct).astype(np.float64)
     cells, inverse = np.unique(packed((colours // CELL).astype(np.uint8)), return_inverse=True)
     pixels = np.bincount(inverse, counts, len(cells))
-    means = np.stack([np.bincount(inverse, counts * colours[:, channel], len(cells)) for channel in range(3)], axis=1) / pixels[:, None]
+    means = (
+        np.stack([np.bincount(inverse, counts * colours[:, channel], len(cells)) for channel in range(3)], axis=1)
+        / pixels[:, None]
+    )
     chosen: list[np.ndarray] = []
     for cell in np.argsort(-pixels, kind="stable"):
         if pixels[cell] < LEAST_PIXELS * len(frames) or len(chosen) == most:
@@ -62,7 +71,12 @@ def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
         away = colours[nearest == worst] - centres[worst]
         axis = np.linalg.eigh(np.cov(away.T, aweights=counts[nearest == worst]))[1][:, -1]
         spread = axis * np.sqrt(errors[worst] / counts[nearest == worst].sum())
-        tried, near = settled(colours, counts, np.concatenate((np.delete(centres, worst, axis=0), [centres[worst] - spread, centres[worst] + spread])), LLOYD_ROUNDS)
+        tried, near = settled(
+            colours,
+            counts,
+            np.concatenate((np.delete(centres, worst, axis=0), [centres[worst] - spread, centres[worst] + spread])),
+            LLOYD_ROUNDS,
+        )
         gained = errors.sum() - (counts * np.square(colours - tried[near]).sum(axis=1)).sum()
         if gained < LEAST_GAINED * frames.size:
             break
@@ -76,7 +90,9 @@ def nearest_of(colours: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def main_pictures(frames: np.ndarray, colours: np.ndarray, most: int) -> np.ndarray:
-    """Up to `most` pictures int16 [S, H, W] of palette indices: the medians of those frames uint8 [T, H, W, 3] that are about alike."""
+    """Up to `most` pictures int16 [S, H, W] of palette indices: the medians of those frames uint8 [T, H, W,
+    3] that are about alike.
+    """
     kinds: list[list[np.ndarray]] = []
     for frame in frames:
         unlike = [(np.abs(kind[0].astype(np.int16) - frame).max(axis=2) > OTHER_LEVELS).mean() for kind in kinds]
@@ -102,7 +118,13 @@ def main_sprites(model: Palette, source: Frames, *, rate: int, seed: int) -> tup
         start = int(rng.choice(starts))
         forget_colours(contexts)
         coding = PaletteFrames(model, contexts, most=SPRITE_LENGTH)
-        chosen = choose(coding, whole_pictures(source.frames(range(start, start + SPRITE_LENGTH)).transpose(0, 2, 3, 1)), int(rng.integers(SPRITE_LEVELS)), search=True, palette=np.unique(model.colours))
+        chosen = choose(
+            coding,
+            whole_pictures(source.frames(range(start, start + SPRITE_LENGTH)).transpose(0, 2, 3, 1)),
+            int(rng.integers(SPRITE_LEVELS)),
+            search=True,
+            palette=np.unique(model.colours),
+        )
         layer = coding.references.sprites
         if layer.own_bitmaps > OWN_BITMAPS:  # some have been overwritten
             continue
@@ -111,7 +133,17 @@ def main_sprites(model: Palette, source: Frames, *, rate: int, seed: int) -> tup
                 seen = plan.sprites.seen
                 for bitmap in (*seen[seen[:, 0] > 0, 1], *plan.sprites.entered[:, 0]):
                     uses[layer.bitmaps[bitmap].tobytes(), tuple(map(int, layer.sizes[bitmap]))] += 1
-    kept = [(bitmap, size) for (bitmap, size), count in uses.most_common(model.config.sprites) if count >= LEAST_USES and size[0]]
-    bitmaps = np.stack([np.frombuffer(bitmap, np.int16).reshape(model.sprites.shape[1:]) for bitmap, _ in kept]) if kept else np.empty((0, *model.sprites.shape[1:]), np.int16)
-    assert not len(bitmaps) or bitmaps.max() < model.config.colours, f"indices of colours that there are not, or {NO_COLOUR}"
+    kept = [
+        (bitmap, size)
+        for (bitmap, size), count in uses.most_common(model.config.sprites)
+        if count >= LEAST_USES and size[0]
+    ]
+    bitmaps = (
+        np.stack([np.frombuffer(bitmap, np.int16).reshape(model.sprites.shape[1:]) for bitmap, _ in kept])
+        if kept
+        else np.empty((0, *model.sprites.shape[1:]), np.int16)
+    )
+    assert not len(bitmaps) or bitmaps.max() < model.config.colours, (
+        f"indices of colours that there are not, or {NO_COLOUR}"
+    )
     return bitmaps, np.array([size for _, size in kept], np.int16).reshape(-1, 2)

@@ -1,7 +1,8 @@
-"""Where the contexts of each kind of decision lie among a model's adaptive probabilities: as lvc/kernels/palette_layout.h has them, which is the format.
+"""Where the contexts of each kind of decision lie among a model's adaptive probabilities: as
+lvc/kernels/palette_layout.h has them, which is the format.
 
-Those of patterns (which places around are alike) know every game and ship with the weights; those of colours and positions are empty at a
-group's beginning.
+Those of patterns (which places around are alike) know every game and ship with the weights; those of colours and
+positions are empty at a group's beginning.
 """
 
 NUMBER_CONTEXTS = 1 << 12
@@ -39,7 +40,8 @@ PIXEL_MIXERS = 80, 88
 INDEX_MIXERS = 216, 232
 MATCH_KINDS, MATCH_BITS = 3, 16
 MATCHES = 1 << MATCH_BITS  # of each kind: colours that followed on the same surroundings before
-PAGE_BITS = 7  # what a group writes is marked by pages of so many probabilities or matches, so that little has to be undone
+# What a group writes is marked by pages of so many probabilities or matches, so that little has to be undone
+PAGE_BITS = 7
 PAGE = 1 << PAGE_BITS
 MATCH_PAGES_AT = CONTEXTS >> PAGE_BITS
 PAGES = MATCH_PAGES_AT + (MATCH_KINDS * MATCHES >> PAGE_BITS)

@@ -1,8 +1,9 @@
 """The palette family: pictures of few colours, coded colour by colour, for games that no network has seen.
 
-A frame's latents are its pixels' colours themselves, few of them after the encoder has chosen. What is likely to stand where is predicted
-by adaptive probabilities of what followed on the same surroundings. Those of patterns, which see only which pixels are alike, are learned from
-many games and are this model; those of colours begin empty in each group of frames.
+A frame's latents are its pixels' colours themselves, few of them after the encoder has chosen. What is likely to stand
+where is predicted by adaptive probabilities of what followed on the same surroundings. Those of patterns, which see
+only which pixels are alike, are learned from many games and are this model; those of colours begin empty in each group
+of frames.
 """
 
 from collections.abc import Mapping
@@ -15,11 +16,13 @@ from lvc.errors import ModelError, OptionError
 from lvc.frames import Geometry
 
 SIDE = 4  # pixels of a block that is kept or coded
-PATTERN_SLOTS, OWN_SLOTS, GUESSES, MIXER_ROWS, MIXER_INPUTS = 713_728, 815_104, 196_608, 272, 20  # see lvc/codecs/palette/layout.py
+# See lvc/codecs/palette/layout.py
+PATTERN_SLOTS, OWN_SLOTS, GUESSES, MIXER_ROWS, MIXER_INPUTS = 713_728, 815_104, 196_608, 272, 20
 SPRITE_SIDE = 16  # pixels, at most
 MOST_COLOURS, MOST_SPRITES, MOST_SCENES = 256, 256, 16  # that weights know
 NO_COLOUR = -1
-CONFIDENCE, MOST_CONFIDENCE = 1 << 16, 255  # in a match: how often it was right, above the palette index from 1 on, or 0
+# In a match: how often it was right, above the palette index from 1 on, or 0
+CONFIDENCE, MOST_CONFIDENCE = 1 << 16, 255
 FIRST_CHANCE = 0  # a half, of chances from -2**15
 FIRST_WEIGHT = round(0.22 * (1 << 16))  # of each context, before anything is learned
 WEIGHT_LIMIT = 1 << 24
@@ -27,7 +30,9 @@ WEIGHT_LIMIT = 1 << 24
 
 @dataclass(frozen=True)
 class PaletteConfig:
-    """width, height: what it was trained on; others are taken too. colours, sprites, scenes: how many, with built-in reference pictures, it knows of one game; 0 for many games."""
+    """width, height: what it was trained on; others are taken too. colours, sprites, scenes:
+    how many, with built-in reference pictures, it knows of one game; 0 for many games.
+    """
 
     exact: ClassVar[bool] = True  # whole numbers alone
 
@@ -48,10 +53,11 @@ class PaletteConfig:
 class Palette:
     """Colours as they are, with what was learned of patterns: numpy arrays, for which no torch is loaded.
 
-    chances int16 and counts uint8 [PATTERN_SLOTS]: how likely a 1 is in each context, less a half, in 2**-16, and how many bits it has seen.
-    weights int32 [MIXER_ROWS, MIXER_INPUTS]: how far each kind of context is to be trusted, in 2**-16.
-    Of one game: colours int32 [C], 0xRRGGBB; sprites int16 [S, SPRITE_SIDE, SPRITE_SIDE], bitmaps of their indices, and sizes int16 [S, 2];
-    scenes int16 [N, H, W], built-in reference pictures of their indices; own_chances and own_counts [OWN_SLOTS], as above of what no other game shares; guesses int32 [GUESSES], of the match model.
+    chances int16 and counts uint8 [PATTERN_SLOTS]: how likely a 1 is in each context, less a half, in 2**-16, and how
+    many bits it has seen. weights int32 [MIXER_ROWS, MIXER_INPUTS]: how far each kind of context is to be trusted, in
+    2**-16. Of one game: colours int32 [C], 0xRRGGBB; sprites int16 [S, SPRITE_SIDE, SPRITE_SIDE], bitmaps of their
+    indices, and sizes int16 [S, 2]; scenes int16 [N, H, W], built-in reference pictures of their indices; own_chances
+    and own_counts [OWN_SLOTS], as above of what no other game shares; guesses int32 [GUESSES], of the match model.
     """
 
     any_geometry = True
@@ -106,12 +112,19 @@ def whole_blocks(geometry: Geometry) -> tuple[int, int]:
 def check_matches(matches: np.ndarray, colours: int) -> None:
     """Raises ValueError for matches int32 [N] that are none of so many colours."""
     indices = matches & (CONFIDENCE - 1)
-    if int(matches.min()) < 0 or int(indices.max()) > colours or int(matches.max()) >= (MOST_CONFIDENCE + 1) * CONFIDENCE or ((indices == 0) & (matches > 0)).any():
+    if (
+        int(matches.min()) < 0
+        or int(indices.max()) > colours
+        or int(matches.max()) >= (MOST_CONFIDENCE + 1) * CONFIDENCE
+        or ((indices == 0) & (matches > 0)).any()
+    ):
         raise ValueError("matches of colours that there are not")
 
 
 def blanks(config: PaletteConfig) -> dict[str, np.ndarray]:
-    """What each part of a model is before anything is learned: read-only views, which take no memory, of the shapes and types that any weights have."""
+    """What each part of a model is before anything is learned: read-only views, which take no memory,
+    of the shapes and types that any weights have.
+    """
     parts = {
         "chances": (np.int16(FIRST_CHANCE), (PATTERN_SLOTS,)),
         "counts": (np.uint8(0), (PATTERN_SLOTS,)),

@@ -24,7 +24,9 @@ BACKGROUND = MotionVector(EARLIER_FRAMES, 0, 0)  # the background reference; eve
 
 
 class MotionField(NamedTuple):
-    """vectors: of a frame, told. indices: uint8 [rows, columns], which of STILL, BACKGROUND and them each block takes."""
+    """vectors: of a frame, told. indices: uint8 [rows, columns], which of STILL,
+    BACKGROUND and them each block takes.
+    """
 
     vectors: tuple[MotionVector, ...]
     indices: np.ndarray

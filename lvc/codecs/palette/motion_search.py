@@ -1,7 +1,7 @@
 """What has moved in a frame, as an encoder finds it: where blocks that would be dear stand in an earlier picture.
 
-The dearest tiles are looked for first; each motion vector that saves bits is tried on the whole frame, so that what it explains is not
-looked for again. Then each block takes the vector that costs least, with its neighbours if it can.
+The dearest tiles are looked for first; each motion vector that saves bits is tried on the whole frame, so that what it
+explains is not looked for again. Then each block takes the vector that costs least, with its neighbours if it can.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,12 @@ find_luma = Kernel(
     "lvc_palette_luma",
     Struct(
         sizes="height width tops lefts",
-        arrays={"picture": ("uint8", "height width 3"), "luma": ("int32", "height width"), "line": ("int32", "width"), "sums": ("int32", "tops lefts")},
+        arrays={
+            "picture": ("uint8", "height width 3"),
+            "luma": ("int32", "height width"),
+            "line": ("int32", "width"),
+            "sums": ("int32", "tops lefts"),
+        },
     ),
 )
 find_bits = Kernel(
@@ -66,13 +71,20 @@ assign_vectors = Kernel(
         sizes="count rows columns",
         integers="rounds",
         reals="border price",
-        arrays={"bits": ("float32", "count rows columns"), "open": ("uint8", "count"), "saved": ("float64", "count"), "indices": ("uint8", "rows columns")},
+        arrays={
+            "bits": ("float32", "count rows columns"),
+            "open": ("uint8", "count"),
+            "saved": ("float64", "count"),
+            "indices": ("uint8", "rows columns"),
+        },
     ),
 )
 
 
 class SearchPicture:
-    """A picture uint8 [H, W, 3] that parts of others are looked for in; luma and sums are made when they are first asked for."""
+    """A picture uint8 [H, W, 3] that parts of others are looked for in;
+    luma and sums are made when they are first asked for.
+    """
 
     def __init__(self, picture: np.ndarray):
         self.picture = np.ascontiguousarray(picture)
@@ -95,11 +107,19 @@ class SearchPicture:
         return self._luma_and_sums[1]
 
 
-def found_motion(now: SearchPicture, before: Sequence[SearchPicture], background: np.ndarray, floor: np.ndarray, lambda_: np.ndarray, recent: Sequence[MotionVector]) -> MotionField:
+def found_motion(
+    now: SearchPicture,
+    before: Sequence[SearchPicture],
+    background: np.ndarray,
+    floor: np.ndarray,
+    lambda_: np.ndarray,
+    recent: Sequence[MotionVector],
+) -> MotionField:
     """Motion from the frames before, the latest first, to one like them.
 
-    background: uint8 [H, W, 3], the background reference. floor: int32 [H, W], squared errors that no coding takes away. lambda_: float64 [rows, columns],
-    bits that a squared level of error is worth. recent: vectors that were taken of late, which are tried before tiles are looked for.
+    background: uint8 [H, W, 3], the background reference. floor: int32 [H, W], squared errors that no coding takes
+    away. lambda_: float64 [rows, columns], bits that a squared level of error is worth. recent: vectors that were taken
+    of late, which are tried before tiles are looked for.
     """
     everywhere = np.ones([side // SIDE for side in now.picture.shape[:2]], np.bool_)
     still = predicted_bits(now.picture, before[0].picture, 0, 0, floor, lambda_, everywhere)
@@ -139,31 +159,67 @@ def found_motion(now: SearchPicture, before: Sequence[SearchPicture], background
     return MotionField(tuple(vectors[number] for number in taken), numbers[indices])
 
 
-def predicted_bits(picture: np.ndarray, other: np.ndarray, dx: int, dy: int, floor: np.ndarray, lambda_: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Bits of each block, float32 [rows, columns], of uint8 [H, W, 3] predicted to be as another moved by (dx, dy): each pixel is kept or
-    coded, whichever is cheaper. asked: bool, the blocks that are asked for; others are told a cheap block's."""
+def predicted_bits(
+    picture: np.ndarray, other: np.ndarray, dx: int, dy: int, floor: np.ndarray, lambda_: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    """Bits of each block, float32 [rows, columns], of uint8 [H, W, 3] predicted to be as another moved by (dx, dy):
+    each pixel is kept or coded, whichever is cheaper. asked: bool, the blocks that are asked for; others are told a
+    cheap block's.
+    """
     bits = np.empty(asked.shape, np.float32)
-    find_bits(picture=picture, other=other, dx=dx, dy=dy, floor=floor, lambda_=lambda_, asked=asked.view(np.uint8), bits=bits, cheap=CHEAP, coded_bits=BITS_CODED)
+    find_bits(
+        picture=picture,
+        other=other,
+        dx=dx,
+        dy=dy,
+        floor=floor,
+        lambda_=lambda_,
+        asked=asked.view(np.uint8),
+        bits=bits,
+        cheap=CHEAP,
+        coded_bits=BITS_CODED,
+    )
     return bits
 
 
-def match(now: SearchPicture, luma: np.ndarray, sums: np.ndarray, top: int, left: int, vectors: Sequence[MotionVector]) -> MotionVector:
-    """Where a tile fits best into the frames before, whose luma and sums are int32 [N, H, W]; vectors: how well these fit is known first, so that
-    most of the others are passed by."""
+def match(
+    now: SearchPicture, luma: np.ndarray, sums: np.ndarray, top: int, left: int, vectors: Sequence[MotionVector]
+) -> MotionVector:
+    """Where a tile fits best into the frames before, whose luma and sums are int32 [N, H, W]; vectors: how well these
+    fit is known first, so that most of the others are passed by.
+    """
     tile = now.luma[top : top + TILE, left : left + TILE]
     order = np.argsort(-np.square(tile - tile.mean()).sum(axis=1), kind="stable")
     known = np.array([vector for vector in vectors if vector.back < len(luma)], np.int64)
-    made = find_match.struct(tile=tile[order], order=order, luma=luma, sums=sums, known=known, total=int(now.sums[top, left]), top=top, left=left)
+    made = find_match.struct(
+        tile=tile[order],
+        order=order,
+        luma=luma,
+        sums=sums,
+        known=known,
+        total=int(now.sums[top, left]),
+        top=top,
+        left=left,
+    )
     refused = find_match(made)
     assert not refused, "tiles are of the pictures that they are looked for in"
     return MotionVector(made.back, made.dx, made.dy)
 
 
 def assigned(bits: np.ndarray, border: float, price: float, rounds: int) -> np.ndarray:
-    """Which vector uint8 [rows, columns] each block takes: float32 bits [N, rows, columns] of each vector, `border` more for each neighbour that takes another.
+    """Which vector uint8 [rows, columns] each block takes: float32 bits [N, rows, columns] of each vector, `border`
+    more for each neighbour that takes another.
 
     A vector that saves less than its price in all is given up.
     """
     indices = np.empty(bits.shape[1:], np.uint8)
-    assign_vectors(bits=bits, border=border, price=price, rounds=rounds, open=np.empty(len(bits), np.uint8), saved=np.empty(len(bits)), indices=indices)
+    assign_vectors(
+        bits=bits,
+        border=border,
+        price=price,
+        rounds=rounds,
+        open=np.empty(len(bits), np.uint8),
+        saved=np.empty(len(bits)),
+        indices=indices,
+    )
     return indices

@@ -1,4 +1,5 @@
-"""What stands for a frame's pixels: blocks that are worth coding, and the colours whose error and bits together cost least.
+"""What stands for a frame's pixels: blocks that are worth coding, and the colours whose error and bits together cost
+least.
 
 Only an encoder chooses, so floats are welcome here: the colours that come out are what the file holds.
 """
@@ -22,16 +23,21 @@ from lvc.kernels.binding import Kernel, Struct
 
 # At crf 0 and 63: bits that a squared level of error is worth while frames are chosen.
 BEST_LAMBDA, LEAST_LAMBDA = 0.008, 0.00003
-# What is kept about exactly is cheap to predict from: below this weight frames cost hardly less, or more, at many decibels less. So a coarser choice is
-# taken only where it pays by what errors are worth in the end, which is so much less than while frames are chosen, where errors are passed on.
+# What is kept about exactly is cheap to predict from: below this weight frames cost hardly less, or more, at many
+# decibels less. So a coarser choice is taken only where it pays by what errors are worth in the end, which is so much
+# less than while frames are chosen, where errors are passed on.
 EXACT_LAMBDA, PASSED_ON = 0.001, 30
-# Frames after which coding with sprites and without are compared, and by how much one must be ahead to be taken before the last of them. Measured on 13 recordings: a third less
-# time than both to the end, at 0.2 % more bytes; sprites are told when they come first, so earlier they look dearer than they are.
+# Frames after which coding with sprites and without are compared, and by how much one must be ahead to be taken before
+# the last of them. Measured on 13 recordings: a third less time than both to the end, at 0.2 % more bytes; sprites are
+# told when they come first, so earlier they look dearer than they are.
 DECIDED_AT, WELL_AHEAD = (16, 32, 48), 1.03
-COARSER = 0.0003, 0.0001, 0.00003  # weights that are tried then, as far as a quality allows them: the same ones at every level, so that bytes fall from level to level
-# How much more than once an error counts, because what is kept now is kept by the frames that follow: for each frame that a block stays
-# as it is, of those at most, and the least. Measured: 9 % fewer bytes than with a keyframe's 40 times, other pixels' 2 and blocks' once.
-# What moves on is kept by moving, so the least is more than once: with 2 in place of 0.6 and 0.5 for blocks and motion, bank_heist takes 43 bytes at 47.0 dB and not 53 at 44.8.
+# Weights that are tried then, as far as a quality allows them: the same ones at every level,
+# so that bytes fall from level to level
+COARSER = 0.0003, 0.0001, 0.00003
+# How much more than once an error counts, because what is kept now is kept by the frames that follow: for each frame
+# that a block stays as it is, of those at most, and the least. Measured: 9 % fewer bytes than with a keyframe's 40
+# times, other pixels' 2 and blocks' once. What moves on is kept by moving, so the least is more than once: with 2 in
+# place of 0.6 and 0.5 for blocks and motion, bank_heist takes 43 bytes at 47.0 dB and not 53 at 44.8.
 PIXEL_PROPAGATION, PIXEL_FRAMES, PIXEL_LEAST = 2.0, 32, 4.0
 BLOCK_PROPAGATION, BLOCK_FRAMES, BLOCK_LEAST = 0.5, 16, 2.0
 MOTION_PROPAGATION, MOTION_FRAMES, MOTION_LEAST = 0.5, 16, 2.0
@@ -43,12 +49,20 @@ CELL_BITS = 6  # of each channel, for finding colours about
 STAYS = 48 * 6**2  # squared levels by which a block differs that stays as it is
 
 
-find_nearest = Kernel("lvc_palette_nearest", Struct(sizes="colours cells", arrays={"channels": ("int32", "colours 3"), "nearest": ("int16", "cells")}))
+find_nearest = Kernel(
+    "lvc_palette_nearest",
+    Struct(sizes="colours cells", arrays={"channels": ("int32", "colours 3"), "nearest": ("int16", "cells")}),
+)
 find_least = Kernel(
     "lvc_palette_least",
     Struct(
         sizes="height width colours cells",
-        arrays={"source": ("uint8", "height width 3"), "channels": ("int32", "colours 3"), "nearest": ("int16", "cells"), "least": ("int32", "height width")},
+        arrays={
+            "source": ("uint8", "height width 3"),
+            "channels": ("int32", "colours 3"),
+            "nearest": ("int16", "cells"),
+            "least": ("int32", "height width"),
+        },
     ),
 )
 find_gains = Kernel(
@@ -79,15 +93,27 @@ find_worth_coding = Kernel(
 )
 find_lifetimes = Kernel(
     "lvc_palette_lifetimes",
-    Struct(sizes="count height width rows columns", integers="most", arrays={"pictures": ("uint8", "count height width 3"), "lifetimes": ("int64", "count rows columns")}),
+    Struct(
+        sizes="count height width rows columns",
+        integers="most",
+        arrays={"pictures": ("uint8", "count height width 3"), "lifetimes": ("int64", "count rows columns")},
+    ),
 )
-squared_error = Kernel("lvc_palette_error", Struct(sizes="height width", arrays={"source": ("uint8", "height width 3"), "colours": ("int32", "height width")}))
+squared_error = Kernel(
+    "lvc_palette_error",
+    Struct(sizes="height width", arrays={"source": ("uint8", "height width 3"), "colours": ("int32", "height width")}),
+)
 unlike_bits = Kernel(
     "lvc_palette_unlike",
     Struct(
         sizes="height width colours",
         reals="lambda_ pixel_bits",
-        arrays={"source": ("uint8", "height width 3"), "picture": ("int16", "height width"), "channels": ("int32", "colours 3"), "least": ("int32", "height width")},
+        arrays={
+            "source": ("uint8", "height width 3"),
+            "picture": ("int16", "height width"),
+            "channels": ("int32", "colours 3"),
+            "least": ("int32", "height width"),
+        },
     ),
     real=True,
 )
@@ -96,10 +122,12 @@ unlike_bits = Kernel(
 class RdoFrame:
     """Chooses one frame's colours while it is coded.
 
-    source: uint8 [H, W, 3]. palette: colours int32 [K] of the group. lambda_: bits that a squared level of error is worth.
-    least: int32 [H, W], the least squared errors that the palette allows. lifetimes: int64 [rows, columns], how many frames blocks stay as they are.
-    coding: what codes it. before: the frames before, the latest first, as far as they were looked at. search, sprites: whether to look for
-    what has moved, and for sprites. plan: what was found.
+    source: uint8 [H, W, 3]. palette: colours int32 [K] of the group. lambda_: bits that a squared level of error is
+    worth.
+    least: int32 [H, W], the least squared errors that the palette allows. lifetimes: int64 [rows, columns], how many
+    frames blocks stay as they are.
+    coding: what codes it. before: the frames before, the latest first, as far as they were looked at. search, sprites:
+    whether to look for what has moved, and for sprites. plan: what was found.
     """
 
     def __init__(
@@ -122,7 +150,15 @@ class RdoFrame:
     def built_in(self, pictures: np.ndarray, colours: np.ndarray) -> int:
         table, lambda_ = channels(colours), PIXEL_LEAST * self.lambda_
         bits = [
-            unlike_bits(source=self.source, picture=np.ascontiguousarray(picture), channels=table, least=self.least, lambda_=lambda_, pixel_bits=PIXEL_BITS) for picture in pictures
+            unlike_bits(
+                source=self.source,
+                picture=np.ascontiguousarray(picture),
+                channels=table,
+                least=self.least,
+                lambda_=lambda_,
+                pixel_bits=PIXEL_BITS,
+            )
+            for picture in pictures
         ]
         self.plan = self.plan._replace(built_in=int(np.argmin([KEY_BITS * self.least.size, *bits])))
         return self.plan.built_in
@@ -130,7 +166,14 @@ class RdoFrame:
     def sprites(self) -> SpriteUpdate | None:
         if self._sprites:
             references = self.coding.references
-            update = found_sprites(self.source, references.background, channels(self.coding.colours), self.least, references.sprites, SPRITE_PROPAGATION * self.lambda_)
+            update = found_sprites(
+                self.source,
+                references.background,
+                channels(self.coding.colours),
+                self.least,
+                references.sprites,
+                SPRITE_PROPAGATION * self.lambda_,
+            )
             self.plan = self.plan._replace(sprites=update)
         return self.plan.sprites
 
@@ -139,7 +182,14 @@ class RdoFrame:
             coding = self.coding
             self.before[:] = [SearchPicture(coding.painted(0)), *self.before[: EARLIER_FRAMES - 1]]
             lambda_ = self.lambda_ * propagation(self.lifetimes, MOTION_PROPAGATION, MOTION_FRAMES, MOTION_LEAST)
-            motion = found_motion(SearchPicture(self.source), self.before, coding.painted(-1), self.least, lambda_, coding.references.recent_vectors)
+            motion = found_motion(
+                SearchPicture(self.source),
+                self.before,
+                coding.painted(-1),
+                self.least,
+                lambda_,
+                coding.references.recent_vectors,
+            )
             self.plan = self.plan._replace(motion=motion)
         return self.plan.motion
 
@@ -151,12 +201,15 @@ class RdoFrame:
         return self.palette
 
     def pixels(self, table: ColourTable) -> RdoTarget:
-        return RdoTarget(self.source, self.lambda_ * propagation(self.lifetimes, PIXEL_PROPAGATION, PIXEL_FRAMES, PIXEL_LEAST))
+        return RdoTarget(
+            self.source, self.lambda_ * propagation(self.lifetimes, PIXEL_PROPAGATION, PIXEL_FRAMES, PIXEL_LEAST)
+        )
 
 
 def propagation(lifetimes: np.ndarray, share: float, frames: float, least: float) -> np.ndarray:
-    """How much more than once an error counts because later frames keep it, float64 [rows, columns]: `share` for each frame of a block's lifetime,
-    of `frames` at most, and `least` at least."""
+    """How much more than once an error counts because later frames keep it, float64 [rows, columns]: `share` for each
+    frame of a block's lifetime, of `frames` at most, and `least` at least.
+    """
     return np.maximum(least, share * np.minimum(lifetimes, frames))
 
 
@@ -166,37 +219,54 @@ def channels(colours: np.ndarray) -> np.ndarray:
 
 
 def nearest_of_cells(palette: np.ndarray) -> np.ndarray:
-    """int16 [2**(3 * CELL_BITS)]: the index of the colour of `palette` int32 [K, 3] nearest to the middle of each cell of all colours."""
+    """int16 [2**(3 * CELL_BITS)]: the index of the colour of `palette` int32 [K,
+    3] nearest to the middle of each cell of all colours.
+    """
     nearest = np.empty(1 << 3 * CELL_BITS, np.int16)
     find_nearest(channels=palette, nearest=nearest)
     return nearest
 
 
 def least_errors(source: np.ndarray, palette: np.ndarray, nearest: np.ndarray) -> np.ndarray:
-    """int32 [H, W]: about the least squared error of the pixels [H, W, 3] with colours of the palette; nearest: see `nearest_of_cells`."""
+    """int32 [H, W]: about the least squared error of the pixels [H, W, 3] with colours of the palette; nearest:
+    see `nearest_of_cells`.
+    """
     least = np.empty(source.shape[:2], np.int32)
     find_least(source=source, channels=palette, nearest=nearest, least=least)
     return least
 
 
 def gains(source: np.ndarray, prediction: np.ndarray, colours: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """float64 [rows, columns]: squared levels of error that coding a block takes away, from those of predicted indices int16 [H, W] of colours int32 [K]
-    to the least int32 [H, W]."""
+    """float64 [rows, columns]: squared levels of error that coding a block takes away, from those of predicted indices
+    int16 [H, W] of colours int32 [K] to the least int32 [H, W].
+    """
     result = np.zeros([side // SIDE for side in prediction.shape])
-    find_gains(source=source, prediction=np.ascontiguousarray(prediction), channels=channels(colours), least=least, gains=result)
+    find_gains(
+        source=source,
+        prediction=np.ascontiguousarray(prediction),
+        channels=channels(colours),
+        least=least,
+        gains=result,
+    )
     return result
 
 
 def worth_coding(gained: np.ndarray) -> np.ndarray:
-    """uint8 [rows, columns]: which blocks are worth coding that gain so many bits; beside others that are, a block costs less."""
+    """uint8 [rows, columns]: which blocks are worth coding that gain so many bits;
+    beside others that are, a block costs less.
+    """
     coded = np.empty(gained.shape, np.uint8)
     before, after = (np.zeros([side + 2 for side in gained.shape], np.uint8) for _ in range(2))
-    find_worth_coding(gains=gained, before=before, after=after, coded=coded, block_bits=BLOCK_BITS, beside_bits=BESIDE_BITS)
+    find_worth_coding(
+        gains=gained, before=before, after=after, coded=coded, block_bits=BLOCK_BITS, beside_bits=BESIDE_BITS
+    )
     return coded
 
 
 def lifetimes_of(pictures: np.ndarray) -> np.ndarray:
-    """How many frames each block of uint8 [T, H, W, 3] stays about as it is, this one counted: int64 [T, rows, columns]."""
+    """How many frames each block of uint8 [T, H, W, 3] stays about as it is, this one counted:
+    int64 [T, rows, columns].
+    """
     count, height, width = pictures.shape[:3]
     lifetimes = np.ones((count, height // SIDE, width // SIDE), np.int64)
     find_lifetimes(pictures=pictures, lifetimes=lifetimes, most=STAYS)
@@ -212,7 +282,9 @@ def whole_pictures(frames: np.ndarray) -> np.ndarray:
 
 
 class Chosen(NamedTuple):
-    """Colours int32 [T, 1, H, W] of a group, what was found of each frame, what they cost to code, and what they cost with the errors that they leave."""
+    """Colours int32 [T, 1, H, W] of a group, what was found of each frame, what they cost to code,
+    and what they cost with the errors that they leave.
+    """
 
     symbols: np.ndarray
     plans: tuple[FramePlan, ...]
@@ -221,7 +293,9 @@ class Chosen(NamedTuple):
 
 
 class Group:
-    """Pictures uint8 [T, H, W, 3], whose sides are multiples of SIDE, with the palette int32 [K] that they are chosen from, and what is the same however they are chosen."""
+    """Pictures uint8 [T, H, W, 3], whose sides are multiples of SIDE, with the palette int32 [K] that they are chosen
+    from, and what is the same however they are chosen.
+    """
 
     def __init__(self, pictures: np.ndarray, palette: np.ndarray, lifetimes: np.ndarray | None = None):
         self.pictures, self.palette = np.ascontiguousarray(pictures), palette
@@ -239,10 +313,21 @@ class Group:
 class Choosing:
     """Chooses what stands for a group's pictures, from the first on; `coding` is at the group's beginning.
 
-    search: whether to look for what has moved; sprites: for sprites too. lambda_: bits that a squared level of error is worth while frames are chosen. coders: that take each frame as it is chosen, by default one that only counts.
+    search: whether to look for what has moved; sprites: for sprites too. lambda_: bits that a squared level of error is
+    worth while frames are chosen. coders: that take each frame as it is chosen, by default one that only counts.
     """
 
-    def __init__(self, coding: PaletteFrames, group: Group, crf: int, *, search: bool, sprites: bool, lambda_: float, coders: Sequence[BitCoder]):
+    def __init__(
+        self,
+        coding: PaletteFrames,
+        group: Group,
+        crf: int,
+        *,
+        search: bool,
+        sprites: bool,
+        lambda_: float,
+        coders: Sequence[BitCoder],
+    ):
         self.coding, self.group, self.coders = coding, group, coders or [BitCounter()] * len(group.pictures)
         self._search, self._sprites, self._lambda = search, sprites, lambda_
         self._final_lambda = lambda_of(crf) / PASSED_ON
@@ -284,22 +369,41 @@ class Choosing:
 
 
 def choose(
-    coding: PaletteFrames, pictures: np.ndarray, crf: int, *, search: bool, sprites: bool = True, lambda_: float | None = None, coders: Sequence[BitCoder] = (), palette: np.ndarray | None = None
+    coding: PaletteFrames,
+    pictures: np.ndarray,
+    crf: int,
+    *,
+    search: bool,
+    sprites: bool = True,
+    lambda_: float | None = None,
+    coders: Sequence[BitCoder] = (),
+    palette: np.ndarray | None = None,
 ) -> Chosen:
-    """What stands for a group's pictures, as `Choosing` has them; lambda_ by default that of crf, palette the colours that are worth their bits."""
+    """What stands for a group's pictures, as `Choosing` has them; lambda_ by default that of crf,
+    palette the colours that are worth their bits.
+    """
     lambda_ = lambda_of(crf) if lambda_ is None else lambda_
     palette = palette_of(pictures, lambda_, coding.known_colours) if palette is None else palette
-    return Choosing(coding, Group(pictures, palette), crf, search=search, sprites=sprites, lambda_=lambda_, coders=coders).chosen()
+    return Choosing(
+        coding, Group(pictures, palette), crf, search=search, sprites=sprites, lambda_=lambda_, coders=coders
+    ).chosen()
 
 
 def choose_cheapest(
-    begun: Callable[[], tuple[PaletteFrames, Sequence[BitCoder]]], pictures: np.ndarray, crf: int, *, known: np.ndarray, search: bool
+    begun: Callable[[], tuple[PaletteFrames, Sequence[BitCoder]]],
+    pictures: np.ndarray,
+    crf: int,
+    *,
+    known: np.ndarray,
+    search: bool,
 ) -> tuple[Chosen, Sequence[BitCoder]]:
-    """`choose` in whichever way costs least, errors counted, and the coders that took it; begun: gives what codes a group, at its beginning, and coders.
+    """`choose` in whichever way costs least, errors counted, and the coders that took it; begun: gives what codes a
+    group, at its beginning, and coders.
     known: colours int32 [K] of the game that the weights know, if any.
 
-    Sprites are looked for in a game that the weights know; in others it is tried with and without, because where the background moves they cost more than
-    they save. Where errors are worth little it is tried whether a coarser choice pays.
+    Sprites are looked for in a game that the weights know; in others it is tried with and without, because where the
+    background moves they cost more than they save. Where errors are worth little it is tried whether a coarser choice
+    pays.
     """
     wanted = lambda_of(crf)
 
@@ -325,7 +429,9 @@ def choose_cheapest(
 
 
 def cheaper(both: dict[bool, Choosing]) -> tuple[bool, Choosing]:
-    """Whichever costs less, with sprites or without: known as soon as one is well ahead, or after most of a group's news has come."""
+    """Whichever costs less, with sprites or without: known as soon as one is well ahead,
+    or after most of a group's news has come.
+    """
     for stop in DECIDED_AT:
         for choosing in both.values():
             choosing.advance(stop)

@@ -1,4 +1,5 @@
-"""What a group's frames are predicted from, in arrays that the kernels fill frame by frame: see lvc/kernels/palette_state.h.
+"""What a group's frames are predicted from, in arrays that the kernels fill frame by frame: see
+lvc/kernels/palette_state.h.
 
 Pictures stand within a border of one block that holds no colour, so that what is around a pixel needs no question.
 """
@@ -42,7 +43,9 @@ REFERENCES = Struct(
 
 
 class Game(NamedTuple):
-    """What weights know of one game: colours int32 [K], bitmaps of sprites, and reference pictures int16 [S, H, W], of indices of these colours."""
+    """What weights know of one game: colours int32 [K], bitmaps of sprites, and reference pictures int16 [S, H, W],
+    of indices of these colours.
+    """
 
     colours: np.ndarray
     bitmaps: Bitmaps
@@ -53,11 +56,14 @@ NO_GAME = Game(np.empty(0, np.int32), NO_BITMAPS, np.empty((0, 0, 0), np.int16))
 
 
 class ReferenceState:
-    """Pictures that a group's next frame is predicted from; at first there are none. Sides in pixels, multiples of SIDE.
+    """Pictures that a group's next frame is predicted from; at first there are none. Sides in pixels, multiples of
+    SIDE.
 
-    pictures: palette indices int16 [1 + N, H, W] within their border: what the sprite layer shows, then the frames. prediction: int16 [H, W], of the
-    frame that is coded. coded, vector_map: uint8 [rows, columns] within EDGE, its coded-block flags, and which motion vector each block takes. field,
-    recent: int64 [N, 3], motion vectors of this frame and of late. palette: int32 [MOST_COLOURS]. sprites: what stands in front of the background.
+    pictures: palette indices int16 [1 + N, H, W] within their border: what the sprite layer shows, then the frames.
+    prediction: int16 [H, W], of the frame that is coded. coded, vector_map: uint8 [rows, columns] within EDGE, its
+    coded-block flags, and which motion vector each block takes. field,
+    recent: int64 [N, 3], motion vectors of this frame and of late. palette: int32 [MOST_COLOURS]. sprites: what stands
+    in front of the background.
     state: the struct of all of them. Built-in pictures int16 [S, H, W] of another size are as if they were not there.
     """
 

@@ -1,4 +1,6 @@
-"""Which sprites an encoder sees in a frame: what stands out from the background is compared with all bitmaps that there are."""
+"""Which sprites an encoder sees in a frame: what stands out from the background is compared with all bitmaps that there
+are.
+"""
 
 import numpy as np
 
@@ -28,12 +30,24 @@ find_sprites = Kernel(
 )
 assign_sprites = Kernel(
     "lvc_palette_assign_sprites",
-    Struct(sizes="count table_size", structs={"sprites": SPRITE_LAYER}, arrays={"found": ("int64", "count 3"), "seen": ("int64", "table_size 4")}),
+    Struct(
+        sizes="count table_size",
+        structs={"sprites": SPRITE_LAYER},
+        arrays={"found": ("int64", "count 3"), "seen": ("int64", "table_size 4")},
+    ),
 )
 
 
-def found_sprites(source: np.ndarray, background: np.ndarray, channels: np.ndarray, least: np.ndarray, sprites: SpriteLayer, lambda_: float) -> SpriteUpdate:
-    """The sprites in a picture uint8 [H, W, 3] in front of a background int16 [H, W] of indices of colours int32 [K, 3].
+def found_sprites(
+    source: np.ndarray,
+    background: np.ndarray,
+    channels: np.ndarray,
+    least: np.ndarray,
+    sprites: SpriteLayer,
+    lambda_: float,
+) -> SpriteUpdate:
+    """The sprites in a picture uint8 [H, W, 3] in front of a background int16 [H, W] of indices of colours int32 [K,
+    3].
 
     least: int32 [H, W], squared errors that no colour takes away. lambda_: bits that a squared level of error is worth.
     """

@@ -1,9 +1,12 @@
-"""Frames as the planes that a video codec takes, and back: in whole numbers, so that every machine shows the same frame.
+"""Frames as the planes that a video codec takes, and back: in whole numbers, so that every machine shows the same
+frame.
 
 Lossy codecs get 10-bit planes in an orthonormal basis of RGB whose first axis is grey: (1 1 1), (1 0 -1), (1 -2 1), all
-stretched alike, so that a codec's equal steps in all planes are equal steps in RGB. A frame survives the way there and back
-exactly: half a level of a plane is 0.22 of RGB, and the three of them together at most 0.38. Lossless codecs get green and
-the differences of blue and red from it, which are exact by themselves (JPEG XR and H.264 call such planes reversible).
+stretched alike, so that a codec's equal steps in all planes are equal steps in RGB. A frame survives the way there and
+back
+exactly: half a level of a plane is 0.22 of RGB, and the three of them together at most 0.38. Lossless codecs get green
+and the differences of blue and red from it, which are exact by themselves (JPEG XR and H.264 call such planes
+reversible).
 """
 
 import numpy as np
@@ -13,7 +16,8 @@ MIDDLE = 512  # where a colour difference of nothing lies
 # A level of RGB along an axis of length one is this many levels of a plane: white is PEAK.
 STRETCH = PEAK / (255 * 3**0.5)
 AXES = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
-# What one level of each plane adds to red, green and blue, in 2**-SHIFT: written out, because they are part of the format.
+# What one level of each plane adds to red, green and blue, in 2**-SHIFT:
+# written out, because they are part of the format.
 SHIFT = 16
 TO_RGB = np.array([[16336, 16336, 16336], [20007, 0, -20007], [11551, -23103, 11551]], np.int32)
 
@@ -30,7 +34,9 @@ def planes_of(frames: np.ndarray) -> np.ndarray:
 
 
 def frame_of(planes: np.ndarray) -> np.ndarray:
-    """The frame uint8 [H, W, 3] that 10-bit planes uint16 [3, H, W] show: whole numbers alone, and any planes show one."""
+    """The frame uint8 [H, W, 3] that 10-bit planes uint16 [3, H, W] show:
+    whole numbers alone, and any planes show one.
+    """
     grey, first, second = planes.astype(np.int32)
     first -= MIDDLE
     second -= MIDDLE

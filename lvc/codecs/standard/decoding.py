@@ -1,4 +1,6 @@
-"""Frames of a group's stream, one after another, by FFmpeg's decoders through PyAV: each of them gives the same samples on every machine."""
+"""Frames of a group's stream, one after another, by FFmpeg's decoders through PyAV:
+each of them gives the same samples on every machine.
+"""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -19,7 +21,9 @@ def pyav() -> ModuleType:
     try:
         import av
     except ImportError as error:
-        raise ModelError("this file holds a standard codec's frames, and they are decoded by PyAV: pip install av") from error
+        raise ModelError(
+            "this file holds a standard codec's frames, and they are decoded by PyAV: pip install av"
+        ) from error
     return av
 
 
@@ -34,7 +38,10 @@ def decoded_frames(stream: Stream, payload: bytes, geometry: Geometry) -> Iterat
     context.thread_count = 1  # several threads would hold frames back, and the frames are small
     context.width, context.height, context.pix_fmt = geometry.width, geometry.height, stream.pixel_format
     # A stream of a few bytes may ask for pictures of any size, and a decoder may paint over what is damaged.
-    context.options = {"max_pixels": str((geometry.width + PADDING) * (geometry.height + PADDING)), "err_detect": "explode"}
+    context.options = {
+        "max_pixels": str((geometry.width + PADDING) * (geometry.height + PADDING)),
+        "err_detect": "explode",
+    }
     if extradata:
         context.extradata = extradata
     try:
@@ -48,8 +55,14 @@ def decoded_frames(stream: Stream, payload: bytes, geometry: Geometry) -> Iterat
 def samples_of(picture, stream: Stream, geometry: Geometry) -> np.ndarray:
     """A decoded picture's samples [planes, H, W], a copy; raises FormatError for one of another size or format."""
     if (picture.width, picture.height, picture.format.name) != (geometry.width, geometry.height, stream.pixel_format):
-        raise FormatError(f"a frame decodes to {picture.width}x{picture.height} {picture.format.name}; {geometry} {stream.pixel_format} was expected")
+        raise FormatError(
+            f"a frame decodes to {picture.width}x{picture.height} {picture.format.name}; {geometry} "
+            f"{stream.pixel_format} was expected"
+        )
     kind, count = SAMPLE_TYPES[stream.pixel_format], PLANES[stream.pixel_format]
     across = geometry.width * (4 if count == 1 else 1)
-    planes = [np.frombuffer(plane, kind).reshape(geometry.height, plane.line_size // kind.itemsize)[:, :across] for plane in picture.planes[:count]]
+    planes = [
+        np.frombuffer(plane, kind).reshape(geometry.height, plane.line_size // kind.itemsize)[:, :across]
+        for plane in picture.planes[:count]
+    ]
     return np.stack(planes)

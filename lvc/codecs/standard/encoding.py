@@ -14,7 +14,10 @@ from lvc.codecs.standard.streams import joined, nal_units
 from lvc.errors import OptionError
 
 # Copying within a frame gains 1 to 2 % on games, in half as much time again: for the highest effort alone.
-SCREEN, COPYING = "tune-content=screen:enable-palette=1", (":enable-intrabc=0", ":enable-intrabc=0", ":enable-intrabc=1")
+SCREEN, COPYING = (
+    "tune-content=screen:enable-palette=1",
+    (":enable-intrabc=0", ":enable-intrabc=0", ":enable-intrabc=1"),
+)
 AOM_SPEEDS = (6, 4, 1)  # cpu-used, by effort
 AOM_GRID = (1, 4, 8, 16, 24, 32, 40, 48, 56, 63)  # 0 is lossless, in 30 times the bytes of 1
 AOM_GAIN = 0.6
@@ -33,8 +36,9 @@ H264_OPTIONS = {"preset": "slow", "qp": "0", "x264-params": "keyint=infinite:ope
 class Encoder:
     """What codes lossy groups of one model. name: with its version, for the header.
 
-    levels: of its quantiser, the best first. grid: some of them, between which quality is about a straight line. gain: dB that the highest
-    effort gives at a level beside the next. encode: the payload of frames uint8 [T, H, W, 3] at a level and an effort.
+    levels: of its quantiser, the best first. grid: some of them, between which quality is about a straight line. gain:
+    dB that the highest effort gives at a level beside the next. encode: the payload of frames uint8 [T, H, W, 3] at a
+    level and an effort.
     """
 
     name: str
@@ -54,10 +58,14 @@ def av1_encoder() -> Encoder:
     """libaom; raises OptionError where no ffmpeg has it."""
     program = ffmpeg.found()
     if program is None:
-        raise OptionError("no ffmpeg with libaom is found: install ffmpeg, or pip install imageio-ffmpeg, or choose --model hevc")
+        raise OptionError(
+            "no ffmpeg with libaom is found: install ffmpeg, or pip install imageio-ffmpeg, or choose --model hevc"
+        )
 
     def encode(frames: np.ndarray, level: int, effort: int) -> bytes:
-        return program.encode(planes_of(frames), quantiser=level, speed=AOM_SPEEDS[effort], tools=SCREEN + COPYING[effort])
+        return program.encode(
+            planes_of(frames), quantiser=level, speed=AOM_SPEEDS[effort], tools=SCREEN + COPYING[effort]
+        )
 
     return Encoder(program.name, range(ffmpeg.MAX_QUANTISER + 1), AOM_GRID, AOM_GAIN, encode)
 
@@ -67,7 +75,12 @@ def hevc_encoder() -> Encoder:
     av = pyav()
 
     def encode(frames: np.ndarray, level: int, effort: int) -> bytes:
-        options = {"preset": X265_PRESETS[effort], "tune": "psnr", "crf": str(level / X265_LEVELS_A_CRF), "x265-params": X265_PARAMETERS}
+        options = {
+            "preset": X265_PRESETS[effort],
+            "tune": "psnr",
+            "crf": str(level / X265_LEVELS_A_CRF),
+            "x265-params": X265_PARAMETERS,
+        }
         _, packets = packets_of("libx265", "yuv444p10le", planes_of(frames), options)
         return joined([unit for packet in packets for unit in nal_units(packet)])
 
@@ -75,7 +88,9 @@ def hevc_encoder() -> Encoder:
 
 
 def lossless_payload(frames: np.ndarray) -> bytes:
-    """The smaller of two streams that give the frames back exactly: FFV1 where frames are noisy, H.264 where they stand still."""
+    """The smaller of two streams that give the frames back exactly: FFV1 where frames are noisy,
+    H.264 where they stand still.
+    """
     red_last = np.zeros((len(frames), 1, frames.shape[1], frames.shape[2], 4), np.uint8)
     red_last[:, 0, :, :, :3] = frames[..., ::-1]
     extradata, packets = packets_of("ffv1", "bgr0", red_last.reshape(len(frames), 1, frames.shape[1], -1), FFV1_OPTIONS)
@@ -85,8 +100,11 @@ def lossless_payload(frames: np.ndarray) -> bytes:
     return min((bytes([number]) + payload for number, payload in enumerate((ffv1, h264))), key=len)
 
 
-def packets_of(encoder: str, pixel_format: str, samples: np.ndarray, options: dict[str, str]) -> tuple[bytes, Sequence[bytes]]:
-    """Extradata and packets of frames by one of PyAV's encoders. samples: [T, planes, H, W] of the pixel format, bgr0's four in a row.
+def packets_of(
+    encoder: str, pixel_format: str, samples: np.ndarray, options: dict[str, str]
+) -> tuple[bytes, Sequence[bytes]]:
+    """Extradata and packets of frames by one of PyAV's encoders. samples: [T, planes, H, W] of the pixel format, bgr0's
+    four in a row.
 
     Raises OptionError where it fails.
     """

@@ -34,10 +34,21 @@ class Encoder:
     def encode(self, planes: np.ndarray, *, quantiser: int, speed: int, threads: int = 1, tools: str) -> bytes:
         """One group's AV1 units, as `obu.packed` gives them, of 10-bit planes uint16 [T, 3, H, W].
 
-        quantiser: 0 (best) to 63, libaom's cq-level. speed: libaom's cpu-used, 0 (slowest) to 8. tools: libaom's options, NAME=VALUE
-        with ":" between. Raises OptionError where the program fails.
+        quantiser: 0 (best) to 63, libaom's cq-level. speed: libaom's cpu-used, 0 (slowest) to 8. tools: libaom's
+        options, NAME=VALUE with ":" between. Raises OptionError where the program fails.
         """
-        command = [*self._begin(planes), *ONE_GROUP, "-crf", str(quantiser), "-cpu-used", str(speed), "-threads", str(threads), "-aom-params", tools]
+        command = [
+            *self._begin(planes),
+            *ONE_GROUP,
+            "-crf",
+            str(quantiser),
+            "-cpu-used",
+            str(speed),
+            "-threads",
+            str(threads),
+            "-aom-params",
+            tools,
+        ]
         stream = run([*command, "-f", "ivf", "pipe:1"], memoryview(planes).cast("B"))
         try:
             payload = obu.packed(list(ivf_frames(stream)))
@@ -56,22 +67,35 @@ class Encoder:
 
 def ivf_frames(stream: bytes) -> Iterator[bytes]:
     """The frames of an IVF stream; raises FormatError where it is none."""
-    if len(stream) < IVF_HEADER.size or (head := IVF_HEADER.unpack_from(stream))[0] != b"DKIF" or head[2] < IVF_HEADER.size:
+    if (
+        len(stream) < IVF_HEADER.size
+        or (head := IVF_HEADER.unpack_from(stream))[0] != b"DKIF"
+        or head[2] < IVF_HEADER.size
+    ):
         raise FormatError("an IVF stream was expected")
     at = head[2]
     while at < len(stream):
-        if at + IVF_FRAME.size > len(stream) or (size := IVF_FRAME.unpack_from(stream, at)[0]) > len(stream) - at - IVF_FRAME.size:
+        if (
+            at + IVF_FRAME.size > len(stream)
+            or (size := IVF_FRAME.unpack_from(stream, at)[0]) > len(stream) - at - IVF_FRAME.size
+        ):
             raise FormatError("an IVF stream is cut short")
         at += IVF_FRAME.size
         yield stream[at : at + size]
         at += size
 
 
-def run(command: Sequence[str], data: bytes | memoryview = b"", *, seconds: float | None = None, errors: bool = False) -> bytes:
-    """What a program writes when it reads `data`: its output, or with `errors` its messages; raises OptionError where it fails."""
+def run(
+    command: Sequence[str], data: bytes | memoryview = b"", *, seconds: float | None = None, errors: bool = False
+) -> bytes:
+    """What a program writes when it reads `data`: its output, or with `errors` its messages;
+    raises OptionError where it fails.
+    """
     try:
         # In a session of its own: an interrupt of lvc is not one of the group that is being coded.
-        done = subprocess.run(command, input=data, capture_output=True, timeout=seconds, check=False, start_new_session=True)
+        done = subprocess.run(
+            command, input=data, capture_output=True, timeout=seconds, check=False, start_new_session=True
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise OptionError(f"{command[0]}: cannot be run: {error}") from error
     if done.returncode:
@@ -81,7 +105,9 @@ def run(command: Sequence[str], data: bytes | memoryview = b"", *, seconds: floa
 
 
 def programs() -> Iterator[str]:
-    """The ffmpeg programs that there are: the one that $LVC_FFMPEG names, the path's, and that of PyPI's imageio-ffmpeg."""
+    """The ffmpeg programs that there are: the one that $LVC_FFMPEG names, the path's,
+    and that of PyPI's imageio-ffmpeg.
+    """
     if named := os.environ.get(PROGRAM_VARIABLE):
         yield named
     if found := shutil.which("ffmpeg"):
@@ -94,19 +120,44 @@ def programs() -> Iterator[str]:
 
 @lru_cache(maxsize=16)
 def asked(program: str) -> Encoder | None:
-    """The program as an encoder, if it says and shows that it has libaom at 10-bit 4:4:4; SVT-AV1, which has 4:2:0 alone, is none."""
+    """The program as an encoder, if it says and shows that it has libaom at 10-bit 4:4:4;
+    SVT-AV1, which has 4:2:0 alone, is none.
+    """
     try:
-        answer = run([program, "-hide_banner", "-h", "encoder=libaom-av1"], seconds=ASKED_SECONDS).decode(errors="replace")
+        answer = run([program, "-hide_banner", "-h", "encoder=libaom-av1"], seconds=ASKED_SECONDS).decode(
+            errors="replace"
+        )
         if "Encoder libaom-av1" not in answer or PIXEL_FORMAT not in answer:
             return None
         version = run([program, "-version"], seconds=ASKED_SECONDS).decode(errors="replace")
         source = ["-f", "lavfi", "-i", "color=size=64x64:rate=1", "-frames:v", "1"]
-        told = run([program, "-hide_banner", "-nostdin", *source, "-c:v", "libaom-av1", "-pix_fmt", PIXEL_FORMAT, "-cpu-used", "8", "-f", "null", "-"], seconds=ASKED_SECONDS, errors=True)
+        told = run(
+            [
+                program,
+                "-hide_banner",
+                "-nostdin",
+                *source,
+                "-c:v",
+                "libaom-av1",
+                "-pix_fmt",
+                PIXEL_FORMAT,
+                "-cpu-used",
+                "8",
+                "-f",
+                "null",
+                "-",
+            ],
+            seconds=ASKED_SECONDS,
+            errors=True,
+        )
     except OptionError:
         return None
     ours = re.search(r"ffmpeg version (\S{1,60})", version)
     theirs = re.search(r"libaom-av1 @ [^\]]*\] v?(\d\S{0,40})", told.decode(errors="replace"))
-    return Encoder(program, f"libaom {theirs[1] if theirs else 'of unknown version'} by ffmpeg {ours[1] if ours else 'of unknown version'}")
+    return Encoder(
+        program,
+        f"libaom {theirs[1] if theirs else 'of unknown version'} by ffmpeg {ours[1] if ours else 'of unknown version'}",
+    )
 
 
 def found() -> Encoder | None:

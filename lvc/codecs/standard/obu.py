@@ -1,22 +1,34 @@
 """AV1 bitstreams as a group keeps them: open bitstream units one after another, without what repeats.
 
-A group begins with its sequence header; temporal delimiters, padding, metadata and sequence headers that say what the first
-said are left out. Where a shown frame ends follows from the frame headers. Source: AV1 Bitstream & Decoding Process
-Specification (2019), 5.3 (OBU header), 5.9.2 (uncompressed header), 7.5 (order of OBUs).
+A group begins with its sequence header; temporal delimiters, padding, metadata and sequence headers that say what the
+first said are left out. Where a shown frame ends follows from the frame headers. Source: AV1 Bitstream & Decoding
+Process Specification (2019), 5.3 (OBU header), 5.9.2 (uncompressed header), 7.5 (order of OBUs).
 """
 
 from collections.abc import Iterator
 
 from lvc.errors import FormatError
 
-SEQUENCE_HEADER, TEMPORAL_DELIMITER, FRAME_HEADER, TILE_GROUP, METADATA, FRAME, REDUNDANT_HEADER, TILE_LIST, PADDING = 1, 2, 3, 4, 5, 6, 7, 8, 15
+SEQUENCE_HEADER, TEMPORAL_DELIMITER, FRAME_HEADER, TILE_GROUP, METADATA, FRAME, REDUNDANT_HEADER, TILE_LIST, PADDING = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    15,
+)
 LEFT_OUT = TEMPORAL_DELIMITER, METADATA, REDUNDANT_HEADER, PADDING
 KEPT = SEQUENCE_HEADER, FRAME_HEADER, TILE_GROUP, FRAME
 MAX_SIZE_BYTES = 8  # of leb128
 
 
 def units(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Type, whole bytes and the offset of the payload in them, of each OBU; raises FormatError where they do not fit."""
+    """Type, whole bytes and the offset of the payload in them, of each OBU;
+    raises FormatError where they do not fit.
+    """
     at = 0
     while at < len(data):
         header = data[at]

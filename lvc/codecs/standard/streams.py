@@ -1,4 +1,6 @@
-"""The streams of standard codecs that a group may hold: how each is cut into packets for its decoder, and how its samples become frames."""
+"""The streams of standard codecs that a group may hold: how each is cut into packets for its decoder,
+and how its samples become frames.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +20,9 @@ H264_PICTURES = range(1, 6)
 class Stream:
     """A codec's stream in a group's payload.
 
-    decoder: FFmpeg's name of what decodes it. pixel_format: FFmpeg's name of what that gives. packets: cuts a payload into
-    extradata for the decoder and its packets in the order of decoding; raises FormatError. frame: a frame uint8 [H, W, 3] of the decoded samples.
+    decoder: FFmpeg's name of what decodes it. pixel_format: FFmpeg's name of what that gives. packets: cuts a payload
+    into extradata for the decoder and its packets in the order of decoding; raises FormatError. frame: a frame uint8
+    [H, W, 3] of the decoded samples.
     in_order: packets come in the order in which frames are shown, one a frame.
     """
 
@@ -88,6 +91,8 @@ def frame_of_rgb0(samples: np.ndarray) -> np.ndarray:
 STREAMS = {
     "av1": Stream("libdav1d", "yuv444p10le", av1_packets, frame_of, True),
     "hevc": Stream("hevc", "yuv444p10le", access_units(HEVC_PICTURES, lambda byte: byte >> 1 & 63), frame_of, False),
-    "h264": Stream("h264", "yuv444p10le", access_units(H264_PICTURES, lambda byte: byte & 31), frame_of_differences, False),
+    "h264": Stream(
+        "h264", "yuv444p10le", access_units(H264_PICTURES, lambda byte: byte & 31), frame_of_differences, False
+    ),
     "ffv1": Stream("ffv1", "bgr0", ffv1_packets, frame_of_rgb0, True),
 }

@@ -1,4 +1,6 @@
-"""The codec of the temporal family: beside what any network has, a quality level, scenery, and an entropy model that predicts."""
+"""The codec of the temporal family: beside what any network has, a quality level, scenery,
+and an entropy model that predicts.
+"""
 
 from dataclasses import replace
 
@@ -27,7 +29,9 @@ class TemporalCodec(NeuralCodec):
         if not predicts or not self.model.config.exact:
             super().check()
         elif self.quantiser.name != "round":
-            raise OptionError(f"entropy {PREDICTION} codes rounded latents; quantiser {self.quantiser.name} gives others")
+            raise OptionError(
+                f"entropy {PREDICTION} codes rounded latents; quantiser {self.quantiser.name} gives others"
+            )
 
     @property
     def _weighs_bits(self) -> bool:
@@ -53,7 +57,9 @@ class TemporalCodec(NeuralCodec):
 
     @torch.inference_mode()
     def _chooser(self, frames: np.ndarray):
-        """What chooses symbols of some of one group's frames, in order, and codes them as it does, so that the prior is asked once."""
+        """What chooses symbols of some of one group's frames, in order, and codes them as it does,
+        so that the prior is asked once.
+        """
         values = self.transformed(frames).clamp(1 - SYMBOL_LIMIT, SYMBOL_LIMIT - 1).cpu().numpy()
         coding, weights = self.coding(), self.model.symbol_weights(self.crf).cpu().numpy()
 
@@ -65,7 +71,11 @@ class TemporalCodec(NeuralCodec):
 
     def transformed(self, frames: np.ndarray) -> torch.Tensor:
         runs = [slice(start, start + self.batch) for start in range(0, len(frames), self.batch)]
-        scenery = steadied(torch.cat([self.model.scenery(self.input(frames[run])) for run in runs])) if self.model.config.placed else None
+        scenery = (
+            steadied(torch.cat([self.model.scenery(self.input(frames[run])) for run in runs]))
+            if self.model.config.placed
+            else None
+        )
         parts = []
         for run in runs:
             batch = self.input(frames[run])
@@ -83,7 +93,10 @@ class TemporalCodec(NeuralCodec):
             return super().coding(frames)
         tables = self.checkpoint.tables
         if not {"copies", "residuals"} <= tables.keys():
-            raise ModelError(f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} hold none")
+            raise ModelError(
+                f"entropy {PREDICTION} needs tables of copies and residuals, and the weights {self.checkpoint.name} "
+                "hold none"
+            )
         return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
 
     def code_run(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple = ()) -> np.ndarray:

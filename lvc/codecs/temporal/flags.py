@@ -17,7 +17,9 @@ def flag_tables() -> Tables:
 
 
 def code_flags(flags: np.ndarray | None, odds: np.ndarray, tables: Tables, coder) -> np.ndarray:
-    """Codes flags bool [N], or decodes them where there are none, under whole log-odds [N] that each is set, ACTIVATION_SCALE to the unit."""
+    """Codes flags bool [N], or decodes them where there are none, under whole log-odds [N] that each is set,
+    ACTIVATION_SCALE to the unit.
+    """
     level = (odds * PER_UNIT + (ACTIVATION_SCALE // 2 + COPY_LEVELS // 2 * ACTIVATION_SCALE)) // ACTIVATION_SCALE
     level = np.minimum(np.maximum(level, 0), COPY_LEVELS - 1)
     return coder.code_by_size(None if flags is None else 1 - flags.astype(np.int32), tables, level) == 0

@@ -1,8 +1,8 @@
 """The integer prior laid out for coding: the same whole numbers as `IntegerPrior`, several times sooner.
 
 Every layer becomes a product of rows (one for each position, im2col) with a matrix, so that 8-bit products can be used
-where the processor sums them exactly, and the heads are evaluated only at positions that are coded. All sums stay below 2**24,
-so float32 and 8-bit products, any batch and any split of a sum give the same numbers.
+where the processor sums them exactly, and the heads are evaluated only at positions that are coded. All sums stay below
+2**24, so float32 and 8-bit products, any batch and any split of a sum give the same numbers.
 """
 
 import numpy as np
@@ -13,8 +13,9 @@ ROWS_OF_TEST = 64
 
 
 class CodingPrior:
-    """A frozen prior, ready to say the tables of each pass: the trunk runs on its device for many frames at once, the heads
-    on the processor for the few positions that are coded. Latents are [positions, C] here, positions row after row.
+    """A frozen prior, ready to say the tables of each pass: the trunk runs on its device for many frames at once, the
+    heads on the processor for the few positions that are coded. Latents are [positions, C] here, positions row after
+    row.
 
     layers: see `IntegerPrior`; they are within their bounds. eight_bits: whether sums of 8-bit products are exact here
     (by default tried out).
@@ -30,20 +31,25 @@ class CodingPrior:
         # 0 … 255 as 8 bits with a sign: less 128, which the constant of the sum makes up for.
         self.shifted = 128 if eight_bits else 0
         self.first = Product(rows_of(prior.first.weight.int()), prior.first, eight_bits)
-        self.blocks = [Product(rows_of(block.weight.int()), block, eight_bits, shifted=self.shifted) for block in prior.blocks]
+        self.blocks = [
+            Product(rows_of(block.weight.int()), block, eight_bits, shifted=self.shifted) for block in prior.blocks
+        ]
         self.dilations = [block.dilation for block in prior.blocks]
         self.mode_known = Rows(prior.mode_known)
         self.mode_around, self.mode_last, self.known, self.around, self.middle, self.last = (
-            [Rows(layer) for layer in layers] for layers in (prior.mode_around, prior.mode_last, prior.known, prior.around, prior.middle, prior.last)
+            [Rows(layer) for layer in layers]
+            for layers in (prior.mode_around, prior.mode_last, prior.known, prior.around, prior.middle, prior.last)
         )
         self._positions: dict[tuple[int, int], Tensor | None] = {}
 
     def features(self, references: np.ndarray, relation: np.ndarray, crf: int) -> np.ndarray:
-        """What the trunk says of frames from their references int8 [T, h, w, K], which are the recent frames' latents, the
-        latest first, and the settled ones, limited: float32 [T, h * w, trunk]. relation: [T].
+        """What the trunk says of frames from their references int8 [T, h, w, K], which are the recent frames' latents,
+        the latest first, and the settled ones, limited: float32 [T, h * w, trunk]. relation: [T].
         """
         count, rows, columns = references.shape[:3]
-        features = self.first(patches(torch.from_numpy(references).to(self.device, self.dtype), 3, 0)).view(count, rows * columns, -1)
+        features = self.first(patches(torch.from_numpy(references).to(self.device, self.dtype), 3, 0)).view(
+            count, rows * columns, -1
+        )
         features += self.prior.offsets[torch.from_numpy(relation), crf].to(self.device).float()[:, None]
         position = self._position(rows, columns)
         if position is not None:
@@ -71,8 +77,8 @@ class CodingPrior:
         return self.mode_last[phase](self._clipped(x)).astype(np.int32)
 
     def say(self, index: int, features: np.ndarray, around: np.ndarray) -> np.ndarray:
-        """What pass `index` says of the latents of N positions: int32 [N, 3, G], the log-odds of a copy, the mean less the
-        reference's, and the scale. around: float32 [N, 9 * (2 * C + MODES)].
+        """What pass `index` says of the latents of N positions: int32 [N, 3, G], the log-odds of a copy, the mean less
+        the reference's, and the scale. around: float32 [N, 9 * (2 * C + MODES)].
         """
         x = self.known[index](around)
         x += self.around[index](features)

@@ -43,11 +43,12 @@ BLOCK = 3 * STRIDE * STRIDE  # pixels' components at one position
 
 @dataclass(frozen=True)
 class TemporalConfig:
-    """width, height: what it was trained on; others are taken too. channels: latents at each position. groups: how many of
-    them are coded together, and phases: in how many passes over the positions, 1, 2 or 4 (see `phase_of`). features, detail: width of the networks at strides 8 and 4. trunk, context: width of
-    the prior's. placed: channels whose transform is learned for each position by itself, for one game with a fixed layout;
-    with them come position maps in the prior. finest: the trained level that crf 0 stands for; below it more bits bring no more
-    quality. exact: the prior in integers, as shipped.
+    """width, height: what it was trained on; others are taken too. channels: latents at each position. groups: how many
+    of them are coded together, and phases: in how many passes over the positions, 1, 2 or 4 (see `phase_of`). features,
+    detail: width of the networks at strides 8 and 4. trunk, context: width of the prior's. placed: channels whose
+    transform is learned for each position by itself, for one game with a fixed layout; with them come position maps in
+    the prior. finest: the trained level that crf 0 stands for; below it more bits bring no more quality. exact: the
+    prior in integers, as shipped.
     """
 
     width: int = 200
@@ -87,7 +88,8 @@ class TemporalConfig:
 class PriorOutput:
     """What the prior says of some latents: integers, ACTIVATION_SCALE to the unit, each [T, C, h, w].
 
-    copy: log-odds that the latent equals its reference. mean: of the latent otherwise. scale: log2 of its logistic's scale.
+    copy: log-odds that the latent equals its reference. mean: of the latent otherwise. scale: log2 of its logistic's
+    scale.
     """
 
     def __init__(self, copy: Tensor, mean: Tensor, scale: Tensor):
@@ -105,7 +107,9 @@ class PriorOutput:
         return (self.scale.float() / ACTIVATION_SCALE).clamp(SCALE_LOWEST, highest)
 
     def soft_bits(self, latents: Tensor, reference: Tensor) -> Tensor:
-        """As `bits`, but differentiable in the latents too: "the same" becomes a narrow logistic around the reference."""
+        """As `bits`, but differentiable in the latents too: "the same" becomes a narrow logistic around the
+        reference.
+        """
         odds = (self.copy.float() / ACTIVATION_SCALE).clamp(-10, 10)
         copied = logistic_mass(latents, reference, torch.full_like(latents, -3.0))
         other = logistic_mass(latents, self.mean.float() / ACTIVATION_SCALE, self.log2_scale())
@@ -127,8 +131,8 @@ class Pass(NamedTuple):
 
 
 class References(NamedTuple):
-    """What a frame is predicted from, each [T, C, h, w]: the frames before it, the latest first, and at each position the
-    last latents that stood still for a frame.
+    """What a frame is predicted from, each [T, C, h, w]: the frames before it, the latest first, and at each position
+    the last latents that stood still for a frame.
     """
 
     recent: tuple[Tensor, ...]
@@ -155,9 +159,9 @@ def following(references: References | None, latents: Tensor) -> References:
 class IntegerPrior(nn.Module):
     """Predicts a frame's latents from earlier ones, and from the part of it that is known already.
 
-    First the modes of all positions: the same as the frame before, back to what last stood still, or new. Then the latents
-    of new positions, group by group of channels, each in phases: some positions first, then others that see them. A keyframe
-    is all new.
+    First the modes of all positions: the same as the frame before, back to what last stood still, or new. Then the
+    latents of new positions, group by group of channels, each in phases: some positions first, then others that see
+    them. A keyframe is all new.
     """
 
     def __init__(self, config: TemporalConfig):
@@ -169,7 +173,9 @@ class IntegerPrior(nn.Module):
         # Which channels each pass codes, in which phase of how many.
         starts = [sum(config.groups[:group]) for group in range(len(config.groups))]
         self.schedule = [
-            Pass(start, start + size, phase, phases) for start, size, phases in zip(starts, config.groups, config.phases) for phase in range(phases)
+            Pass(start, start + size, phase, phases)
+            for start, size, phases in zip(starts, config.groups, config.phases)
+            for phase in range(phases)
         ]
         passes = len(self.schedule)
         self.first = conv((HISTORY + 1) * channels, trunk, 3, **latents | {"input_limit": LATENT_LIMIT})
@@ -184,7 +190,9 @@ class IntegerPrior(nn.Module):
         if config.exact:
             # Interpolated and rounded once, where the model was trained.
             self.register_buffer("offsets", torch.zeros(RELATIONS, CRF_LEVELS, trunk, dtype=torch.int32))
-            self.register_buffer("position", torch.zeros(trunk, *config.map_size, dtype=torch.int16) if config.placed else None)
+            self.register_buffer(
+                "position", torch.zeros(trunk, *config.map_size, dtype=torch.int16) if config.placed else None
+            )
             self.coding: CodingPrior | None = None
             return
         self.relation = nn.Parameter(torch.zeros(RELATIONS, trunk))
@@ -221,7 +229,9 @@ class IntegerPrior(nn.Module):
         """Whole numbers [T, trunk] that relation [T] and quality [T] add to the first features."""
         if isinstance(self.first, ExactConv):
             return self.offsets[relation, crf.long()].float()
-        return round_through((self.relation[relation] + at_quality(self.quality, self.trained_level(crf))) * ACTIVATION_SCALE)
+        return round_through(
+            (self.relation[relation] + at_quality(self.quality, self.trained_level(crf))) * ACTIVATION_SCALE
+        )
 
     @property
     def passes(self) -> int:
@@ -242,7 +252,11 @@ class IntegerPrior(nn.Module):
         return features
 
     def whole_position(self) -> Tensor:
-        return self.position.float() if isinstance(self.first, ExactConv) else round_through(self.position * ACTIVATION_SCALE)
+        return (
+            self.position.float()
+            if isinstance(self.first, ExactConv)
+            else round_through(self.position * ACTIVATION_SCALE)
+        )
 
     def position_map(self, rows: int, columns: int) -> Tensor | None:
         """What the position maps add for frames of this size: [rows * columns, trunk], or none."""
@@ -259,7 +273,9 @@ class IntegerPrior(nn.Module):
         return same, back
 
     def head(self, index: int, features: Tensor, known: Tensor, near: Tensor, modes: Tensor) -> PriorOutput:
-        """What pass `index` says of its channels; `known` holds latents so far, and `near` where unknown; modes: planes of all."""
+        """What pass `index` says of its channels; `known` holds latents so far, and `near` where unknown; modes:
+        planes of all.
+        """
         near, known = near.clamp(-LATENT_LIMIT, LATENT_LIMIT), known.clamp(-LATENT_LIMIT, LATENT_LIMIT)
         x = clipped(self.known[index](torch.cat((known, known - near, modes), dim=1)) + self.around[index](features))
         x = clipped(x + self.middle[index](x))
@@ -275,10 +291,21 @@ class IntegerPrior(nn.Module):
         mask[step.start : step.stop] = phase_of(rows, columns, step.phases, device) < step.phase
         return mask
 
-    def rate(self, latents: Tensor, references: References, relation: Tensor, crf: Tensor, *, soft: bool = False, passes=None, corners=None) -> Tensor:
+    def rate(
+        self,
+        latents: Tensor,
+        references: References,
+        relation: Tensor,
+        crf: Tensor,
+        *,
+        soft: bool = False,
+        passes=None,
+        corners=None,
+    ) -> Tensor:
         """Bits of each frame [T] for training: the passes side by side, each seeing what it will know when coding.
 
-        passes: indices of those of latents to count (all by default); their sum is scaled up to all. corners: see `trunk`.
+        passes: indices of those of latents to count (all by default); their sum is scaled up to all. corners: see
+        `trunk`.
         """
         passes = range(self.passes) if passes is None else passes
         features = self.trunk(references, relation, crf, corners)
@@ -319,9 +346,13 @@ def limited_odds(odds: Tensor) -> Tensor:
 
 
 def window(maps: Tensor, size: torch.Size, corners: Tensor | None) -> Tensor:
-    """What maps [..., H, W] say of windows of size (h, w): [T, ..., h, w] at corners [T, 2], or of whole frames [1, ..., h, w]."""
+    """What maps [..., H, W] say of windows of size (h, w): [T, ..., h, w] at corners [T, 2], or of whole frames [1,
+    ..., h, w].
+    """
     if corners is not None:
-        return torch.stack([maps[..., row : row + size[0], column : column + size[1]] for row, column in corners.tolist()])
+        return torch.stack(
+            [maps[..., row : row + size[0], column : column + size[1]] for row, column in corners.tolist()]
+        )
     if maps.shape[-2:] != size:
         # Another size than trained for: the nearest entries, exactly the same choice on every machine.
         rows = torch.arange(size[0], device=maps.device) * maps.shape[-2] // size[0]
@@ -331,8 +362,8 @@ def window(maps: Tensor, size: torch.Size, corners: Tensor | None) -> Tensor:
 
 
 def phase_of(rows: int, columns: int, phases: int, device=None) -> Tensor:
-    """In which of 1, 2 or 4 phases each position [h, w] is coded: all at once; a checkerboard's two colours; the four places
-    of each 2x2 square, its diagonals first.
+    """In which of 1, 2 or 4 phases each position [h, w] is coded: all at once; a checkerboard's two colours; the four
+    places of each 2x2 square, its diagonals first.
     """
     row = torch.arange(rows, device=device)[:, None]
     column = torch.arange(columns, device=device)
@@ -353,9 +384,10 @@ def at_quality(knots: Tensor, crf: Tensor) -> Tensor:
 def held(latents: Tensor, references: References | None) -> Tensor:
     """Whole-number latents [T, C, h, w], each rounded near those it is predicted from; plainly without references.
 
-    A latent that is nearer than HOLD to the symbol before keeps it. Plain rounding lets quiet latents, which lie between two
-    symbols, flip from frame to frame: two thirds of all changes, and nearly half of the bytes, for 0.1 to 0.6 dB. A position
-    keeps all of its symbols, or goes back to those that last stood still, where the error that adds is worth less than bits.
+    A latent that is nearer than HOLD to the symbol before keeps it. Plain rounding lets quiet latents, which lie
+    between two symbols, flip from frame to frame: two thirds of all changes, and nearly half of the bytes, for 0.1 to
+    0.6 dB. A position keeps all of its symbols, or goes back to those that last stood still, where the error that adds
+    is worth less than bits.
     """
     rounded = torch.round(latents)
     if references is None:
@@ -371,7 +403,9 @@ def held(latents: Tensor, references: References | None) -> Tensor:
 
 
 def held_clips(clips: Tensor) -> tuple[Tensor, References | None]:
-    """Whole-number latents [clips, length, C, h, w] of clips of frames, the first of each a keyframe, and what the last was held to."""
+    """Whole-number latents [clips, length, C, h, w] of clips of frames, the first of each a keyframe,
+    and what the last was held to.
+    """
     symbols, references, last = [], None, None
     for frame in clips.unbind(dim=1):
         last = references
@@ -398,7 +432,8 @@ def whole_blocks(frames: Tensor) -> Tensor:
 class Blockwise(nn.Module):
     """Linear transforms of blocks of 8x8 pixels, beside the networks.
 
-    The first `placed` channels have a transform and a mean of their own at each position. They carry the scenery, what stands
+    The first `placed` channels have a transform and a mean of their own at each position. They carry the scenery, what
+    stands
     still: their latents are steadied over time. All other channels, and the networks, see what the scenery leaves.
     """
 
@@ -435,7 +470,8 @@ class Blockwise(nn.Module):
 
     @torch.no_grad()
     def start_from(self, blocks: Tensor, steady: Tensor | None) -> None:
-        """Sets the transforms to the principal directions of training blocks [N, BLOCK, h, w], N in the hundreds or more;
+        """Sets the transforms to the principal directions of training blocks [N, BLOCK, h, w], N in the hundreds or
+        more;
         steady: alike, of the scenery alone.
         """
         rest = blocks.flatten(2).permute(2, 0, 1)  # [places, N, BLOCK]
@@ -454,11 +490,14 @@ class Blockwise(nn.Module):
 
 
 def steadied(latents: Tensor, *, reach: int = STEADY_REACH) -> Tensor:
-    """The median over time of each of consecutive frames' values [T, ...]: what passes leaves no trace, what stays does.
+    """The median over time of each of consecutive frames' values [T, ...]: what passes leaves no trace, what stays
+    does.
 
     reach: frames on either side; the first and last frame are continued.
     """
-    wide = torch.cat((latents[:1].expand(reach, *latents.shape[1:]), latents, latents[-1:].expand(reach, *latents.shape[1:])))
+    wide = torch.cat(
+        (latents[:1].expand(reach, *latents.shape[1:]), latents, latents[-1:].expand(reach, *latents.shape[1:]))
+    )
     # A part at a time: the medians need many times the memory of what they are of.
     parts = (wide[start : start + STEADY_BATCH + 2 * reach] for start in range(0, len(latents), STEADY_BATCH))
     return torch.cat([part.unfold(0, 2 * reach + 1, 1).median(dim=-1).values for part in parts])
@@ -469,7 +508,11 @@ def principal(products: Tensor, count: int) -> Tensor:
     products = products.double()
     size = products.shape[1]
     # A little of everything, unequal, where a block never changes: no direction is undefined.
-    slight = torch.linspace(1.0, 2.0, size, dtype=torch.float64, device=products.device) * 1e-6 * products.diagonal(dim1=1, dim2=2).mean().clamp_min(1e-6)
+    slight = (
+        torch.linspace(1.0, 2.0, size, dtype=torch.float64, device=products.device)
+        * 1e-6
+        * products.diagonal(dim1=1, dim2=2).mean().clamp_min(1e-6)
+    )
     return torch.linalg.eigh(products + torch.diag(slight)).eigenvectors[..., -count:].flip(-1).float()
 
 
@@ -528,14 +571,22 @@ class Temporal(nn.Module):
         return self.config.channels, -(-geometry.height // STRIDE), -(-geometry.width // STRIDE)
 
     def scenery(self, frames: Tensor) -> Tensor | None:
-        """Latents [T, placed, h, w] of what frames [T, 3, H, W] in 0..1 show, not yet steadied; none without placed channels."""
-        return self.blockwise.scenery(F.pixel_unshuffle(whole_blocks(frames) - 0.5, STRIDE)) if self.config.placed else None
+        """Latents [T, placed, h, w] of what frames [T, 3, H, W] in 0..1 show, not yet steadied;
+        none without placed channels.
+        """
+        return (
+            self.blockwise.scenery(F.pixel_unshuffle(whole_blocks(frames) - 0.5, STRIDE))
+            if self.config.placed
+            else None
+        )
 
-    def analyse(self, frames: Tensor, crf: Tensor, scenery: Tensor | None = None, *, corners: Tensor | None = None) -> Tensor:
+    def analyse(
+        self, frames: Tensor, crf: Tensor, scenery: Tensor | None = None, *, corners: Tensor | None = None
+    ) -> Tensor:
         """Latents [T, C, h, w], in symbols but not yet rounded, of frames [T, 3, H, W] in 0..1 at qualities crf [T].
 
-        Frames whose sides are no multiples of 8 are continued by their last row and column. scenery: the latents of that,
-        steadied; needed where there are placed channels. corners: see `IntegerPrior.trunk`.
+        Frames whose sides are no multiples of 8 are continued by their last row and column. scenery: the latents of
+        that, steadied; needed where there are placed channels. corners: see `IntegerPrior.trunk`.
         """
         frames = whole_blocks(frames) - 0.5
         blocks = F.pixel_unshuffle(frames, STRIDE)
@@ -548,20 +599,26 @@ class Temporal(nn.Module):
         return latents * torch.exp(at_quality(self.gain, self.config.trained_level(crf)))[:, :, None, None]
 
     def error_worth(self, crf):
-        """Bits a frame that one unit of mean squared error (of 255 levels) is worth at qualities crf, a number or a tensor."""
+        """Bits a frame that one unit of mean squared error (of 255 levels) is worth at qualities crf,
+        a number or a tensor.
+        """
         return error_worth(self.config.trained_level(crf))
 
     def symbol_weights(self, crf: int) -> Tensor:
-        """Bits a squared symbol of error in each channel [C] is worth at this quality, from the linear transforms alone."""
+        """Bits a squared symbol of error in each channel [C] is worth at this quality,
+        from the linear transforms alone.
+        """
         level = torch.tensor([float(self.config.trained_level(crf))], device=self.inverse_gain.device)
         unit = torch.exp(at_quality(self.inverse_gain, level))[0]
         return self.error_worth(crf) * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
 
     def start_from(self, frames: Tensor, steady: Tensor | None) -> None:
-        """Sets the linear transforms to the principal directions of training frames [N, 3, H, W] in 0..1, N in the hundreds
-        or more; steady: alike, the median over time around each, needed where there are placed channels.
+        """Sets the linear transforms to the principal directions of training frames [N, 3, H, W] in 0..1, N in the
+        hundreds or more; steady: alike, the median over time around each, needed where there are placed channels.
         """
-        blocks, still = (None if part is None else F.pixel_unshuffle(whole_blocks(part) - 0.5, STRIDE) for part in (frames, steady))
+        blocks, still = (
+            None if part is None else F.pixel_unshuffle(whole_blocks(part) - 0.5, STRIDE) for part in (frames, steady)
+        )
         self.blockwise.start_from(blocks, still)
 
     def synthesise(self, symbols: Tensor, crf: Tensor, *, geometry: Geometry | None = None) -> Tensor:

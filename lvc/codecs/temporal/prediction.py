@@ -1,4 +1,5 @@
-"""The order in which a predicted frame's symbols are coded: integers decoded before give the tables of those that follow.
+"""The order in which a predicted frame's symbols are coded: integers decoded before give the tables of those that
+follow.
 
 One walk serves both directions: the encoder passes the symbols, the decoder passes None, and both get them back.
 """
@@ -46,8 +47,8 @@ class PredictedLatents:
         self.chain: Chain | None = None
 
     def code_frames(self, symbols, count: int, coder, shape: tuple[int, int, int]) -> np.ndarray:
-        """Codes int32 symbols [T, C, h, w] of the next `count` frames with `coder`, or decodes them where `symbols` is None;
-        gives them back. In place of one frame's symbols may stand a `Choice`, that finds them.
+        """Codes int32 symbols [T, C, h, w] of the next `count` frames with `coder`, or decodes them where `symbols` is
+        None; gives them back. In place of one frame's symbols may stand a `Choice`, that finds them.
 
         An encoder knows all frames, so the prior's trunk sees many at once; whole numbers come out the same.
         """
@@ -75,7 +76,9 @@ class PredictedLatents:
         references = np.stack([np.concatenate(blank if chain is None else chain.narrow, axis=1) for chain in chains])
         return self.prior.features(references.reshape(count, rows, columns, -1), relation, self.crf)
 
-    def _code_frame(self, wanted: "Known | None", chain: "Chain | None", features: np.ndarray, coder, grid: "Grid", channels: int) -> np.ndarray:
+    def _code_frame(
+        self, wanted: "Known | None", chain: "Chain | None", features: np.ndarray, coder, grid: "Grid", channels: int
+    ) -> np.ndarray:
         """Codes one frame's symbols int32 [positions, C], or decodes them; features: [positions, trunk]."""
         if chain is None:
             reference, result = np.zeros((2, grid.count, channels), np.int32)
@@ -98,14 +101,18 @@ class PredictedLatents:
             span = slice(step.start, step.stop)
             said = self.prior.say(index, features[here], grid.around(state, here))
             before = reference[here, span], near[here, span]
-            found = self._code(None if wanted is None else wanted.pick(here, span, said, *before).ravel(), said, *before, coder)
+            found = self._code(
+                None if wanted is None else wanted.pick(here, span, said, *before).ravel(), said, *before, coder
+            )
             result[here, span] = found
             seen, places = limited(found), grid.bordered[here]
             state[places, span] = seen
             state[places, channels + step.start : channels + step.stop] = seen - near[here, span]
         return result
 
-    def _code_modes(self, wanted: "Known | None", chain: "Chain", features: np.ndarray, coder, grid: "Grid") -> np.ndarray:
+    def _code_modes(
+        self, wanted: "Known | None", chain: "Chain", features: np.ndarray, coder, grid: "Grid"
+    ) -> np.ndarray:
         """Codes the mode of every position: SAME, BACK or NEW."""
         modes = None if wanted is None else wanted.modes(chain)
         could = (chain.settled != chain.near).any(axis=1)
@@ -122,8 +129,12 @@ class PredictedLatents:
             state[grid.bordered[places]] = MODE_PLANES[result[places]]
         return result
 
-    def _code(self, wanted: np.ndarray | None, said: np.ndarray, reference: np.ndarray, limited: np.ndarray, coder) -> np.ndarray:
-        """Codes one pass: which latents differ from the reference [N, G], then those that do, around the predicted mean."""
+    def _code(
+        self, wanted: np.ndarray | None, said: np.ndarray, reference: np.ndarray, limited: np.ndarray, coder
+    ) -> np.ndarray:
+        """Codes one pass: which latents differ from the reference [N, G], then those that do,
+        around the predicted mean.
+        """
         flat = reference.ravel()
         same = code_flags(None if wanted is None else wanted == flat, said[:, 0].ravel(), self.copies, coder)
         changed = np.flatnonzero(~same)
@@ -132,7 +143,9 @@ class PredictedLatents:
             total = (said[:, 1] + limited.astype(np.int32) * ACTIVATION_SCALE).ravel()[changed]
             quarters = (total + (1 << MEAN_SHIFT >> 1)) >> MEAN_SHIFT
             base, fraction = quarters // MEAN_FRACTIONS, quarters % MEAN_FRACTIONS
-            spread = (said[:, 2].ravel()[changed] * SCALE_PER_UNIT + ACTIVATION_SCALE // 2) // ACTIVATION_SCALE + SCALE_OFFSET
+            spread = (
+                said[:, 2].ravel()[changed] * SCALE_PER_UNIT + ACTIVATION_SCALE // 2
+            ) // ACTIVATION_SCALE + SCALE_OFFSET
             table = np.clip(spread, 0, SCALE_LEVELS - 1) * MEAN_FRACTIONS + fraction
             residual = None if wanted is None else wanted[changed] - base
             result[changed] = coder.code_by_size(residual, self.residuals, table) + base
@@ -155,7 +168,9 @@ class Known:
 
 def in_rows(frame, channels: int):
     """One frame's symbols [C, h, w] with positions first; a choice as it is."""
-    return Known(np.ascontiguousarray(frame.reshape(channels, -1).T, np.int32)) if isinstance(frame, np.ndarray) else frame
+    return (
+        Known(np.ascontiguousarray(frame.reshape(channels, -1).T, np.int32)) if isinstance(frame, np.ndarray) else frame
+    )
 
 
 @dataclass(frozen=True)
@@ -171,7 +186,9 @@ class Chain:
 
     @staticmethod
     def after(chain: "Chain | None", latents: np.ndarray) -> "Chain":
-        """What the frame after `latents` is predicted from; chain: what these were predicted from, None for a keyframe."""
+        """What the frame after `latents` is predicted from; chain: what these were predicted from,
+        None for a keyframe.
+        """
         narrow = limited(latents)
         if chain is None:
             return Chain(latents, latents, (narrow,) * (HISTORY + 1))
@@ -182,7 +199,9 @@ class Chain:
 
 @dataclass(frozen=True)
 class Grid:
-    """Positions of a frame, row after row; for each number of phases those of each; their places in a frame with a border."""
+    """Positions of a frame, row after row; for each number of phases those of each;
+    their places in a frame with a border.
+    """
 
     count: int
     bordered_count: int

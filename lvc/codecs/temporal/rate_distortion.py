@@ -11,8 +11,8 @@ from lvc.codecs.temporal.flags import ODDS_LIMIT
 from lvc.codecs.temporal.model import HOLD
 from lvc.codecs.temporal.prediction import BACK, NEW, SAME, Chain, Known, PredictedLatents, in_rows
 
-# How much more than once an error counts: what is kept now is kept by the frames that follow. Measured: 4 takes 11 % off the
-# bytes at the same quality, 1 nothing, 8 as much as 4.
+# How much more than once an error counts: what is kept now is kept by the frames that follow. Measured: 4 takes 11 %
+# off the bytes at the same quality, 1 nothing, 8 as much as 4.
 LASTING = 4.0
 # What a new position is thought to cost before it is coded, in bits: its own, and those of each latent that changes.
 BITS_NEW, BITS_CHANGED = 6.0, 4.0
@@ -36,7 +36,9 @@ class Choice:
         back = self._error(chain.settled) + BITS_NEW / 2
         modes = np.where(back < new, BACK, NEW)
         modes[(chain.settled == chain.near).all(axis=1)] = NEW
-        self._modes = np.where(self._error(chain.near) <= np.minimum(new, np.where(modes == BACK, back, np.inf)), SAME, modes)
+        self._modes = np.where(
+            self._error(chain.near) <= np.minimum(new, np.where(modes == BACK, back, np.inf)), SAME, modes
+        )
         return self._modes
 
     def keeps_to(self, chain: Chain | None, symbols: Known) -> bool:
@@ -46,7 +48,9 @@ class Choice:
     def _error(self, symbols: np.ndarray) -> np.ndarray:
         return (np.square(self.latents - symbols) * self.weights).sum(axis=1)
 
-    def pick(self, here: np.ndarray, span: slice, said: np.ndarray, reference: np.ndarray, limited: np.ndarray) -> np.ndarray:
+    def pick(
+        self, here: np.ndarray, span: slice, said: np.ndarray, reference: np.ndarray, limited: np.ndarray
+    ) -> np.ndarray:
         """Symbols int32 [N, G] of positions `here` and channels `span`; said: see `CodingPrior.say`."""
         latents, weights = self.latents[here, span], self.weights[span]
         odds, mean, scale = said.transpose(1, 0, 2) / ACTIVATION_SCALE
@@ -66,7 +70,8 @@ class Choice:
 
 def logistic_bits(distance: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Bits of the unit interval around a symbol that lies this far from the mean of a logistic."""
-    distance = np.minimum(np.abs(distance), 600 * scale)  # beyond, exp overflows, and the bits are more than any choice costs
+    # Beyond, exp overflows, and the bits are more than any choice costs
+    distance = np.minimum(np.abs(distance), 600 * scale)
     mass = 1 / (1 + np.exp((distance - 0.5) / scale)) - 1 / (1 + np.exp((distance + 0.5) / scale))
     return -np.log2(np.maximum(mass, 2.0**-40))
 
@@ -87,7 +92,8 @@ class Tape:
 
 
 def choose(coding: PredictedLatents, latents: np.ndarray, weights: np.ndarray, coder) -> np.ndarray:
-    """Symbols int32 [T, C, h, w] of a group's next latents, float of the same shape, with each frame coded when it is chosen.
+    """Symbols int32 [T, C, h, w] of a group's next latents, float of the same shape, with each frame coded when it is
+    chosen.
 
     coding: where these latents begin. weights: see `Choice`. coder: takes the symbols.
     """

@@ -11,7 +11,9 @@ from lvc.codecs.learning.trainer import Recipe, Trainer
 from lvc.codecs.temporal.training import TemporalOptions, train_temporal
 
 RECIPES = {
-    "temporal": Recipe("temporal", quantiser={"name": "round"}, entropy={"name": "prediction"}, training=TemporalOptions()),
+    "temporal": Recipe(
+        "temporal", quantiser={"name": "round"}, entropy={"name": "prediction"}, training=TemporalOptions()
+    ),
     "pacman-latents": Recipe(
         "temporal",
         options={"channels": 24, "groups": (6, 4, 6, 8), "phases": (1, 4, 2, 1), "placed": 6, "finest": 12},
@@ -27,7 +29,18 @@ class TemporalTrainer(Trainer):
     recipes: ClassVar = RECIPES
     fixed = "is a temporal model, whose prior is in whole numbers for good; train another with --model temporal"
 
-    def train(self, model: Any, training: Frames, validation: Frames, output: Path, *, recipe: Recipe, start: Path | None = None, team: Any = None, **more) -> Iterator[Progress]:
+    def train(
+        self,
+        model: Any,
+        training: Frames,
+        validation: Frames,
+        output: Path,
+        *,
+        recipe: Recipe,
+        start: Path | None = None,
+        team: Any = None,
+        **more,
+    ) -> Iterator[Progress]:
         return train_temporal(model, training, validation, output, options=recipe.training, team=team or ALONE, **more)
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from lvc.codecs.integer.layers import ACTIVATION_SCALE
+from lvc.codecs.integer.scales import logistic_mass
 from lvc.codecs.networks.hyperprior import HyperPrior
 from lvc.codecs.networks.hyperprior_coding import scale_tables, side_symbols
-from lvc.codecs.integer.scales import logistic_mass
 from lvc.entropy.tables import Tables
 from lvc.errors import ModelError
 
@@ -47,7 +47,9 @@ def test_coding_computes_the_whole_numbers_that_were_trained(prior):
 
 
 def test_each_channel_starts_at_the_scale_that_its_latents_have(prior):
-    """Channels of six widths: with the scale that each starts with, their bits are within a tenth of those of the best logistic."""
+    """Channels of six widths: with the scale that each starts with, their bits are within a tenth of those of the best
+    logistic.
+    """
     widths = torch.tensor([0.0, 0.3, 1.0, 4.0, 20.0, 100.0]).view(6, 1, 1)
     rng = torch.Generator().manual_seed(4)
     latents = torch.randn(8, 6, 8, 8, generator=rng) * widths
@@ -67,7 +69,9 @@ def test_side_information_starts_as_what_latents_do_around_a_position():
     prior.initialise(latents)
     bits, _ = prior.rate(latents)
     scales = torch.arange(-3, 6, 0.25)
-    one_scale = min(-torch.log2(logistic_mass(latents, torch.zeros_like(latents), scale)).sum().item() for scale in scales)
+    one_scale = min(
+        -torch.log2(logistic_mass(latents, torch.zeros_like(latents), scale)).sum().item() for scale in scales
+    )
     assert bits.sum() < 0.9 * one_scale
     side = prior.side(latents).round()
     assert side.abs().max() > 2, "it is no rounded nothing"

@@ -47,9 +47,18 @@ def test_a_step_without_a_stride_keeps_the_first_channels():
     ],
 )
 def test_a_fitted_layer_makes_what_it_can_make(layer):
-    """A target that such a layer has made comes back, its bias too; a channel beside it keeps a small part of its weights."""
+    """A target that such a layer has made comes back, its bias too; a channel beside it keeps a small part of its
+    weights.
+    """
     x = noise(8, 4, 12, 16)
-    teacher = type(layer)(4, 6, layer.kernel_size, stride=layer.stride, padding=layer.padding, **({"output_padding": layer.output_padding} if isinstance(layer, nn.ConvTranspose2d) else {}))
+    teacher = type(layer)(
+        4,
+        6,
+        layer.kernel_size,
+        stride=layer.stride,
+        padding=layer.padding,
+        **({"output_padding": layer.output_padding} if isinstance(layer, nn.ConvTranspose2d) else {}),
+    )
     start, stride = layer.padding[0], layer.stride[0]
     with torch.no_grad():
         # The taps that the fit uses: for a stride, and a transposed layer, those of the positions it packs.
@@ -77,6 +86,7 @@ def test_scaling():
     assert scaled(signal, 0.5).square().mean().sqrt() == pytest.approx(0.5, rel=1e-4)
     strongest, weaker = for_sigmoid(signal).square().mean(dim=(0, 2, 3)).sqrt().sort(descending=True).values.tolist()
     assert strongest == pytest.approx(1, rel=1e-4)
-    assert weaker == pytest.approx((signal[:, 0].std() / signal[:, 1].std()).item() ** 0.5, rel=0.05)  # std takes a mean off
+    # Std takes a mean off
+    assert weaker == pytest.approx((signal[:, 0].std() / signal[:, 1].std()).item() ** 0.5, rel=0.05)
     assert not for_sigmoid(torch.zeros(1, 2, 2, 2)).any()
     assert not scaled(torch.zeros(1, 2, 2, 2), 1.0).any()

@@ -13,8 +13,15 @@ from lvc.errors import FormatError, ModelError, OptionError
 
 torch.set_num_threads(1)
 NAMES = list(quantize.QUANTISERS)
-SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 60)) | st.tuples(st.integers(1, 3), st.integers(1, 300))
-FLOATS = st.floats(-(2.0**20), 2.0**20, width=32) | st.floats(0, 1, width=32) | st.just(0.0) | st.floats(-(2.0**-126), 2.0**-126, width=32)
+SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 60)) | st.tuples(
+    st.integers(1, 3), st.integers(1, 300)
+)
+FLOATS = (
+    st.floats(-(2.0**20), 2.0**20, width=32)
+    | st.floats(0, 1, width=32)
+    | st.just(0.0)
+    | st.floats(-(2.0**-126), 2.0**-126, width=32)
+)
 LATENTS = SHAPES.flatmap(lambda shape: arrays(np.float32, shape, elements=FLOATS))
 
 
@@ -144,7 +151,9 @@ def test_bits_are_the_formula_of_s4_and_b_bits():
     assert quantised.symbols.tolist() == [[0, 0, 1, 2, 3, 3, 0, 3]]
     assert quantize.build("bits", bits=10).alphabet == (0, 1023)
     wide = quantize.build("bits", bits=2, latent_range=(-6, 6))
-    assert wide.dequantise(wide.quantise(torch.tensor([[-6.0, 0.0, 6.0]])).symbols, torch.zeros(1, 0)).tolist() == [[-6, 0, 3]]
+    assert wide.dequantise(wide.quantise(torch.tensor([[-6.0, 0.0, 6.0]])).symbols, torch.zeros(1, 0)).tolist() == [
+        [-6, 0, 3]
+    ]
 
 
 def test_bits_noise_has_the_width_of_a_step_below_the_greatest_symbol():
@@ -160,7 +169,9 @@ def test_others_leave_training_alone(name):
     assert quantize.build(name).perturb(latents) is latents
 
 
-@pytest.mark.parametrize("quantiser", [quantize.build(name) for name in NAMES] + [quantize.Round(step=0.25), quantize.Naive(low=-2, high=3)])
+@pytest.mark.parametrize(
+    "quantiser", [quantize.build(name) for name in NAMES] + [quantize.Round(step=0.25), quantize.Naive(low=-2, high=3)]
+)
 def test_spec_goes_through_json(quantiser):
     assert quantize.build(**json.loads(json.dumps(quantiser.spec()))) == quantiser
 
@@ -204,7 +215,9 @@ def test_bad_options_are_refused(name, options):
 )
 def test_damaged_symbols_and_parameters_are_format_errors(name, symbol, parameters):
     with pytest.raises(FormatError):
-        quantize.build(name).dequantise(torch.tensor([[symbol]], dtype=torch.int32), torch.tensor([parameters]).reshape(1, -1))
+        quantize.build(name).dequantise(
+            torch.tensor([[symbol]], dtype=torch.int32), torch.tensor([parameters]).reshape(1, -1)
+        )
 
 
 def weights(*, rounded=False, quantiser="naive"):

@@ -1,4 +1,6 @@
-"""Decodes hostile bits: python -m tests.codecs.palette.hostile SEED COUNT. With a library of kernels that sanitizers watch over, whatever is read or written out of bounds ends it."""
+"""Decodes hostile bits: python -m tests.codecs.palette.hostile SEED COUNT.
+With a library of kernels that sanitizers watch over, whatever is read or written out of bounds ends it.
+"""
 
 import json
 import sys

@@ -17,6 +17,7 @@ from lvc.codecs.palette.layout import (
     MATCH_BITS,
     MATCH_CONTEXTS,
     MIXER_INPUTS,
+    OWN_PIXELS_AT,
     PIXEL_COLOURS,
     PIXEL_CONTEXTS,
     PIXEL_MIXERS,
@@ -24,10 +25,17 @@ from lvc.codecs.palette.layout import (
     PIXELS_AT,
     RUN_CONTEXTS,
     RUNS_AT,
-    OWN_PIXELS_AT,
 )
 from lvc.codecs.palette.model import NO_COLOUR
-from lvc.codecs.palette.motion import EARLIER_FRAMES, FIELD_VECTORS, MOST_VECTORS, REACH, RECENT_VECTORS, STILL, MotionField, MotionVector
+from lvc.codecs.palette.motion import (
+    EARLIER_FRAMES,
+    MOST_VECTORS,
+    REACH,
+    RECENT_VECTORS,
+    STILL,
+    MotionField,
+    MotionVector,
+)
 from lvc.codecs.palette.references import BORDER, EDGE, MOST_COLOURS, ReferenceState, inside
 from lvc.entropy.bits import CODER, BitReader, BitWriter
 from lvc.errors import FormatError
@@ -40,7 +48,9 @@ CODE_VECTORS, PREDICT, KEEP_RECENT, SHOW = range(4)
 KNOWN_E, MATCH_1, CONFIDENCE_1, HASH_1, ROW, KEY, AROUND, CANDIDATES = 24, 28, 31, 34, 37, 39, 40, 32
 
 COLOURS = 0, 0xFFFFFF, 7, 0x10203, 0x808080
-VECTOR = st.builds(MotionVector, st.integers(0, EARLIER_FRAMES - 1), st.integers(-REACH, REACH), st.integers(-REACH, REACH)).filter(lambda vector: vector != STILL)
+VECTOR = st.builds(
+    MotionVector, st.integers(0, EARLIER_FRAMES - 1), st.integers(-REACH, REACH), st.integers(-REACH, REACH)
+).filter(lambda vector: vector != STILL)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +72,16 @@ def written(model, symbols, plans=()) -> bytes:
 
 
 def there_and_back(model, symbols, plans=()):
-    return PaletteFrames(model).code_frames(None, len(symbols), BitReader(written(model, symbols, plans)), symbols.shape[1:])
+    return PaletteFrames(model).code_frames(
+        None, len(symbols), BitReader(written(model, symbols, plans)), symbols.shape[1:]
+    )
 
 
-PICTURES = arrays.arrays(np.int32, st.tuples(st.integers(1, 4), st.just(1), st.sampled_from([4, 8, 20]), st.sampled_from([4, 12])), elements=st.sampled_from(COLOURS))
+PICTURES = arrays.arrays(
+    np.int32,
+    st.tuples(st.integers(1, 4), st.just(1), st.sampled_from([4, 8, 20]), st.sampled_from([4, 12])),
+    elements=st.sampled_from(COLOURS),
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -79,8 +95,20 @@ def test_any_pictures_come_back(model, symbols):
 def test_any_motion_comes_back_with_its_pictures(model, symbols, data):
     plans = [FramePlan()]
     for number in range(1, len(symbols)):
-        vectors = tuple(data.draw(st.lists(VECTOR.filter(lambda vector, number=number: vector.back < number), max_size=MOST_VECTORS, unique=True)))
-        indices = data.draw(arrays.arrays(np.uint8, (symbols.shape[2] // 4, symbols.shape[3] // 4), elements=st.integers(0, 1 + len(vectors))))
+        vectors = tuple(
+            data.draw(
+                st.lists(
+                    VECTOR.filter(lambda vector, number=number: vector.back < number),
+                    max_size=MOST_VECTORS,
+                    unique=True,
+                )
+            )
+        )
+        indices = data.draw(
+            arrays.arrays(
+                np.uint8, (symbols.shape[2] // 4, symbols.shape[3] // 4), elements=st.integers(0, 1 + len(vectors))
+            )
+        )
         plans.append(FramePlan(motion=MotionField(vectors, indices)))
     assert np.array_equal(there_and_back(model, symbols, plans), symbols)
 
@@ -152,7 +180,8 @@ def test_what_last_stood_still_is_cheap_to_uncover(blank):
 def test_what_stays_costs_next_to_nothing(blank):
     one = random_pictures(1, Geometry(48, 40), seed=4)
     alone = len(written(blank, one))
-    assert len(written(blank, np.repeat(one, 100, axis=0))) <= alone + 20  # 120 blocks and 100 frames: 0.013 bits a block
+    # 120 blocks and 100 frames: 0.013 bits a block
+    assert len(written(blank, np.repeat(one, 100, axis=0))) <= alone + 20
 
 
 def test_what_was_seen_before_in_a_group_is_cheaper_the_second_time(blank):
@@ -191,13 +220,23 @@ def code(vectors, coder, recent, frames: int):
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(st.builds(MotionVector, st.integers(0, EARLIER_FRAMES - 1), st.integers(-REACH - 3, REACH + 3) | st.integers(-9, 9), st.integers(-REACH - 3, REACH + 3)), max_size=MOST_VECTORS),
+    st.lists(
+        st.builds(
+            MotionVector,
+            st.integers(0, EARLIER_FRAMES - 1),
+            st.integers(-REACH - 3, REACH + 3) | st.integers(-9, 9),
+            st.integers(-REACH - 3, REACH + 3),
+        ),
+        max_size=MOST_VECTORS,
+    ),
     st.lists(VECTOR, max_size=RECENT_VECTORS, unique=True).map(tuple),
     st.integers(1, EARLIER_FRAMES),
 )
 def test_vectors_are_coded_as_they_are_or_refused(vectors, recent, frames):
     vectors = (*vectors, *recent)[:MOST_VECTORS]
-    fits = all(vector.back < frames and max(abs(vector.dx), abs(vector.dy)) <= REACH and vector != STILL for vector in vectors)
+    fits = all(
+        vector.back < frames and max(abs(vector.dx), abs(vector.dy)) <= REACH and vector != STILL for vector in vectors
+    )
     fits = fits and len(set(vectors)) == len(vectors)
     writer = wide_writer()
     assert code(vectors, writer, recent, frames) == (vectors if fits else None)
@@ -249,9 +288,18 @@ def recent_after(recent, vectors):
 
 def test_the_latest_vectors_are_remembered():
     recent = tuple(MotionVector(0, 5 * number, 3) for number in range(1, 5))
-    assert recent_after(recent, (recent[2], MotionVector(1, 0, 0))) == (recent[2], MotionVector(1, 0, 0), recent[0], recent[1], recent[3])
+    assert recent_after(recent, (recent[2], MotionVector(1, 0, 0))) == (
+        recent[2],
+        MotionVector(1, 0, 0),
+        recent[0],
+        recent[1],
+        recent[3],
+    )
     many = tuple(MotionVector(1, 0, number) for number in range(MOST_VECTORS))
-    assert recent_after(tuple(MotionVector(2, 0, number) for number in range(RECENT_VECTORS)), many) == many[:RECENT_VECTORS]
+    assert (
+        recent_after(tuple(MotionVector(2, 0, number) for number in range(RECENT_VECTORS)), many)
+        == many[:RECENT_VECTORS]
+    )
 
 
 def shown(pictures: np.ndarray, vectors, indices=None) -> ReferenceState:
@@ -278,7 +326,12 @@ def test_a_vector_that_leaves_the_picture_shows_its_border():
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 3), st.integers(-REACH, REACH) | st.integers(-5, 5), st.integers(-REACH, REACH) | st.integers(-5, 5), st.sampled_from([(4, 4), (8, 12), (20, 84)]))
+@given(
+    st.integers(0, 3),
+    st.integers(-REACH, REACH) | st.integers(-5, 5),
+    st.integers(-REACH, REACH) | st.integers(-5, 5),
+    st.sampled_from([(4, 4), (8, 12), (20, 84)]),
+)
 def test_what_a_vector_shows_is_what_stands_there(back, dx, dy, size):
     """By the word, and a line of words at a time."""
     pictures = np.random.default_rng(1).integers(0, MOST_COLOURS, (4, *size)).astype(np.int16)
@@ -378,17 +431,26 @@ def test_new_colours_are_told_once_the_darkest_first(blank):
 @st.composite
 def surroundings(draw):
     """What may stand around a pixel."""
-    around = np.array(draw(st.lists(st.integers(NO_COLOUR, 3) | st.integers(0, MOST_COLOURS - 1), min_size=AROUND, max_size=AROUND)), np.int64)
+    around = np.array(
+        draw(st.lists(st.integers(NO_COLOUR, 3) | st.integers(0, MOST_COLOURS - 1), min_size=AROUND, max_size=AROUND)),
+        np.int64,
+    )
     for first, count, most in ((KNOWN_E, 4, 1), (CONFIDENCE_1, 3, 3), (ROW, 2, 1 << 14), (KEY, 1, 1)):
         around[first : first + count] = draw(st.lists(st.integers(0, most), min_size=count, max_size=count))
-    around[HASH_1 : HASH_1 + 3] = [draw(st.integers(0, (1 << MATCH_BITS) - 1)) + (kind << MATCH_BITS) for kind in range(3)]
+    around[HASH_1 : HASH_1 + 3] = [
+        draw(st.integers(0, (1 << MATCH_BITS) - 1)) + (kind << MATCH_BITS) for kind in range(3)
+    ]
     return around
 
 
 def contexts_of(around: np.ndarray, rank: int):
     """The struct with candidates and contexts of the one of this rank."""
     made = find_contexts.struct(
-        around=around, rank=rank, colours=np.zeros(CANDIDATES, np.int64), scores=np.zeros(CANDIDATES, np.int64), contexts=np.zeros(MIXER_INPUTS, np.int64)
+        around=around,
+        rank=rank,
+        colours=np.zeros(CANDIDATES, np.int64),
+        scores=np.zeros(CANDIDATES, np.int64),
+        contexts=np.zeros(MIXER_INPUTS, np.int64),
     )
     assert find_contexts(made) == 0
     return made
@@ -405,19 +467,36 @@ def test_every_context_of_a_pixel_is_in_a_region_of_its_own(around):
     assert len(set(colours.tolist())) == made.count and NO_COLOUR not in colours
     while rank < min(made.count, 6):
         made = contexts_of(around, rank)
-        assert all(first <= context < first + size for context, (first, size) in zip(made.kept["contexts"], regions, strict=False))
+        assert all(
+            first <= context < first + size
+            for context, (first, size) in zip(made.kept["contexts"], regions, strict=False)
+        )
         assert PIXEL_MIXERS[0] <= made.first < PIXEL_MIXERS[1] <= made.second < INDEX_MIXERS[0]
         rank += 1
 
 
 def run_at_centre(picture, prediction, background, unknown, key: int, confidence: int = 1):
-    made = find_run.struct(picture=picture, prediction=prediction, background=background, unknown=unknown, key=key, y=2, x=2, confidence=confidence)
+    made = find_run.struct(
+        picture=picture,
+        prediction=prediction,
+        background=background,
+        unknown=unknown,
+        key=key,
+        y=2,
+        x=2,
+        confidence=confidence,
+    )
     assert find_run(made) == 0
     return made
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([NO_COLOUR, 0, 1]), min_size=75, max_size=75), st.lists(st.integers(0, 1), min_size=25, max_size=25), st.integers(0, 1), st.integers(1, 255))
+@given(
+    st.lists(st.sampled_from([NO_COLOUR, 0, 1]), min_size=75, max_size=75),
+    st.lists(st.integers(0, 1), min_size=25, max_size=25),
+    st.integers(0, 1),
+    st.integers(1, 255),
+)
 def test_contexts_of_one_question_are_in_their_regions(colours, unknown, key, confidence):
     pictures = np.array(colours, np.int16).reshape(3, 5, 5)
     unknown = np.array(unknown, np.uint8).reshape(5, 5)
@@ -436,4 +515,7 @@ def test_candidates_are_what_stands_around_with_the_weights_of_where():
     around[:4] = 5, 5, 9, 5  # west, north, north-west, north-east
     around[MATCH_1], around[CONFIDENCE_1] = 9, 3
     made = contexts_of(around, 0)
-    assert dict(zip(made.kept["colours"][: made.count].tolist(), made.kept["scores"][: made.count].tolist())) == {5: 5 + 5 + 3, 9: 2 + 4 * 3 + 3}
+    assert dict(zip(made.kept["colours"][: made.count].tolist(), made.kept["scores"][: made.count].tolist())) == {
+        5: 5 + 5 + 3,
+        9: 2 + 4 * 3 + 3,
+    }

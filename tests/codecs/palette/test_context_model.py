@@ -37,7 +37,10 @@ def test_a_fresh_model_knows_nothing(model):
 def test_weights_keep_what_was_learned_of_patterns(model, taught, most):
     keep(taught, model, most)
     again = initial_model(model, 5)
-    one, other = taught.probabilities[:PATTERN_CONTEXTS].astype(np.int64), again.probabilities[:PATTERN_CONTEXTS].astype(np.int64)
+    one, other = (
+        taught.probabilities[:PATTERN_CONTEXTS].astype(np.int64),
+        again.probabilities[:PATTERN_CONTEXTS].astype(np.int64),
+    )
     assert np.array_equal(one >> 16, other >> 16)  # weights have 16 bits of a probability
     assert np.array_equal(np.minimum(one & COUNT_MASK, most), other & COUNT_MASK)
     assert np.array_equal(taught.weights, again.weights)
@@ -50,7 +53,11 @@ def test_context_models_of_the_same_weights_learn_apart(model):
     one.probabilities[0], one.weights[0, 0], one.matches[0] = 1, 2, 3
     other.probabilities[1] = 7
     for learned in (other, copied):
-        assert learned.probabilities[0] == EMPTY and learned.weights[0, 0] == model.weights[0, 0] != 2 and learned.matches[0] == 0
+        assert (
+            learned.probabilities[0] == EMPTY
+            and learned.weights[0, 0] == model.weights[0, 0] != 2
+            and learned.matches[0] == 0
+        )
     assert copied.probabilities[1] == EMPTY and copied.rate == 5
     assert not model.chances.any()
 

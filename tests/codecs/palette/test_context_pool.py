@@ -22,7 +22,9 @@ GEOMETRY = Geometry(48, 40)
 
 @pytest.fixture(scope="module", params=["taught", "blank"])
 def model(request):
-    return (random_palette(GEOMETRY).model if request.param == "taught" else build("temporal-palette", geometry=GEOMETRY)).for_coding()
+    return (
+        random_palette(GEOMETRY).model if request.param == "taught" else build("temporal-palette", geometry=GEOMETRY)
+    ).for_coding()
 
 
 def written(coding: PaletteFrames, seed: int) -> tuple[np.ndarray, bytes]:
@@ -33,7 +35,10 @@ def written(coding: PaletteFrames, seed: int) -> tuple[np.ndarray, bytes]:
 
 def is_at_the_beginning(contexts: ContextModel, model) -> bool:
     initial = initial_model(model, CODING_RATE)
-    return contexts.rate == initial.rate and all(np.array_equal(getattr(contexts, part), getattr(initial, part)) for part in ("probabilities", "weights", "matches", "pages"))
+    return contexts.rate == initial.rate and all(
+        np.array_equal(getattr(contexts, part), getattr(initial, part))
+        for part in ("probabilities", "weights", "matches", "pages")
+    )
 
 
 def test_a_context_model_that_was_used_is_taken_as_at_the_beginning(model):
@@ -69,7 +74,9 @@ def test_what_was_coded_by_a_context_model_that_was_used_is_the_same(model):
         reading = PaletteFrames(model, pool=pool)
         assert np.array_equal(reading.code_frames(None, 5, BitReader(alone), SHAPE), symbols)
         reading.finish()
-    assert pool.nbytes == 2 * initial_model(model, CODING_RATE).nbytes, "one that is used again and again, and the beginning"
+    assert pool.nbytes == 2 * initial_model(model, CODING_RATE).nbytes, (
+        "one that is used again and again, and the beginning"
+    )
 
 
 def test_what_is_dropped_gives_its_context_model_back_once(model):
@@ -97,7 +104,9 @@ def test_a_damaged_group_leaves_a_context_model_that_is_clean(model):
         damaged = bytearray(payload)
         damaged[generator.integers(len(payload))] ^= 1 << generator.integers(8)
         try:
-            PaletteFrames(model, pool=pool).code_frames(None, 5, BitReader(bytes(damaged) if number else b"\xff" * 9), SHAPE)
+            PaletteFrames(model, pool=pool).code_frames(
+                None, 5, BitReader(bytes(damaged) if number else b"\xff" * 9), SHAPE
+            )
         except FormatError:
             failed += 1
         gc.collect()

@@ -1,4 +1,6 @@
-"""The shipped palette models code a real clip to the same bytes as ever: golden/encodes-v1.json is of the coder that was compiled by Numba."""
+"""The shipped palette models code a real clip to the same bytes as ever:
+golden/encodes-v1.json is of the coder that was compiled by Numba.
+"""
 
 import hashlib
 import json
@@ -20,5 +22,7 @@ def test_a_clip_is_coded_to_the_same_bytes_as_ever(name, clip, tmp_path):
     path = tmp_path / "clip.lvc"
     lvc.encode(clip, path, sampling=lvc.Sampling(every=10), model=model, **options)
     with ContainerReader(path) as container:
-        payloads = b"".join(packet.payload for group in range(len(container.index)) for packet in container.group(group).packets)
+        payloads = b"".join(
+            packet.payload for group in range(len(container.index)) for packet in container.group(group).packets
+        )
     assert [hashlib.sha256(payloads).hexdigest(), len(payloads)] == GOLDEN[name]

@@ -1,18 +1,17 @@
 """What weights may know of one game, and what they may not: compiled code checks no bounds."""
 
-
 import numpy as np
 import pytest
 
 from lvc.codecs.family import build, open_codec
 from lvc.codecs.palette.model import (
+    CONFIDENCE,
     MOST_COLOURS,
+    MOST_CONFIDENCE,
     MOST_SCENES,
     MOST_SPRITES,
-    MOST_CONFIDENCE,
     NO_COLOUR,
     SPRITE_SIDE,
-    CONFIDENCE,
 )
 from lvc.errors import LvcError, ModelError, OptionError
 from lvc.frames import Geometry
@@ -28,14 +27,33 @@ def checkpoint():
     return random_palette(GEOMETRY, **GAME)
 
 
-@pytest.mark.parametrize("game", [{}, {"colours": 1}, {"colours": 5, "sprites": 1}, {"colours": 5, "scenes": 3}, {"colours": MOST_COLOURS, "sprites": MOST_SPRITES, "scenes": MOST_SCENES}], ids=str)
+@pytest.mark.parametrize(
+    "game",
+    [
+        {},
+        {"colours": 1},
+        {"colours": 5, "sprites": 1},
+        {"colours": 5, "scenes": 3},
+        {"colours": MOST_COLOURS, "sprites": MOST_SPRITES, "scenes": MOST_SCENES},
+    ],
+    ids=str,
+)
 def test_fresh_models_of_any_game_can_code(game):
     assert build("temporal-palette", geometry=GEOMETRY, **game).for_coding()
 
 
 @pytest.mark.parametrize(
     "game",
-    [{"colours": MOST_COLOURS + 1}, {"colours": -1}, {"colours": True}, {"colours": 4.0}, {"sprites": 1}, {"scenes": 1}, {"colours": 5, "sprites": MOST_SPRITES + 1}, {"colours": 5, "scenes": MOST_SCENES + 1}],
+    [
+        {"colours": MOST_COLOURS + 1},
+        {"colours": -1},
+        {"colours": True},
+        {"colours": 4.0},
+        {"sprites": 1},
+        {"scenes": 1},
+        {"colours": 5, "sprites": MOST_SPRITES + 1},
+        {"colours": 5, "scenes": MOST_SCENES + 1},
+    ],
     ids=str,
 )
 def test_games_that_cannot_be_are_refused(game):
@@ -80,7 +98,16 @@ def test_weights_that_could_lead_out_of_bounds_are_refused(checkpoint, tmp_path,
         open_codec(checkpoints.load(tmp_path / "game.safetensors"), geometry=GEOMETRY)
 
 
-@pytest.mark.parametrize("part, place, value", [("guesses", (7,), MOST_CONFIDENCE * CONFIDENCE + 9), ("sizes", (3, 0), 0), ("sprites", (2, 15, 15), 8), ("own_counts", (5,), 255), ("own_chances", (5,), -(2**15))])
+@pytest.mark.parametrize(
+    "part, place, value",
+    [
+        ("guesses", (7,), MOST_CONFIDENCE * CONFIDENCE + 9),
+        ("sizes", (3, 0), 0),
+        ("sprites", (2, 15, 15), 8),
+        ("own_counts", (5,), 255),
+        ("own_chances", (5,), -(2**15)),
+    ],
+)
 def test_what_is_just_within_bounds_is_taken_and_codes(checkpoint, part, place, value):
     getattr(checkpoint.model, part)[place] = value
     codec = open_codec(checkpoint, geometry=GEOMETRY)
@@ -129,15 +156,22 @@ def test_frames_of_a_known_game_come_back_one_by_one_as_all_at_once(checkpoint):
         assert np.array_equal(codec.decode(packets, stop=stop).symbols, latents.symbols[:stop])
     coding, (first, rest) = codec.coding(6), (codec.reader(packet.payload) for packet in packets)
     for number in range(6):
-        assert np.array_equal(coding.code_frames(None, 1, rest if number else first, codec.latent_shape)[0], latents.symbols[number])
+        assert np.array_equal(
+            coding.code_frames(None, 1, rest if number else first, codec.latent_shape)[0], latents.symbols[number]
+        )
     assert len(coding) == 6, "the scene is none of the frames"
-    assert np.array_equal(coding.frames(slice(None)), latents.symbols) and np.array_equal(coding.frames([5, 0]), latents.symbols[[5, 0]])
+    assert np.array_equal(coding.frames(slice(None)), latents.symbols) and np.array_equal(
+        coding.frames([5, 0]), latents.symbols[[5, 0]]
+    )
 
 
 def test_a_known_scene_makes_the_first_frame_cheap(checkpoint):
     frames = scenes_shown(checkpoint.model, 1)
     stranger = random_palette(GEOMETRY)
-    sizes = [len(open_codec(one, geometry=GEOMETRY, crf=0).encode_group(frames).packets[0].payload) for one in (checkpoint, stranger)]
+    sizes = [
+        len(open_codec(one, geometry=GEOMETRY, crf=0).encode_group(frames).packets[0].payload)
+        for one in (checkpoint, stranger)
+    ]
     assert sizes[0] < sizes[1] / 3
 
 
@@ -146,4 +180,6 @@ def test_pictures_of_another_size_are_as_if_there_were_none(checkpoint, geometry
     codec = open_codec(checkpoint, geometry=geometry)
     frames = np.random.default_rng(2).integers(0, 256, (3, geometry.height, geometry.width, 3), np.uint8)
     coded = codec.encode_group(frames)
-    assert coded.latents.moves[0].built_in == 0 and np.array_equal(codec.decode(coded.packets).symbols, coded.latents.symbols)
+    assert coded.latents.moves[0].built_in == 0 and np.array_equal(
+        codec.decode(coded.packets).symbols, coded.latents.symbols
+    )

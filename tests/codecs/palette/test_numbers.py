@@ -18,8 +18,15 @@ COUNT, ACROSS, DOWN, NEW_COUNT = 0, 3, 4, 5
 CONTEXTS_OF_A_NUMBER, LONGEST = 128, 24
 
 NUMBER = st.tuples(st.just(UNARY), st.sampled_from([COUNT, NEW_COUNT]), st.integers(0, 40), st.just(40))
-NUMBER |= st.tuples(st.just(SIGNED), st.sampled_from([ACROSS, DOWN]), st.integers(1 - (2 << LONGEST), (2 << LONGEST) - 1) | st.integers(-3, 3), st.just(0))
-NUMBER |= st.integers(1, LONGEST).flatmap(lambda bits: st.tuples(st.just(UNIFORM), st.just(0), st.integers(0, (1 << bits) - 1), st.just(bits)))
+NUMBER |= st.tuples(
+    st.just(SIGNED),
+    st.sampled_from([ACROSS, DOWN]),
+    st.integers(1 - (2 << LONGEST), (2 << LONGEST) - 1) | st.integers(-3, 3),
+    st.just(0),
+)
+NUMBER |= st.integers(1, LONGEST).flatmap(
+    lambda bits: st.tuples(st.just(UNIFORM), st.just(0), st.integers(0, (1 << bits) - 1), st.just(bits))
+)
 
 
 def fresh() -> ContextModel:
@@ -55,12 +62,21 @@ def test_any_bytes_are_numbers_in_range(payload):
 
 
 def test_numbers_keep_to_their_contexts():
-    for kind, numbers in ((ACROSS, (0, 1, -1, 5, -(2 << LONGEST) + 1, (2 << LONGEST) - 1, *(1 << length for length in range(LONGEST + 1)))), (DOWN, range(-70, 70))):
+    for kind, numbers in (
+        (
+            ACROSS,
+            (0, 1, -1, 5, -(2 << LONGEST) + 1, (2 << LONGEST) - 1, *(1 << length for length in range(LONGEST + 1))),
+        ),
+        (DOWN, range(-70, 70)),
+    ):
         model, writer = fresh(), BitWriter()
         for number in numbers:
             code(writer, model, SIGNED, kind, number)
         (used,) = np.nonzero(model.probabilities != EMPTY)
-        assert used.min() >= kind * CONTEXTS_OF_A_NUMBER and used.max() < (kind + 1) * CONTEXTS_OF_A_NUMBER < NUMBER_CONTEXTS
+        assert (
+            used.min() >= kind * CONTEXTS_OF_A_NUMBER
+            and used.max() < (kind + 1) * CONTEXTS_OF_A_NUMBER < NUMBER_CONTEXTS
+        )
 
 
 def test_a_number_that_comes_again_and_again_costs_little():

@@ -1,4 +1,6 @@
-"""Sprites that come and go in front of a background: writer and reader learn the same, and what was seen before is cheap to tell."""
+"""Sprites that come and go in front of a background: writer and reader learn the same,
+and what was seen before is cheap to tell.
+"""
 
 from dataclasses import dataclass, field
 
@@ -28,7 +30,6 @@ from lvc.codecs.palette.sprites import (
 from lvc.entropy.bits import BitReader, BitWriter
 from lvc.errors import FormatError
 from lvc.frames import Geometry
-from tests import ROOT
 from tests.builders.acting import acted, random_sprites
 from tests.builders.palette import blank_palette, random_palette, random_pictures
 from tests.codecs.palette import hostile
@@ -54,7 +55,14 @@ def parts_of_layer(coding: PaletteFrames) -> list[np.ndarray]:
     """All of a sprite layer that later frames are told by."""
     layer = coding.references.sprites
     assert not layer.state.kept["mask"].any(), "nothing is left of what a frame was looked through for"
-    return [layer.bitmaps, layer.sizes, layer.table[: layer.count], np.array([layer.count, layer.own_bitmaps]), layer.background, layer.owned]
+    return [
+        layer.bitmaps,
+        layer.sizes,
+        layer.table[: layer.count],
+        np.array([layer.count, layer.own_bitmaps]),
+        layer.background,
+        layer.owned,
+    ]
 
 
 def ground(count: int, *, seed: int = 1) -> np.ndarray:
@@ -90,7 +98,16 @@ class SearchingFrame(KnownFrame):
     def sprites(self) -> SpriteUpdate:
         picture = channels(self.whole).astype(np.uint8)
         references = self.coding.references
-        self.found.append(found_sprites(picture, references.background, channels(self.coding.colours), np.zeros(picture.shape[:2], np.int32), references.sprites, 0.01))
+        self.found.append(
+            found_sprites(
+                picture,
+                references.background,
+                channels(self.coding.colours),
+                np.zeros(picture.shape[:2], np.int32),
+                references.sprites,
+                0.01,
+            )
+        )
         return self.found[-1]
 
 
@@ -114,7 +131,9 @@ def test_writer_and_reader_end_in_equal_layers_whatever_the_sprites(models, whic
     model, generator = models[which], np.random.default_rng(seed)
     symbols = random_pictures(count, GEOMETRY, seed=seed % 1000)
     writing, writer = PaletteFrames(model), BitWriter()
-    given_back = np.concatenate([writing.code_frames([wanted], 1, writer, SHAPE) for wanted in acted(writing, symbols, generator)])
+    given_back = np.concatenate(
+        [writing.code_frames([wanted], 1, writer, SHAPE) for wanted in acted(writing, symbols, generator)]
+    )
     assert np.array_equal(given_back, symbols)
     payload = writer.finish()
     at_once, one_by_one, reader = PaletteFrames(model), PaletteFrames(model), BitReader(payload)
@@ -122,27 +141,51 @@ def test_writer_and_reader_end_in_equal_layers_whatever_the_sprites(models, whic
     for picture in symbols:
         assert np.array_equal(one_by_one.code_frames(None, 1, reader, SHAPE)[0], picture)
     for reading in (at_once, one_by_one):
-        assert all(np.array_equal(one, other) for one, other in zip(parts_of_layer(writing), parts_of_layer(reading), strict=True))
+        assert all(
+            np.array_equal(one, other)
+            for one, other in zip(parts_of_layer(writing), parts_of_layer(reading), strict=True)
+        )
 
 
 def test_a_table_that_is_full_goes_on(models):
     """More new sprites than there is room for: those not seen for longest leave."""
     coding, writer, symbols = PaletteFrames(models[1]), BitWriter(), ground(4)
-    entered = np.stack([np.arange(MOST_SPRITES) % 12, np.arange(MOST_SPRITES) % 40, np.arange(MOST_SPRITES) % 48], axis=1)
+    entered = np.stack(
+        [np.arange(MOST_SPRITES) % 12, np.arange(MOST_SPRITES) % 40, np.arange(MOST_SPRITES) % 48], axis=1
+    )
     for picture in symbols:
-        coding.code_frames([KnownFrame(picture[0], FramePlan(sprites=SpriteUpdate(SpriteUpdate.nothing().seen, entered)))], 1, writer, SHAPE)
+        coding.code_frames(
+            [KnownFrame(picture[0], FramePlan(sprites=SpriteUpdate(SpriteUpdate.nothing().seen, entered)))],
+            1,
+            writer,
+            SHAPE,
+        )
     assert coding.references.sprites.count == MOST_SPRITES
     reading = PaletteFrames(models[1])
     assert np.array_equal(reading.code_frames(None, 4, BitReader(writer.finish()), SHAPE), symbols)
     assert all(np.array_equal(one, other) for one, other in zip(parts_of_layer(coding), parts_of_layer(reading)))
 
 
-@pytest.mark.parametrize("entered", [(200, 3, 3), (KNOWN_BITMAPS + 5, 3, 3), (0, 40, 3), (0, 3, 48)], ids=["no such bitmap", "no own one yet", "below", "right"])
+@pytest.mark.parametrize(
+    "entered",
+    [(200, 3, 3), (KNOWN_BITMAPS + 5, 3, 3), (0, 40, 3), (0, 3, 48)],
+    ids=["no such bitmap", "no own one yet", "below", "right"],
+)
 def test_a_sprite_that_cannot_be_is_refused_by_writer_and_reader(models, entered):
     coding, writer, symbols = PaletteFrames(models[1]), BitWriter(), ground(2)
     coding.code_frames(symbols[:1], 1, writer, SHAPE)
     with pytest.raises(FormatError, match="a sprite that cannot be"):
-        coding.code_frames([KnownFrame(symbols[1, 0], FramePlan(sprites=SpriteUpdate(SpriteUpdate.nothing().seen, np.array([entered], np.int64))))], 1, writer, SHAPE)
+        coding.code_frames(
+            [
+                KnownFrame(
+                    symbols[1, 0],
+                    FramePlan(sprites=SpriteUpdate(SpriteUpdate.nothing().seen, np.array([entered], np.int64))),
+                )
+            ],
+            1,
+            writer,
+            SHAPE,
+        )
     reading, reader = PaletteFrames(models[1]), BitReader(writer.finish())
     assert np.array_equal(reading.code_frames(None, 1, reader, SHAPE), symbols[:1])
     with pytest.raises(FormatError, match="a sprite that cannot be"):
@@ -150,16 +193,31 @@ def test_a_sprite_that_cannot_be_is_refused_by_writer_and_reader(models, entered
 
 
 def test_as_many_decisions_as_a_frame_may_take_are_made_room_for(models):
-    """A full table, all of which moves and changes, and as many new ones: what compiled code writes has its place, or `finish` would fail."""
+    """A full table, all of which moves and changes, and as many new ones:
+    what compiled code writes has its place, or `finish` would fail.
+    """
     coding, writer, generator = PaletteFrames(models[1]), BitWriter(), np.random.default_rng(1)
     symbols, asked = ground(3), []
     make_room = writer.make_room
     writer.make_room = lambda bits: (asked.append(bits), make_room(bits))
     for picture in symbols:
-        update = random_sprites(coding.references.sprites, generator, most=0) if coding.references else SpriteUpdate.nothing()
+        update = (
+            random_sprites(coding.references.sprites, generator, most=0)
+            if coding.references
+            else SpriteUpdate.nothing()
+        )
         update.seen[:, 0] = 1
-        entered = np.stack([generator.integers(12, size=MOST_SPRITES), generator.integers(40, size=MOST_SPRITES), generator.integers(48, size=MOST_SPRITES)], axis=1)
-        coding.code_frames([KnownFrame(picture[0], FramePlan(sprites=SpriteUpdate(update.seen, entered)))], 1, writer, SHAPE)
+        entered = np.stack(
+            [
+                generator.integers(12, size=MOST_SPRITES),
+                generator.integers(40, size=MOST_SPRITES),
+                generator.integers(48, size=MOST_SPRITES),
+            ],
+            axis=1,
+        )
+        coding.code_frames(
+            [KnownFrame(picture[0], FramePlan(sprites=SpriteUpdate(update.seen, entered)))], 1, writer, SHAPE
+        )
     assert max(asked) >= 48 * (2 * 7 + 3 + 8) + 49 * (2 + 8 + 2 * 14)
     assert np.array_equal(PaletteFrames(models[1]).code_frames(None, 3, BitReader(writer.finish()), SHAPE), symbols)
 
@@ -175,13 +233,16 @@ def test_a_bitmap_is_learned_where_it_appears_and_seen_again_elsewhere(blank):
     assert np.array_equal(coding.colours[layer.bitmaps[KNOWN_BITMAPS, :9, :8]], sprite_of(2))
     assert [update.seen[0].tolist() for update in updates[2:]] == [[1, KNOWN_BITMAPS, 7, 8], [1, KNOWN_BITMAPS, 8, 11]]
     assert layer.count == 1 and layer.table[0, [BITMAP, Y, X, AGE]].tolist() == [KNOWN_BITMAPS, 8, 11, 0]
-    assert np.array_equal(coding.colours[coding.references.background], ground(1)[0, 0]), "the background is what stands behind"
+    assert np.array_equal(coding.colours[coding.references.background], ground(1)[0, 0]), (
+        "the background is what stands behind"
+    )
 
 
 def test_a_sprite_is_cheaper_to_tell_again(blank):
     symbols = pictures_with([None, (6, 5), (7, 8), (8, 11), (9, 14), (10, 17)])
     _, bits, _ = searched(blank, symbols)
-    # 72 noisy pixels of three colours are some 110 bits and more; a sprite that went on is a place, and what it uncovers known.
+    # 72 noisy pixels of three colours are some 110 bits and more; a sprite that went on is a place,
+    # and what it uncovers known.
     assert max(bits[3:]) < bits[1] / 3
 
 
@@ -218,7 +279,17 @@ def test_the_same_look_is_one_bitmap(blank):
     assert coding.references.sprites.own_bitmaps == 1
 
 
-@pytest.mark.parametrize("size, learned", [((1, LEAST_AREA - 1), 0), ((1, LEAST_AREA), 1), ((SPRITE_SIDE, SPRITE_SIDE), 1), ((SPRITE_SIDE + 1, 3), 0), ((3, SPRITE_SIDE + 1), 0)], ids=str)
+@pytest.mark.parametrize(
+    "size, learned",
+    [
+        ((1, LEAST_AREA - 1), 0),
+        ((1, LEAST_AREA), 1),
+        ((SPRITE_SIDE, SPRITE_SIDE), 1),
+        ((SPRITE_SIDE + 1, 3), 0),
+        ((3, SPRITE_SIDE + 1), 0),
+    ],
+    ids=str,
+)
 def test_parts_of_a_bitmaps_size_are_learned(blank, size, learned):
     symbols = pictures_with([None, (3, 3)], sprite_of(3, size))
     coding = PaletteFrames(blank)
@@ -255,10 +326,17 @@ def test_parts_are_taken_out_of_a_mask_whole(seed, share, most):
         made = take_part.struct(mask=mask, y=y, x=x, pixels=part)
         assert take_part(made) == 0
         count, kept = made.count, part[: min(made.count, most)]
-        assert count == left - int(mask.sum()) and before[kept[:, 0], kept[:, 1]].all() and not mask[kept[:, 0], kept[:, 1]].any()
+        assert (
+            count == left - int(mask.sum())
+            and before[kept[:, 0], kept[:, 1]].all()
+            and not mask[kept[:, 0], kept[:, 1]].any()
+        )
         assert len(np.unique(kept, axis=0)) == len(kept)
         if count <= most:
-            assert [made.top, made.left, made.bottom, made.right] == [*kept.min(axis=0).tolist(), *kept.max(axis=0).tolist()]
+            assert [made.top, made.left, made.bottom, made.right] == [
+                *kept.min(axis=0).tolist(),
+                *kept.max(axis=0).tolist(),
+            ]
         total += count
     assert total == before.sum()
 
@@ -273,7 +351,10 @@ def test_a_part_is_not_taken_from_the_border(y, x):
 
 @pytest.mark.parametrize("which", [0, 1], ids=hostile.GAMES)
 def test_hostile_bits_give_frames_or_a_typed_error(which):
-    model, generator = random_palette(hostile.GEOMETRY, **list(hostile.GAMES.values())[which]).model.for_coding(), np.random.default_rng(4)
+    model, generator = (
+        random_palette(hostile.GEOMETRY, **list(hostile.GAMES.values())[which]).model.for_coding(),
+        np.random.default_rng(4),
+    )
     payload = hostile.written(model, 1)
     ends = {hostile.ended(model, hostile.spoiled(payload, generator)) for _ in range(60)}
     assert {"frames", "a sprite that cannot be"} <= ends

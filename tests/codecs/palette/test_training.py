@@ -1,4 +1,6 @@
-"""The palette family's training: it learns from other games, it goes on where it stopped, and its rate is the file's."""
+"""The palette family's training: it learns from other games, it goes on where it stopped,
+and its rate is the file's.
+"""
 
 from dataclasses import asdict
 
@@ -50,7 +52,10 @@ def trained(folder, *, steps=12, resume=False, stop_after=None, name="small", fr
 def test_training_leaves_a_model_that_codes_another_game_in_fewer_bytes(tmp_path):
     trained(tmp_path, steps=40)
     frames, sizes = small_tiles(12, seed=5).data, {}
-    for name, model in (("small", checkpoints.load(tmp_path / "small.safetensors").model), ("blank", build("temporal-palette", geometry=GEOMETRY))):
+    for name, model in (
+        ("small", checkpoints.load(tmp_path / "small.safetensors").model),
+        ("blank", build("temporal-palette", geometry=GEOMETRY)),
+    ):
         sizes[name] = validate_palette(model, small_tiles(24, seed=5), clips=1).bits
     assert sizes["small"] < 0.6 * sizes["blank"]  # 25 and 49 bits when written
     codec = open_codec(checkpoints.load(tmp_path / "small.safetensors"), geometry=GEOMETRY)
@@ -71,7 +76,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_curve(tmp_path):
 def test_the_weights_are_of_patterns_that_go_on_learning(tmp_path):
     trained(tmp_path)
     checkpoint = checkpoints.load(tmp_path / "small.safetensors")
-    assert (checkpoint.quantiser, checkpoint.entropy, dict(checkpoint.tables)) == ({"name": "round"}, {"name": "mixing"}, {})
+    assert (checkpoint.quantiser, checkpoint.entropy, dict(checkpoint.tables)) == (
+        {"name": "round"},
+        {"name": "mixing"},
+        {},
+    )
     fresh = build("temporal-palette", geometry=GEOMETRY).arrays()
     assert all((part != fresh[name]).any() for name, part in checkpoint.model.arrays().items())
     assert 0 < checkpoint.model.counts.max() <= KEPT_COUNT
@@ -99,7 +108,12 @@ def test_clips_are_coded_with_colours_that_are_forgotten_after_each():
 def test_what_validation_says_a_frame_costs_is_what_a_file_takes():
     model, play = build("temporal-palette", geometry=GEOMETRY), small_tiles(24, seed=6)
     figures = validate_palette(model, play, clips=1)
-    checkpoint = checkpoints.Checkpoint(palette.Metadata("small", "temporal-palette", asdict(model.config), GEOMETRY, {"name": "round"}, {"name": "mixing"}), model)
+    checkpoint = checkpoints.Checkpoint(
+        palette.Metadata(
+            "small", "temporal-palette", asdict(model.config), GEOMETRY, {"name": "round"}, {"name": "mixing"}
+        ),
+        model,
+    )
     codec = open_codec(checkpoint, geometry=GEOMETRY, crf=palette.VALIDATION_CRF)
     starts = play.clips(palette.CLIP_LENGTHS[0])
     start = starts[palette.spread(len(starts), 1)[0]]
@@ -135,7 +149,9 @@ def test_a_model_of_one_game_knows_its_colours_pictures_and_sprites(tmp_path, fe
     play = small_tiles(80)
     trained(tmp_path, steps=3, frames=play, model=game_model())
     model = checkpoints.load(tmp_path / "small.safetensors").model.for_coding()
-    seen = {int(colour) for colour in play.data.transpose(0, 2, 3, 1).reshape(-1, 3).astype(np.int64) @ [1 << 16, 1 << 8, 1]}
+    seen = {
+        int(colour) for colour in play.data.transpose(0, 2, 3, 1).reshape(-1, 3).astype(np.int64) @ [1 << 16, 1 << 8, 1]
+    }
     assert set(model.colours.tolist()) <= seen, "colours that stand far apart are kept as they are"
     tiles = model.colours[model.scenes[0]]
     shown = play.data.transpose(0, 2, 3, 1).astype(np.int64) @ [1 << 16, 1 << 8, 1]
@@ -166,7 +182,13 @@ def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, few_clips):
 def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path, few_clips):
     trained(tmp_path, stop_after=1, steps=3, frames=small_tiles(80), model=game_model())
     with pytest.raises(OptionError, match="is of another model"):
-        trained(tmp_path, resume=True, steps=3, frames=small_tiles(80), model=build("temporal-palette", geometry=GEOMETRY, **{**GAME, "colours": 31}))
+        trained(
+            tmp_path,
+            resume=True,
+            steps=3,
+            frames=small_tiles(80),
+            model=build("temporal-palette", geometry=GEOMETRY, **{**GAME, "colours": 31}),
+        )
 
 
 def test_recordings_that_are_too_short_to_find_sprites_in_are_refused(tmp_path, few_clips):

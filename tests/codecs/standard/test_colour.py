@@ -17,7 +17,10 @@ def test_every_corner_of_rgb_and_a_sample_of_all_others_survives_ten_bit_planes(
 @given(arrays(np.uint8, (2, 3, 5, 3)))
 @settings(max_examples=50, deadline=None)
 def test_frames_survive_both_kinds_of_planes(frames):
-    for there, back in ((colour.planes_of, colour.frame_of), (colour.difference_planes_of, colour.frame_of_differences)):
+    for there, back in (
+        (colour.planes_of, colour.frame_of),
+        (colour.difference_planes_of, colour.frame_of_differences),
+    ):
         planes = there(frames)
         assert planes.dtype == np.uint16 and planes.shape == (2, 3, 3, 5) and planes.max() <= colour.PEAK
         assert np.array_equal(np.stack([back(one) for one in planes]), frames)

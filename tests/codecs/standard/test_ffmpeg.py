@@ -36,7 +36,14 @@ def test_without_libaom_it_is_said_what_to_install(monkeypatch):
         encoding.av1_encoder()
 
 
-@pytest.mark.parametrize("script, told", [("echo out of memory >&2; exit 1", "out of memory"), ("cat >/dev/null; echo nothing", "IVF"), ("cat >/dev/null; printf 'DKIF\\0\\0\\040\\0%024d' 0", "gave 0")])
+@pytest.mark.parametrize(
+    "script, told",
+    [
+        ("echo out of memory >&2; exit 1", "out of memory"),
+        ("cat >/dev/null; echo nothing", "IVF"),
+        ("cat >/dev/null; printf 'DKIF\\0\\0\\040\\0%024d' 0", "gave 0"),
+    ],
+)
 def test_what_a_program_does_wrong_is_told(program, script, told):
     encoder = ffmpeg.Encoder(program(script), "stand-in")
     with pytest.raises(OptionError, match=told):

@@ -19,8 +19,16 @@ SEQUENCE, DELIMITER = unit(obu.SEQUENCE_HEADER, b"sequence"), unit(obu.TEMPORAL_
 
 
 def test_a_group_keeps_one_sequence_header_and_no_delimiters():
-    hidden, shown, existing = unit(obu.FRAME, HIDDEN + b"a"), unit(obu.FRAME, SHOWN + b"b"), unit(obu.FRAME_HEADER, EXISTING)
-    stream = [DELIMITER + SEQUENCE + hidden + shown, DELIMITER + unit(obu.METADATA, b"m") + existing, DELIMITER + SEQUENCE + unit(obu.PADDING) + shown]
+    hidden, shown, existing = (
+        unit(obu.FRAME, HIDDEN + b"a"),
+        unit(obu.FRAME, SHOWN + b"b"),
+        unit(obu.FRAME_HEADER, EXISTING),
+    )
+    stream = [
+        DELIMITER + SEQUENCE + hidden + shown,
+        DELIMITER + unit(obu.METADATA, b"m") + existing,
+        DELIMITER + SEQUENCE + unit(obu.PADDING) + shown,
+    ]
     payload = obu.packed(stream)
     assert payload == SEQUENCE + hidden + shown + existing + shown
     assert obu.shown_frames(payload) == [SEQUENCE + hidden + shown, existing, shown]
@@ -28,7 +36,10 @@ def test_a_group_keeps_one_sequence_header_and_no_delimiters():
 
 def test_tile_groups_belong_to_the_frame_before_them():
     header, tiles = unit(obu.FRAME_HEADER, SHOWN), unit(obu.TILE_GROUP, b"tiles")
-    assert obu.shown_frames(SEQUENCE + header + tiles + tiles + header + tiles) == [SEQUENCE + header + tiles + tiles, header + tiles]
+    assert obu.shown_frames(SEQUENCE + header + tiles + tiles + header + tiles) == [
+        SEQUENCE + header + tiles + tiles,
+        header + tiles,
+    ]
 
 
 def test_another_sequence_header_within_a_group_is_refused():

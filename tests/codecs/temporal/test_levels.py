@@ -13,7 +13,10 @@ def test_crf_0_stands_for_the_finest_level_and_63_for_the_last():
     assert TemporalConfig().trained_level(17) == 17
 
 
-@pytest.mark.parametrize("wrong", [{"finest": 63}, {"finest": -1}, {"placed": 48}, {"phases": (4, 2, 3)}, {"phases": (1, 1)}, {"groups": (4, 4)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"finest": 63}, {"finest": -1}, {"placed": 48}, {"phases": (4, 2, 3)}, {"phases": (1, 1)}, {"groups": (4, 4)}],
+)
 def test_what_cannot_be_is_refused(wrong):
     with pytest.raises(OptionError):
         TemporalConfig(**wrong)

@@ -1,7 +1,7 @@
 """A network that learns to tell decoded frames from source frames, for an adversarial loss.
 
-It judges overlapping patches of 34x34 pixels (Isola et al., "Image-to-image translation with conditional adversarial networks",
-CVPR 2017, section 3.2.2) with the hinge loss (Lim and Ye, "Geometric GAN", 2017).
+It judges overlapping patches of 34x34 pixels (Isola et al., "Image-to-image translation with conditional adversarial
+networks", CVPR 2017, section 3.2.2) with the hinge loss (Lim and Ye, "Geometric GAN", 2017).
 """
 
 from collections.abc import Callable
@@ -43,7 +43,9 @@ class Adversary(nn.Module):
         return F.relu(1 - self(target)).mean() + F.relu(1 + self(frames.detach())).mean()
 
 
-def step(loss_of: Callable[[Tensor, Tensor], Tensor], optimiser: torch.optim.Optimizer, frames: Tensor, target: Tensor) -> float:
+def step(
+    loss_of: Callable[[Tensor, Tensor], Tensor], optimiser: torch.optim.Optimizer, frames: Tensor, target: Tensor
+) -> float:
     """One step of an adversary by its loss of decoded and source frames; gives that loss before the step."""
     loss = loss_of(frames, target)
     optimiser.zero_grad(set_to_none=True)

@@ -1,7 +1,7 @@
 """Training from the first step to the finished weights file, one record of progress after another.
 
-    for progress in train(model, store, validation, Path("model.safetensors"), options=TrainingOptions(), ...):
-        ...
+for progress in train(model, store, validation, Path("model.safetensors"), options=TrainingOptions(), ...):
+    ...
 """
 
 import math
@@ -54,11 +54,13 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     team: Team = ALONE,
 ) -> Iterator[Progress]:
-    """Trains and writes `output`, the best weights, and beside it `<stem>.last.safetensors`, from where `resume` goes on.
+    """Trains and writes `output`, the best weights, and beside it `<stem>.last.safetensors`, from where `resume` goes
+    on.
 
     With resume the weights are those of the last file, and options may differ from that run's in its ends alone
-    (epochs, steps, patience, limit_seconds). team: the processes that do this together, each on `options.batch` frames of a step;
-    the leader writes. start: weights to begin with, see `start_from`. The others, and what is raised: as of `Trainer.train`.
+    (epochs, steps, patience, limit_seconds). team: the processes that do this together, each on `options.batch` frames
+    of a step; the leader writes. start: weights to begin with, see `start_from`. The others, and what is raised: as of
+    `Trainer.train`.
     """
     blank = Metadata(
         name=name or model.name,
@@ -95,7 +97,9 @@ def train(
 def check_goes_together(model: Model, metadata: Metadata, options: TrainingOptions) -> None:
     """Raises OptionError for a model, a quantiser, an entropy model and options that cannot be trained together."""
     if (check_spec(metadata.entropy) == HYPERPRIOR) != (model.hyper is not None):
-        raise OptionError("entropy hyperprior goes with a model that has one, and with no other: gdn-attention with --option hyper=48")
+        raise OptionError(
+            "entropy hyperprior goes with a model that has one, and with no other: gdn-attention with --option hyper=48"
+        )
     if model.hyper is not None and not options.rate_weight > 0:
         raise OptionError("a hyperprior is trained by its rate alone: rate_weight must be above 0")
     check_combination(Checkpoint(metadata, model), metadata.quantiser, metadata.entropy)
@@ -103,7 +107,9 @@ def check_goes_together(model: Model, metadata: Metadata, options: TrainingOptio
 
 @dataclass(frozen=True)
 class Kept:
-    """What a run writes: its weights, with all that says where it stands. blank: the metadata before anything is known."""
+    """What a run writes: its weights, with all that says where it stands. blank:
+    the metadata before anything is known.
+    """
 
     run: Run
     blank: Metadata
@@ -116,14 +122,26 @@ class Kept:
         if not run.team.leads:
             return
         run.position.seconds = self.clock.seconds()
-        facts = {"dataset": self.dataset, "options": asdict(run.options), "processes": run.team.count, "position": asdict(run.position)}
+        facts = {
+            "dataset": self.dataset,
+            "options": asdict(run.options),
+            "processes": run.team.count,
+            "position": asdict(run.position),
+        }
         run.model.settle()
         # What was there before the run was checked at its start; from there on it is this run's own.
-        self.files.save(path, Checkpoint(replace(self.blank, training=facts, latents=latents or {}), run.model, tables or {}), overwrite=True, state=state)
+        self.files.save(
+            path,
+            Checkpoint(replace(self.blank, training=facts, latents=latents or {}), run.model, tables or {}),
+            overwrite=True,
+            state=state,
+        )
 
 
 class Loop:
-    """The passes over the training frames, with a validation after each. ended: why they are over, or None where all steps are done."""
+    """The passes over the training frames, with a validation after each. ended:
+    why they are over, or None where all steps are done.
+    """
 
     def __init__(self, run: Run, kept: Kept, sampler: ClipSampler, validation: Frames, output: Path):
         self.run, self.kept, self.sampler, self.validation, self.output = run, kept, sampler, validation, output
@@ -132,12 +150,24 @@ class Loop:
         self.ended: str | None = None
 
     def share_done(self) -> float:
-        return max(self.run.position.step / self.steps, self.kept.clock.seconds() / (self.run.options.limit_seconds or math.inf))
+        return max(
+            self.run.position.step / self.steps,
+            self.kept.clock.seconds() / (self.run.options.limit_seconds or math.inf),
+        )
 
     def record(self, terms: dict[str, float] | None = None, **more) -> Progress:
         position, clock = self.run.position, self.kept.clock
         speed = clock.steps() * self.sampler.batch / max(clock.run_seconds(), 1e-9)
-        return Progress(position.epoch + 1, position.step, self.steps, self.share_done(), clock.seconds(), speed, terms or {}, **more)
+        return Progress(
+            position.epoch + 1,
+            position.step,
+            self.steps,
+            self.share_done(),
+            clock.seconds(),
+            speed,
+            terms or {},
+            **more,
+        )
 
     def records(self, workers: int, should_stop: Callable[[], bool]) -> Iterator[Progress]:
         """Trains until all steps are done, or something ends it earlier."""
@@ -147,7 +177,8 @@ class Loop:
             if self.ended == "interrupted":
                 return
             yield self._validated()
-            if position.batch == len(self.sampler):  # otherwise the pass was cut short, and a resumed run goes on within it
+            # Otherwise the pass was cut short, and a resumed run goes on within it
+            if position.batch == len(self.sampler):
                 position.epoch, position.batch, position.loss_sum = position.epoch + 1, 0, 0.0
             self.kept.write(last, state=self.run.state())
             patience = self.run.options.patience
@@ -183,14 +214,23 @@ class Loop:
         run, position = self.run, self.run.position
 
         def measure() -> Validation:
-            return validate(run.model, run.quantiser, self.validation, limit=run.options.validation_frames, distortion=run.distortion, device=run.device)
+            return validate(
+                run.model,
+                run.quantiser,
+                self.validation,
+                limit=run.options.validation_frames,
+                distortion=run.distortion,
+                device=run.device,
+            )
 
         figures = run.team.told(measure)
         score = run.score(figures)
         better = position.best is None or score > position.best
         position.stale = 0 if better else position.stale + 1
         mean_loss = position.loss_sum / position.batch
-        position.history.append({"epoch": position.epoch + 1, "step": position.step, "loss": mean_loss, **asdict(figures)})
+        position.history.append(
+            {"epoch": position.epoch + 1, "step": position.step, "loss": mean_loss, **asdict(figures)}
+        )
         if better:
             position.best, position.best_step, position.figures = score, position.step, asdict(figures)
             self.kept.write(self.output)

@@ -45,7 +45,9 @@ def parts_of(kind: str) -> dict[str, float]:
         except ValueError:
             value = math.nan
         if not 0 < value < math.inf or name in parts:
-            raise OptionError(f"a distortion is written NAME or NAME=WEIGHT, each name once, as in mae,ms-ssim=0.5, not {kind!r}")
+            raise OptionError(
+                f"a distortion is written NAME or NAME=WEIGHT, each name once, as in mae,ms-ssim=0.5, not {kind!r}"
+            )
         parts[name] = value
     return parts
 
@@ -71,7 +73,8 @@ def training_loss(
 ) -> dict[str, Tensor]:
     """The terms and their sum "loss" for reconstructed and source frames [T, 3, H, W] in 0..1.
 
-    bits: of each frame [T], which count as rate_weight * bits a pixel. extra: the model's own terms, on the scale of a mean.
+    bits: of each frame [T], which count as rate_weight * bits a pixel. extra: the model's own terms, on the scale of a
+    mean.
     """
     frames, target = frames.float(), target.float()
     terms = {**distortion_terms(frames, target, kind=distortion), **(extra or {})}
@@ -98,11 +101,16 @@ class ChannelDensity(nn.Module):
 
     @torch.no_grad()
     def initialise(self, symbols: Tensor) -> None:
-        """Starts as wide as the symbols [T, C, ...] are: its scales are logarithms, and steps that suit a model's weights are slow for them."""
+        """Starts as wide as the symbols [T, C, ...] are: its scales are logarithms,
+        and steps that suit a model's weights are slow for them.
+        """
         rows = symbols.float().transpose(0, 1).flatten(1)
         deviation = rows.std(dim=1, correction=0, keepdim=True).clamp_min(LEAST_DEVIATION)
-        self.mean.copy_(rows.mean(dim=1, keepdim=True) + deviation * torch.linspace(-1.0, 1.0, MIXTURE, device=rows.device))
-        self.log_scale.copy_(torch.log(deviation * math.sqrt(3) / math.pi).expand_as(self.log_scale))  # of a logistic that wide
+        self.mean.copy_(
+            rows.mean(dim=1, keepdim=True) + deviation * torch.linspace(-1.0, 1.0, MIXTURE, device=rows.device)
+        )
+        # Of a logistic that wide
+        self.log_scale.copy_(torch.log(deviation * math.sqrt(3) / math.pi).expand_as(self.log_scale))
 
     def bits(self, symbols: Tensor) -> Tensor:
         """Bits of each frame [T] for symbols [T, C, ...] in units of the quantiser's step, with noise or whole."""

@@ -16,15 +16,16 @@ class TrainingOptions:
     which falls to a fiftieth over the run with the schedule "cosine";
     "cyclic" goes up and down between a tenth and the whole of it, four times (Smith, WACV 2017).
     patience: epochs without a better validation before an early stop, or None for none.
-    distortion: parts with weights as `parts_of` reads them, or None for the model's own. adversarial: weight beside it of
-    what an adversary tells from the source; 0 trains none. input_noise: deviation of noise that frames in 0..1 get on
-    their way in, and not as the target (Vincent et al., ICML 2008); 0 adds none. rate_weight: of bits a pixel beside the distortion,
-    for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which quantising itself replaces
-    the noise that stands for it; the rate keeps the noise, since whole numbers hardly tell it which way is cheaper (Minnen and
-    Singh, ICIP 2020, section 3.3). clip: the greatest norm of a step's gradient, to which longer ones are cut, or None for any
-    (Pascanu et al., ICML 2013).
+    distortion: parts with weights as `parts_of` reads them, or None for the model's own. adversarial: weight beside it
+    of what an adversary tells from the source; 0 trains none. input_noise: deviation of noise that frames in 0..1 get
+    on their way in, and not as the target (Vincent et al., ICML 2008); 0 adds none. rate_weight: of bits a pixel beside
+    the distortion, for latents that are rounded; 0 trains no rate. rounding_from: share of the run after which
+    quantising itself replaces the noise that stands for it; the rate keeps the noise, since whole numbers hardly tell
+    it which way is cheaper (Minnen and Singh, ICIP 2020, section 3.3). clip: the greatest norm of a step's gradient, to
+    which longer ones are cut, or None for any (Pascanu et al., ICML 2013).
     precision: "auto" takes bfloat16 where `fast_bfloat16` says so.
-    validation_frames, fit_frames: at most so many, evenly spread. limit_seconds: an end by the clock, which no seed repeats.
+    validation_frames, fit_frames: at most so many, evenly spread. limit_seconds: an end by the clock, which no seed
+    repeats.
     """
 
     epochs: int = 30
@@ -61,7 +62,9 @@ class TrainingOptions:
             raise OptionError(f"rounding_from must be a share from 0 to 1, not {self.rounding_from!r}")
         for name, choices in (("precision", PRECISIONS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in choices:
-                raise OptionError(f"{name} must be one of {', '.join(filter(None, choices))}, not {getattr(self, name)!r}")
+                raise OptionError(
+                    f"{name} must be one of {', '.join(filter(None, choices))}, not {getattr(self, name)!r}"
+                )
         if self.distortion is not None:
             parts_of(self.distortion)
 

@@ -1,11 +1,14 @@
-"""A perceptual distance: how far two pictures are apart for a small network that was trained to tell what was done to pictures.
+"""A perceptual distance: how far two pictures are apart for a small network that was trained to tell what was done to
+pictures.
 
 Its features are compared as in Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric"
-(CVPR 2018, section 3), without weights of channels. The weights beside this file were trained by `tools/train_perceptual.py` on
-photographs that scikit-image ships, to name the distortion of a crop: no classifier of objects is needed, or downloaded.
+(CVPR 2018, section 3), without weights of channels. The weights beside this file were trained by
+`tools/train_perceptual.py` on photographs that scikit-image ships, to name the distortion of a crop: no classifier of
+objects is needed, or downloaded.
 """
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -26,7 +29,7 @@ class DistortionNetwork(nn.Module):
         widths = (3, *WIDTHS)
         self.layers = nn.ModuleList(
             nn.Conv2d(inputs, outputs, 5 if number == 0 else 3, stride=2, padding=2 if number == 0 else 1)
-            for number, (inputs, outputs) in enumerate(zip(widths, widths[1:]))
+            for number, (inputs, outputs) in enumerate(pairwise(widths))
         )
         self.last = nn.Linear(WIDTHS[-1], KINDS)
 

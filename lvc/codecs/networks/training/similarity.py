@@ -1,4 +1,6 @@
-"""Multi-scale structural similarity, differentiable (Wang, Simoncelli, Bovik, "Multiscale structural similarity", Asilomar 2003)."""
+"""Multi-scale structural similarity, differentiable (Wang, Simoncelli, Bovik, "Multiscale structural similarity",
+Asilomar 2003).
+"""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,6 @@
-"""Weights of other files to start training from: a model's own, or a classifier's for the encoder that has its layers."""
+"""Weights of other files to start training from: a model's own, or a classifier's for the encoder that has its
+layers.
+"""
 
 from pathlib import Path
 
@@ -18,8 +20,9 @@ COUNTER = "num_batches_tracked"  # of normalisations; many files leave it out
 def start_from(model: Model, path: Path) -> int:
     """Puts a .safetensors file's tensors in the place of the model's first weights; gives how many.
 
-    The file is an lvc weights file of the same model, or one of tensors named as a ResNet18 classifier's, for the encoder
-    of `resnet18`. Raises ModelError where it cannot be read, or its tensors are not just those that the model needs.
+    The file is an lvc weights file of the same model, or one of tensors named as a ResNet18 classifier's, for the
+    encoder of `resnet18`. Raises ModelError where it cannot be read, or its tensors are not just those that the model
+    needs.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -35,7 +38,10 @@ def start_from(model: Model, path: Path) -> int:
                 # Before anything is read: the shape alone.
                 shape = tuple(file.get_slice(names[name]).get_shape())
                 if shape != tuple(wanted[name].shape):
-                    raise ModelError(f"{path}: {names[name]} has the shape {list(shape)}, {list(wanted[name].shape)} expected in {what}")
+                    raise ModelError(
+                        f"{path}: {names[name]} has the shape {list(shape)}, {list(wanted[name].shape)} expected in "
+                        f"{what}"
+                    )
             for name in names:
                 tensor = file.get_tensor(names[name])
                 if tensor.is_floating_point() and not torch.isfinite(tensor).all():
