@@ -128,7 +128,7 @@ def recordings_in(
     source = Path(source)
     form = form_of(source)
     with told_as_input(source):
-        found = [one for one in FORMS[form].find(source, key)]
+        found = list(FORMS[form].find(source, key))
         if key is not None:
             found = [one for one in found if fnmatch.fnmatchcase(one.key, key)]
         if episode_ends is not None and found:
@@ -195,7 +195,7 @@ def arrays_in(tree, path: str = "") -> Iterator[tuple[str, object]]:
 
 
 def find_arrays(opened, form: str):
-    def find(source: Path, key: str | None) -> Iterator[Recording]:
+    def find(source: Path, _key: str | None) -> Iterator[Recording]:
         singles: dict[str, tuple[int, int]] = {}
         with opened(source) as tree:
             for name, array in arrays_in(tree):
@@ -267,7 +267,7 @@ def parted(recording: Recording, episode_ends: str) -> Iterator[Recording]:
 # Archives of arrays: npz and npy
 
 
-def find_npz(source: Path, key: str | None) -> Iterator[Recording]:
+def find_npz(source: Path, _key: str | None) -> Iterator[Recording]:
     with zipfile.ZipFile(source) as archive:
         for name in archive.namelist():
             with archive.open(name) as file:
@@ -307,7 +307,7 @@ def npy_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
     return read(file)
 
 
-def find_npy(source: Path, key: str | None) -> Iterator[Recording]:
+def find_npy(source: Path, _key: str | None) -> Iterator[Recording]:
     array = np.load(source, mmap_mode="r", allow_pickle=False)
     layout = layout_of(array.shape, array.dtype)
     if layout is not None:
@@ -341,7 +341,7 @@ def pixels_of(picture: Image.Image, name: str, lost: set) -> np.ndarray:
     return np.asarray(picture.convert("RGB"))[None]
 
 
-def find_folder(source: Path, key: str | None) -> Iterator[Recording]:
+def find_folder(source: Path, _key: str | None) -> Iterator[Recording]:
     """Each folder with pictures is a recording, its pictures in the order of their numbers."""
     found = files_in(source, PICTURES)
     folders: dict[Path, list[Path]] = {}
@@ -381,7 +381,7 @@ def pictures_in_tar(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.Tar
             yield str(Path(member.name).parent).strip("./"), member
 
 
-def find_tar(source: Path, key: str | None) -> Iterator[Recording]:
+def find_tar(source: Path, _key: str | None) -> Iterator[Recording]:
     folders: dict[str, list] = {}
     with tarfile.open(source) as archive:
         for folder, member in pictures_in_tar(archive):
@@ -401,7 +401,7 @@ def read_tar(recording: Recording, lost: set) -> Iterator[tuple[np.ndarray, None
                     yield pixels_of(picture, f"{recording.source}: {member.name}", lost), None
 
 
-def find_animation(source: Path, key: str | None) -> Iterator[Recording]:
+def find_animation(source: Path, _key: str | None) -> Iterator[Recording]:
     with Image.open(source, formats=("GIF", "WEBP")) as picture:
         duration = shown_for(picture)
         yield Recording(source, "", getattr(picture, "n_frames", 1), *picture.size, "animation", MILLISECOND, duration)

@@ -58,7 +58,7 @@ def test_list_shows_and_writes_nothing(archive, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == [archive]
 
 
-def test_resume_leaves_what_is_done(archive, tmp_path, capsys):
+def test_resume_leaves_what_is_done(archive, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/runs_one.lvc").write_bytes(b"done before")
     (tmp_path / "out/runs_two.lvc.part").write_bytes(b"left behind")
@@ -113,7 +113,8 @@ def test_back_to_hdf5_npy_and_mp4(archive, tmp_path, capsys):
         (["runs.npz", "-o", "out", "--fps", "0/0"], "--fps"),
     ],
 )
-def test_refusals_are_one_line(archive, tmp_path, monkeypatch, capsys, arguments, word):
+@pytest.mark.usefixtures("archive")
+def test_refusals_are_one_line(tmp_path, monkeypatch, capsys, arguments, word):
     monkeypatch.chdir(tmp_path)
     assert convert(*arguments) in (1, 3)
     told = capsys.readouterr().err.strip().splitlines()

@@ -183,21 +183,21 @@ def test_the_prior_laid_out_for_coding_says_what_the_layers_say(rows, columns, e
     relation = torch.full((2,), PREDICTED)
     features = prior.trunk(References(tuple(recent), settled), relation, torch.full((2,), 30))
     assert 10 < len(features.unique()), "saturated everywhere, the trunk would show nothing"
-    last = lambda x: x.permute(0, 2, 3, 1).to(torch.int32).numpy()
+
+    def last(x):
+        return x.permute(0, 2, 3, 1).to(torch.int32).numpy()
+
     found = quick.features(last(torch.cat((*recent, settled), dim=1)).astype(np.int8), relation.numpy(), 30)
     assert np.array_equal(found, last(features).reshape(found.shape))
 
     modes = torch.nn.functional.one_hot(
         torch.randint(0, MODES, (2, rows, columns), generator=generator), MODES
     ).permute(0, 3, 1, 2) * float(MODE_UNIT)
-    around = lambda x: (
-        torch.nn.functional.unfold(x, 3, padding=1)
-        .view(2, -1, 9, rows * columns)
-        .permute(0, 3, 2, 1)
-        .flatten(2)
-        .flatten(0, 1)
-        .numpy()
-    )
+
+    def around(x):
+        unfolded = torch.nn.functional.unfold(x, 3, padding=1).view(2, -1, 9, rows * columns)
+        return unfolded.permute(0, 3, 2, 1).flatten(2).flatten(0, 1).numpy()
+
     rows_of_all = found.reshape(-1, found.shape[2])
     for phase in range(MODE_PHASES):
         said = torch.stack(prior.mode_head(phase, features, modes), dim=-1)

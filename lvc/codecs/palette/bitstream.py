@@ -7,7 +7,7 @@ goes into the plan.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -120,7 +120,7 @@ class KnownFrame:
     """A frame whose colours int32 [H, W] are known before they are coded, and what was found of it."""
 
     whole: np.ndarray
-    plan: FramePlan = FramePlan()
+    plan: FramePlan = field(default_factory=FramePlan)
 
     def built_in(self, pictures: np.ndarray, colours: np.ndarray) -> int:
         return self.plan.built_in

@@ -52,7 +52,7 @@ def ended(model, payload: bytes) -> str:
 
 def main(seed: int, count: int) -> None:
     ends = Counter()
-    for name, game in GAMES.items():
+    for game in GAMES.values():
         model, generator = random_palette(GEOMETRY, **game).model.for_coding(), np.random.default_rng(seed)
         payloads = [written(model, number) for number in range(5)]
         for number in range(count):

@@ -45,7 +45,7 @@ def test_a_context_model_that_was_used_is_taken_as_at_the_beginning(model):
     pool = ContextPool(model, CODING_RATE)
     first = PaletteFrames(model, pool=pool)
     used = first.model
-    _, payload = written(first, 1)
+    written(first, 1)
     assert not is_at_the_beginning(used, model)
     first.finish()
     assert first.model is None and len(first) == 5

@@ -145,7 +145,8 @@ def game_model():
     return build("temporal-palette", geometry=GEOMETRY, **GAME)
 
 
-def test_a_model_of_one_game_knows_its_colours_pictures_and_sprites(tmp_path, few_clips):
+@pytest.mark.usefixtures("few_clips")
+def test_a_model_of_one_game_knows_its_colours_pictures_and_sprites(tmp_path):
     play = small_tiles(80)
     trained(tmp_path, steps=3, frames=play, model=game_model())
     model = checkpoints.load(tmp_path / "small.safetensors").model.for_coding()
@@ -159,7 +160,8 @@ def test_a_model_of_one_game_knows_its_colours_pictures_and_sprites(tmp_path, fe
     assert model.own_counts.any() and model.guesses.any()
 
 
-def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path, few_clips):
+@pytest.mark.usefixtures("few_clips")
+def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path):
     sizes = []
     for model in (game_model(), build("temporal-palette", geometry=GEOMETRY)):
         trained(tmp_path, steps=12, frames=small_tiles(80), model=model)
@@ -170,7 +172,8 @@ def test_a_model_of_one_game_codes_it_in_fewer_bytes_than_one_of_many(tmp_path, 
     assert sizes[0] < 0.7 * sizes[1], sizes
 
 
-def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, few_clips):
+@pytest.mark.usefixtures("few_clips")
+def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path):
     whole = trained(tmp_path, name="whole", steps=6, frames=small_tiles(80), model=game_model())
     first = trained(tmp_path, stop_after=2, name="parts", steps=6, frames=small_tiles(80), model=game_model())
     rest = trained(tmp_path, resume=True, name="parts", steps=6, frames=small_tiles(80), model=game_model())
@@ -179,7 +182,8 @@ def test_training_of_one_game_goes_on_to_the_same_weights(tmp_path, few_clips):
     assert one.keys() == other.keys() and all(np.array_equal(one[part], other[part]) for part in one)
 
 
-def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path, few_clips):
+@pytest.mark.usefixtures("few_clips")
+def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path):
     trained(tmp_path, stop_after=1, steps=3, frames=small_tiles(80), model=game_model())
     with pytest.raises(OptionError, match="is of another model"):
         trained(
@@ -191,7 +195,8 @@ def test_a_run_of_one_game_is_not_continued_as_one_of_another_size(tmp_path, few
         )
 
 
-def test_recordings_that_are_too_short_to_find_sprites_in_are_refused(tmp_path, few_clips):
+@pytest.mark.usefixtures("few_clips")
+def test_recordings_that_are_too_short_to_find_sprites_in_are_refused(tmp_path):
     with pytest.raises(InputError, match="no recording of 32 frames to find sprites in"):
         trained(tmp_path, frames=small_tiles(40), model=game_model())
 
