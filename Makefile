@@ -3,11 +3,14 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
+# Rooms whose checks pass; to become all.
+CHECKED ?= lvc/container lvc/interchange lvc/entropy lvc/codecs/integer lvc/codecs/neural lvc/training \
+	tests/container tests/interchange tests/training tests/entropy tests/fuzz tests/parallel
 # Of each fuzz target, and where corpora and what was found go.
 FUZZ_SECONDS ?= 1800
 FUZZ ?= build/fuzz
 
-.PHONY: demo test test-slow test-machines bench fuzz clean
+.PHONY: demo check test test-slow test-machines bench fuzz clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -15,7 +18,12 @@ $(BIN)/lvc: pyproject.toml
 	$(BIN)/pip install --quiet -e ".[test]"
 	touch $@
 
-test: $(BIN)/lvc
+# What is written: format, complexity, unused code, types.
+check: $(BIN)/lvc
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+
+test: $(BIN)/lvc check
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-slow: $(BIN)/lvc
