@@ -19,6 +19,7 @@ COMMANDS = {
     "info": "info",
     "verify": "verify",
     "play": "play",
+    "serve": "serve",
     "storyboard": "storyboard",
     "report": "report",
     "study": "study",

@@ -30,6 +30,7 @@ from lvc.weights.file_codec import check_digest, codec_of, codec_specs
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
 AT_ONCE = 64  # frames whose latents are in memory at once on their way to pixels
 BATCH_BYTES = 1 << 26  # of pixels in a batch: a group may have 4,096 frames
@@ -457,6 +458,20 @@ class Reader(DecoderCalls):
 
     def __exit__(self, *_) -> None:
         self.close()
+
+    # In a notebook; Pillow is imported by these calls alone
+
+    def show(self, *indices: int) -> Image.Image:
+        """The frame with a number as Pillow's picture, which a notebook shows, or several side by side; without one, frames
+        spread over the file. Raises IndexError out of range, FormatError where a frame is lost."""
+        from lvc.reading.notebook import shown
+
+        return shown(self, [self._number(index) for index in indices])
+
+    def _repr_html_(self) -> str:
+        from lvc.reading.notebook import html_of
+
+        return html_of(self)
 
     def __repr__(self) -> str:
         return f"Reader({len(self)} frames of {self.geometry}, model {self.header.model['name']})"
