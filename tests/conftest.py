@@ -114,6 +114,16 @@ def save_small():
 
 
 @pytest.fixture(scope="session")
+def trained_temporal(tmp_path_factory):
+    """Weights of a tiny temporal model of 40x32 that has seen `small_maze` for 40 steps: a file."""
+    from tests.builders.temporal import train_small
+
+    folder = tmp_path_factory.mktemp("trained")
+    train_small(folder, steps=40)
+    return folder / "small.safetensors"
+
+
+@pytest.fixture(scope="session")
 def clip(tmp_path_factory):
     """The first 8 seconds of the Ms. Pac-Man clip that ships: 240 frames of 960x720."""
     import av

@@ -24,6 +24,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from lvc.codecs.checkpoint import NAME, Checkpoint, Metadata
+from lvc.codecs.codec import Traits
 from lvc.codecs.family import build_empty, device_of, family_of, model_names
 from lvc.container.header import NO_WEIGHTS
 from lvc.entropy.tables import MAX_ENTRIES, Tables
@@ -195,10 +196,15 @@ def load_file(path: Path, *, device: "str | torch.device" = "cpu", sha256: str |
     return Checkpoint(metadata, weights.placed(model, device), tables, sha256)
 
 
+def family_traits(model: str | os.PathLike) -> Traits:
+    """The traits of the family of a name's weights, or a file's, of which the header alone is read; raises ModelError."""
+    name = model if model in model_names(weights=False) else read_header(path_of(model)).metadata.model
+    return family_of(str(name)).traits
+
+
 def needs_torch(model: str | os.PathLike) -> bool:
     """Whether coding with the weights of a name, or of a file, loads torch; raises ModelError."""
-    name = model if model in model_names(weights=False) else read_header(path_of(model)).metadata.model
-    return family_of(str(name)).traits.needs_torch
+    return family_traits(model).needs_torch
 
 
 def load_state(path: str | os.PathLike) -> dict[str, "Tensor | np.ndarray"]:

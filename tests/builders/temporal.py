@@ -4,7 +4,48 @@ import numpy as np
 import torch
 
 from lvc.codecs.family import build
+from lvc.codecs.temporal.training import TemporalOptions, train_temporal
 from lvc.frames import Geometry
+from lvc.weights import checkpoints
+from tests.builders.recordings_in_memory import small_maze
+
+SMALL = Geometry(width=40, height=32)
+SMALL_SIZES = {
+    "features": 16,
+    "detail": 8,
+    "trunk": 16,
+    "context": 8,
+    "channels": 16,
+    "groups": (4, 4, 8),
+    "phases": (1, 4, 2),
+    "placed": 4,
+    "finest": 9,
+}
+
+
+def train_small(folder, *, steps=12, resume=False, stop_after=None, name="small") -> list[float]:
+    """Trains a tiny temporal model on `small_maze` into folder/NAME.safetensors; the losses of its steps."""
+    torch.manual_seed(0)
+    model = build("temporal", geometry=SMALL, **SMALL_SIZES)
+    options = TemporalOptions(steps=steps, batch=2, joint_share=0.5, validation_clips=2)
+    seen = []
+    records = train_temporal(
+        model,
+        small_maze(),
+        small_maze(20),
+        folder / f"{name}.safetensors",
+        options=options,
+        files=checkpoints,
+        name=name,
+        resume=resume,
+        overwrite=True,
+        workers=0,
+        should_stop=lambda: stop_after is not None and len(seen) >= stop_after,
+    )
+    for record in records:
+        if record.learning_rate is not None:
+            seen.append(record.terms["loss"])
+    return seen
 
 
 def random_model(*, seed: int, geometry: Geometry, **sizes):

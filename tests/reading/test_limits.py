@@ -128,8 +128,8 @@ def test_a_writer_does_not_make_what_no_reader_takes(tmp_path):
         pass
 
 
-def test_large_frames_pass_the_networks_a_few_at_a_time():
-    weights = checkpoints.load("pacman-latents")
+def test_large_frames_pass_the_networks_a_few_at_a_time(save_small, tmp_path):
+    weights = checkpoints.load(save_small(tmp_path / "small.safetensors", "temporal"))
     for geometry, frames in ((Geometry(200, 160), BATCH), (Geometry(640, 480), 3), (Geometry(1920, 1080), 1)):
         assert open_codec(weights, geometry=geometry).batch == frames
 

@@ -4,68 +4,41 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.codecs.family import build, open_codec
+from lvc.codecs.family import open_codec
 from lvc.codecs.temporal.model import KEY, PREDICTED
-from lvc.codecs.temporal.training import TemporalOptions, chains_of, train_temporal
+from lvc.codecs.temporal.training import TemporalOptions, chains_of
 from lvc.errors import OptionError
-from lvc.frames import Geometry
 from lvc.weights import checkpoints
 from tests.builders.recordings_in_memory import small_maze
-
-GEOMETRY = Geometry(width=40, height=32)
-OPTIONS = {"features": 16, "detail": 8, "trunk": 16, "context": 8, "channels": 16, "groups": (4, 4, 8), "phases": (1, 4, 2), "placed": 4, "finest": 9}
-
-
-def trained(folder, *, steps=12, resume=False, stop_after=None, name="small"):
-    torch.manual_seed(0)
-    model = build("temporal", geometry=GEOMETRY, **OPTIONS)
-    options = TemporalOptions(steps=steps, batch=2, joint_share=0.5, validation_clips=2)
-    seen = []
-    records = train_temporal(
-        model,
-        small_maze(),
-        small_maze(20),
-        folder / f"{name}.safetensors",
-        options=options,
-        files=checkpoints,
-        name=name,
-        resume=resume,
-        overwrite=True,
-        workers=0,
-        should_stop=lambda: stop_after is not None and len(seen) >= stop_after,
-    )
-    for record in records:
-        if record.learning_rate is not None:
-            seen.append(record.terms["loss"])
-    return seen
+from tests.builders.temporal import SMALL, train_small
 
 
 def test_training_lowers_the_loss_and_leaves_a_model_that_codes(tmp_path):
-    trained(tmp_path, steps=2, name="fresh")
-    trained(tmp_path, steps=120)
+    train_small(tmp_path, steps=2, name="fresh")
+    train_small(tmp_path, steps=120)
     fresh, later = (checkpoints.load(tmp_path / f"{name}.last.safetensors").metadata.training["position"]["figures"] for name in ("fresh", "small"))
     assert later["psnr"] > fresh["psnr"] + 1  # 120 steps of a tiny network; 2.1 dB when written
     checkpoint = checkpoints.load(tmp_path / "small.safetensors")
     assert checkpoint.model.config.exact
-    codec = open_codec(checkpoint, geometry=GEOMETRY)
+    codec = open_codec(checkpoint, geometry=SMALL)
     latents = codec.analyse(small_maze(8).data.transpose(0, 2, 3, 1))
     packets = codec.encode(latents).packets
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
 
 
 def test_a_resumed_run_gives_the_same_curve_through_both_stages(tmp_path):
-    whole = trained(tmp_path, name="whole")
+    whole = train_small(tmp_path, name="whole")
     for stop in (4, 9):  # within the joint stage, and within the prior's
-        first = trained(tmp_path, name="parts", stop_after=stop)
-        rest = trained(tmp_path, name="parts", resume=True)
+        first = train_small(tmp_path, name="parts", stop_after=stop)
+        rest = train_small(tmp_path, name="parts", resume=True)
         assert first + rest == whole
 
 
 @pytest.mark.parametrize("crf", [0, 12, 24])
 def test_the_estimated_rate_is_within_two_percent_of_the_bytes(tmp_path, crf):
-    trained(tmp_path, steps=40)
+    train_small(tmp_path, steps=40)
     tensors = checkpoints.load(tmp_path / "small.safetensors")
-    codec = open_codec(tensors, geometry=GEOMETRY, crf=crf)
+    codec = open_codec(tensors, geometry=SMALL, crf=crf)
     latents = codec.analyse(small_maze(40).data.transpose(0, 2, 3, 1))
     packets = codec.encode(latents).packets
     symbols = torch.from_numpy(latents.symbols).float()
