@@ -1,5 +1,7 @@
 """The errors that `lvc` raises: what was expected, and where."""
 
+import traceback
+
 
 class LvcError(Exception):
     """Base of all errors of this library; `str()` is one line for a person."""
@@ -29,6 +31,27 @@ class OptionError(LvcError, ValueError):
 
 class OutputError(LvcError):
     """The output cannot be written, exists already, or is also the input."""
+
+
+class UnexpectedError(LvcError):
+    """A fault that nobody foresaw, of one input: the others go on. trace: the traceback, as text, also from another process."""
+
+    def __init__(self, message: str, trace: str = ""):
+        super().__init__(message)
+        self.trace = trace
+
+    def __reduce__(self):
+        return type(self), (str(self), self.trace)
+
+    def about(self, name: str) -> "UnexpectedError":
+        """The same, told of an input of that name."""
+        return type(self)(f"{name}: {self}", self.trace)
+
+    @classmethod
+    def of(cls, error: Exception, name: str = "") -> "UnexpectedError":
+        """What an error of any kind says in one line. name: of the input."""
+        said = f"{type(error).__name__}: {error}".partition("\n")[0].strip().removesuffix(":")
+        return cls(f"{name}: {said}" if name else said, "".join(traceback.format_exception(error)))
 
 
 class DisplayError(LvcError):

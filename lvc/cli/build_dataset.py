@@ -11,6 +11,7 @@ from lvc.cli.options import (
     add_quiet,
     add_stream,
     add_workers,
+    failure,
     printable,
     progress,
     sampling_of,
@@ -22,7 +23,7 @@ from lvc.cli.options import (
 from lvc.dataset.build import DatasetDone, VideoDone, VideoFailed, VideoLost, build_dataset, find_videos
 from lvc.dataset.manifest import FILE_NAME, SPLITS, Manifest
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
-from lvc.errors import OptionError
+from lvc.errors import InputError, OptionError, UnexpectedError
 from lvc.video.sample import DEFAULT_GEOMETRY
 
 SUMMARY = "sample frames of recordings into a data set to train on"
@@ -72,9 +73,10 @@ def run(options: argparse.Namespace) -> int:
                     for note in () if options.quiet else notes:
                         bar.write(printable(f"lvc build-dataset: {name}: {note}"), file=sys.stderr)
                     bar.update()
-                case VideoFailed(_, reason):
+                case VideoFailed(_, reason, trace):
                     failures.append(reason)
-                    bar.write(printable(f"lvc build-dataset: left out: {reason}"), file=sys.stderr)
+                    error = UnexpectedError(reason, trace) if trace else InputError(reason)
+                    bar.write(f"lvc build-dataset: left out: {failure(error, options)}", file=sys.stderr)
                     bar.update()
                 case VideoLost(name):
                     bar.write(printable(f"lvc build-dataset: {name}: its worker died; another one begins it again"), file=sys.stderr)

@@ -1,10 +1,20 @@
 """`lvc decode`: a `.lvc` file, or a folder of them, becomes pictures again."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, left_alone, progress, say
-from lvc.errors import InputError, LvcError, OptionError, OutputError
+from lvc.cli.options import (
+    PARTLY_DONE,
+    add_model,
+    add_overwrite,
+    add_quiet,
+    failure,
+    left_alone,
+    progress,
+    say,
+)
+from lvc.errors import InputError, OptionError, OutputError
 
 SUMMARY = "decode .lvc files into mp4, mkv, npy, png, jpg or a folder of png"
 
@@ -45,8 +55,8 @@ def decode_folder(folder: Path, options: argparse.Namespace) -> int:
             with ContainerReader(source) as container:
                 suffix = ".png" if container.frame_count == 1 else ".mp4"
             codes.append(decode_one(source, options.output / (source.stem + suffix), options))
-        except LvcError as error:
-            say(f"lvc decode: {error}", quiet=False)
+        except Exception as error:  # noqa: BLE001  one file's fault never ends a run over many
+            print(f"lvc decode: {failure(error, options, name=str(source))}", file=sys.stderr)
             codes.append(1)
     failures = sum(map(bool, codes))
     if failures:

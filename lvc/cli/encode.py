@@ -15,6 +15,7 @@ from lvc.cli.options import (
     add_quiet,
     add_sampling,
     add_workers,
+    failure,
     left_alone,
     printable,
     progress,
@@ -26,7 +27,7 @@ from lvc.cli.options import (
     workers_of,
 )
 from lvc.codecs.crf import DEFAULT_CRF
-from lvc.errors import InputError, LvcError, OptionError, OutputError
+from lvc.errors import InputError, LvcError, OptionError, OutputError, UnexpectedError
 from lvc.output import check_output, part_of
 from lvc.parallel.workers import Done, Failed, Lost, Report, threads_of
 from lvc.parallel.workers import run as run_tasks
@@ -155,7 +156,7 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
                         if alone:
                             raise outcome.error
                         failures += 1
-                        tell(f"lvc encode: {outcome.error}")
+                        bar.write(f"lvc encode: {failure(outcome.error, options)}", file=sys.stderr)
                     if alone:
                         bar.close()
                     else:
@@ -226,12 +227,15 @@ def encode_one(task: Task, report: Report) -> Made:
     before = part.exists()
     try:
         made = picture_coded(task) if is_picture(task.source) else recording_coded(task, report)
-    except (LvcError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         if before or not part.exists():
             raise
         left = f"what was coded can be recovered: lvc verify --repair {part}"
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt(left) from error
+        if not isinstance(error, LvcError):
+            found = UnexpectedError.of(error)
+            raise UnexpectedError(f"{found}; {left}", found.trace) from error
         raise LvcError(f"{error}; {left}") from error
     facts = {"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model, "crf": made.crf}
     return Made(facts, list(lines_of(made, task.source)))

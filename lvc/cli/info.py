@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import sys
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, printable, say
-from lvc.errors import FormatError, LvcError, OptionError
+from lvc.cli.options import PARTLY_DONE, failure, printable
+from lvc.errors import FormatError, OptionError
 from lvc.native.pixel_grid import PixelGrid
 
 SUMMARY = "show header, model, frames, keyframes and bytes by part"
@@ -23,11 +24,11 @@ def run(options: argparse.Namespace) -> int:
     for path in options.inputs:
         try:
             facts = facts_of(path)
-        except LvcError as error:
+        except Exception as error:
             if len(options.inputs) == 1:
                 raise
             failed += 1
-            say(f"lvc info: {error}", quiet=False)
+            print(f"lvc info: {failure(error, options, name=str(path))}", file=sys.stderr)
             continue
         whole += not facts["damage"]
         print(json.dumps(facts) if options.json else as_text(facts))

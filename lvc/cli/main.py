@@ -6,7 +6,7 @@ import io
 import os
 import sys
 
-from lvc.cli.options import printable
+from lvc.cli.options import failure, printable
 from lvc.errors import LvcError
 
 # name on the command line: module of lvc.cli that has SUMMARY, add_arguments(parser) and run(options) -> exit code
@@ -56,6 +56,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=summary, description=summary)
         if module:
             module.add_arguments(command)
+            command.add_argument("--debug", action="store_true", help="show where an error comes from")
             command.set_defaults(run=module.run)
     return parser
 
@@ -77,6 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files need not be text in anybody's encoding
             stream.reconfigure(errors="backslashreplace")
+    options = argparse.Namespace()
     try:
         options = build_parser(chosen).parse_args(arguments)
         code = options.run(options)
@@ -84,10 +86,10 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()  # here, where its errors can be told
         return code
     except LvcError as error:
-        return complain(f"{command}: {error}")
+        return complain(f"{command}: ", failure(error, options))
     except KeyboardInterrupt as interruption:
         hint = f"; {interruption}" if str(interruption) else ""
-        complain(f"{command}: interrupted{hint}")
+        complain(printable(f"{command}: interrupted{hint}"))
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, say) has gone: nothing to tell anybody, not at exit either.
@@ -97,11 +99,14 @@ def main(arguments: list[str] | None = None) -> int:
         # Of a file the library names itself; what is left is stdout, and memory or places that the system refuses.
         drop_output()
         place = f"{error.filename}: " if error.filename is not None else ""
-        return complain(f"{command}: {place}{error.strerror or error}")
+        return complain(printable(f"{command}: {place}{error.strerror or error}"))
+    except Exception as error:  # noqa: BLE001  told in one line, as all errors are
+        drop_output()
+        return complain(f"{command}: ", failure(error, options))
 
 
-def complain(text: str) -> int:
-    print(printable(text), file=sys.stderr)
+def complain(*text: str) -> int:
+    print(*text, sep="", file=sys.stderr)
     return FAILED
 
 

@@ -6,12 +6,13 @@ import json
 import os
 import re
 import sys
+import traceback
 from fractions import Fraction
 from pathlib import Path
 
 from tqdm import tqdm
 
-from lvc.errors import OptionError
+from lvc.errors import LvcError, OptionError, UnexpectedError
 from lvc.frames import Geometry
 
 PARTLY_DONE = 3  # exit code: some inputs failed and were named, the others are done
@@ -76,6 +77,20 @@ def say(text: str, *, quiet: bool) -> None:
     """Tells a person something, in one line on stderr, so that stdout stays data."""
     if not quiet:
         print(printable(text), file=sys.stderr)
+
+
+def failure(error: Exception, options: argparse.Namespace, *, name: str = "") -> str:
+    """What a person is told of an error, in one line, and with --debug where it came from.
+
+    name: of the input, for what does not name it.
+    """
+    foreseen = isinstance(error, LvcError)
+    told = error if foreseen else UnexpectedError.of(error, name)
+    if getattr(options, "debug", False):
+        trace = getattr(told, "trace", "") or "".join(traceback.format_exception(error))
+        return f"{printable(str(told))}\n{trace.rstrip()}"
+    hint = "" if not isinstance(told, UnexpectedError) else " (a fault of lvc: --debug says where)"
+    return printable(f"{told}{hint}")
 
 
 def printable(text: str) -> str:

@@ -1,11 +1,11 @@
 """`lvc verify`: checks whole files as `flac -t` does, and recovers what holds of damaged ones."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, printable, progress, say
+from lvc.cli.options import PARTLY_DONE, add_model, add_overwrite, add_quiet, failure, printable, progress, say
 from lvc.container.recover import Repaired, VerifyReport, repair, verify
-from lvc.errors import LvcError
 from lvc.output import repaired_name
 
 SUMMARY = "check .lvc files byte by byte, and recover what holds of damaged ones"
@@ -50,8 +50,8 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
         with progress(quiet=options.quiet, unit="group", description=path.name) as bar:
             bar.leave = False
             report = verify(path, check_symbols=_symbol_check(options), progress=_shown_on(bar))
-    except LvcError as error:
-        say(f"lvc verify: {error}", quiet=False)
+    except Exception as error:  # noqa: BLE001  one file's fault never ends a run over many
+        print(f"lvc verify: {failure(error, options, name=str(path))}", file=sys.stderr)
         return FAILED
     if report.ok:
         if not options.quiet:
@@ -89,8 +89,8 @@ def _repair_one(path: Path, options: argparse.Namespace) -> int:
         with progress(quiet=options.quiet, unit="group", description=output.name) as bar:
             bar.leave = False
             repaired = repair(path, output, overwrite=options.overwrite, progress=_shown_on(bar))
-    except LvcError as error:
-        say(f"lvc verify: {error}", quiet=False)
+    except Exception as error:  # noqa: BLE001  one file's fault never ends a run over many
+        print(f"lvc verify: {failure(error, options, name=str(path))}", file=sys.stderr)
         return FAILED
     say(f"{output}: written, {repaired.frames} frames in {_counted(repaired.groups, 'group')}", quiet=options.quiet)
     return 0 if _nothing_lost(repaired) else PARTLY_DONE

@@ -17,7 +17,7 @@ from lvc.dataset.manifest import (
 )
 from lvc.dataset.split import NamedSplit, RatioSplit, RecipeSplit
 from lvc.dataset.storage import RUN, FrameFile, FrameFileWriter
-from lvc.errors import InputError, OutputError
+from lvc.errors import InputError, OutputError, UnexpectedError
 from lvc.native.sample import native_frames
 from lvc.output import written_whole
 from lvc.parallel.workers import Done, Lost, Report, run, threads_of
@@ -39,10 +39,11 @@ class VideoDone:
 
 @dataclass(frozen=True)
 class VideoFailed:
-    """A recording could not be read and is left out; reason names it."""
+    """A recording could not be read and is left out; reason names it. trace: where what nobody foresaw came from."""
 
     name: str
     reason: str
+    trace: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ def build_dataset(
                 done.add(job.name)
                 notes = outcome.result
                 yield VideoDone(job.name, len(FrameFile(job.target)), kept=notes is None, notes=tuple(notes or ()))
-            elif isinstance(outcome.error, InputError):
-                failed.append(VideoFailed(job.name, str(outcome.error)))
+            elif isinstance(outcome.error, InputError | UnexpectedError):
+                failed.append(VideoFailed(job.name, str(outcome.error), getattr(outcome.error, "trace", "")))
                 yield failed[-1]
             else:  # not the recording's fault: the output's, which the others share
                 raise outcome.error

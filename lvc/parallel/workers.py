@@ -20,11 +20,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from lvc.errors import InputError, LvcError, OptionError
+from lvc.errors import InputError, LvcError, OptionError, UnexpectedError
 
 ATTEMPTS = 3  # at a task whose worker dies: a machine may be lost twice, but what crashes each worker has to end
 POLL_SECONDS = 0.2  # between two looks at what the workers have done
@@ -69,18 +70,39 @@ def run(
 ) -> Iterator[Done | Failed | Lost]:
     """Calls `function(task, report)` for each task, and yields how each ended, in the order in which they end.
 
-    function: of a module, so that other processes find it; it may call `report` with the units of work done so far, and
-    what it raises beside LvcError ends everything. workers: processes, 1 for this one alone. ray: a cluster's address
-    ("auto", "host:6379"); `workers` is then how many tasks may be there at once, None for as many as there are cores,
-    and each takes one core and `gpus`. Its machines see the same files under the same paths, and have the same lvc.
+    function: of a module, so that other processes find it; it may call `report` with the units of work done so far.
+    What it raises is its task's failure, as an UnexpectedError with the task's name where it is no LvcError. workers:
+    processes, 1 for this one alone. ray: a cluster's address ("auto", "host:6379"); `workers` is then how many tasks
+    may be there at once, None for as many as there are cores, and each takes one core and `gpus`. Its machines see the
+    same files under the same paths, and have the same lvc.
     progress: told the units of all tasks together. name: of a task, for the error of one that lost ATTEMPTS workers.
     An interruption, or a reader who leaves, interrupts the workers, and waits for them. Raises OptionError where there
     is no such cluster.
     """
     progress = progress or (lambda _units: None)
     if not tasks or (ray is None and min(workers, len(tasks)) == 1):
-        yield from run_here(function, tasks, progress)
-        return
+        outcomes = run_here(function, tasks, progress)
+    else:
+        outcomes = run_elsewhere(function, tasks, workers=workers, ray=ray, gpus=gpus, progress=progress, name=name)
+    with closing(outcomes):
+        for outcome in outcomes:
+            if isinstance(outcome, Failed) and isinstance(outcome.error, UnexpectedError):
+                yield Failed(outcome.place, outcome.error.about(name(tasks[outcome.place])))
+            else:
+                yield outcome
+
+
+def run_elsewhere(
+    function: Callable,
+    tasks: Sequence,
+    *,
+    workers: int | None,
+    ray: str | None,
+    gpus: int,
+    progress: Report,
+    name: Callable[[Any], str],
+) -> Iterator[Done | Failed | Lost]:
+    """As `run`, by other processes."""
     crew = Processes(min(workers, len(tasks)), len(tasks)) if ray is None else Cluster(ray, workers, gpus)
     waiting, attempts, told = deque(range(len(tasks))), [0] * len(tasks), 0
     with crew:
@@ -127,6 +149,11 @@ def turn(function: Callable, place: int, task, report: Report) -> Done | Failed:
         return Done(place, function(task, report))
     except LvcError as error:
         return Failed(place, error)
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror or error}"
+        return Failed(place, UnexpectedError.of(error) if error.filename is None else LvcError(told))
+    except Exception as error:  # noqa: BLE001  one input's fault never ends a run over many
+        return Failed(place, UnexpectedError.of(error))
 
 
 def run_here(function: Callable, tasks: Sequence, progress: Report) -> Iterator[Done | Failed]:
@@ -185,6 +212,9 @@ class Processes:
             except BrokenProcessPool:
                 pool.shutdown(wait=False)
                 self.counts[place], outcome = 0, None
+            except Exception as error:  # noqa: BLE001  what cannot be sent from one process to another
+                self.idle.append(pool)
+                outcome = Failed(place, UnexpectedError.of(error))
             del self.running[future]
             yield place, outcome
 
@@ -278,8 +308,8 @@ class Cluster:
             place = self.running.pop(task)
             try:
                 outcome = self.ray.get(task)
-            except errors.RayTaskError:  # it raised what was not foreseen
-                raise
+            except errors.RayTaskError as error:  # what cannot be sent from one process to another
+                outcome = Failed(place, UnexpectedError.of(error))
             except errors.RayError:
                 self.board.report.remote(place, 0)
                 outcome = None

@@ -54,6 +54,55 @@ def test_folders_are_coded_to_any_depth_and_processes_make_the_same_files(lvc, f
     assert lvc("verify", "one/game.lvc", "one/deeper/game.lvc", "--symbols", "--model", tiny_model, "-q").code == 0
 
 
+@pytest.fixture
+def faulty(monkeypatch):
+    """A fault that nobody foresaw, in sampling recordings whose name says so."""
+    from lvc.video import sample
+
+    sound = sample.timed_frames
+
+    def timed_frames(container, stream, path, **options):
+        for number, frame in enumerate(sound(container, stream, path, **options)):
+            if number == 3 and "faulty" in path.name:
+                raise ZeroDivisionError("three frames")
+            yield frame
+
+    monkeypatch.setattr(sample, "timed_frames", timed_frames)
+
+
+def test_a_fault_of_any_kind_is_its_files_own(lvc, folder, tiny_model, tmp_path, faulty):
+    shutil.copy(folder / "game.mp4", folder / "faulty.mp4")
+    encode = ("encode", "recordings", "--model", tiny_model, *SAMPLING, "-q")
+    (folder / "deeper" / "still" / "shot.png").unlink()
+    shown = lvc(*encode, "-o", "coded")
+    assert shown.code == 3 and list(files(tmp_path / "coded")) == ["deeper/game.lvc", "game.lvc"]
+    told = "recordings/faulty.mp4: ZeroDivisionError: three frames"
+    assert shown.err == [f"lvc encode: {told} (a fault of lvc: --debug says where)", "lvc encode: 1 of 3 recordings failed"]
+    shown = lvc("encode", "recordings/faulty.mp4", "-o", "x.lvc", "--model", tiny_model, *SAMPLING, "-q", "--debug")
+    assert shown.code == 1 and shown.err[0] == f"lvc encode: {told}"
+    assert shown.err[1] == "Traceback (most recent call last):" and any("in timed_frames" in line for line in shown.err)
+    shown = lvc("build-dataset", "recordings", "-o", "frames", "--split", "1:0:0", "-w", "1", "-q", *SAMPLING)
+    assert shown.code == 3 and shown.err == [f"lvc build-dataset: left out: {told} (a fault of lvc: --debug says where)"]
+
+
+def test_one_file_that_cannot_be_decoded_does_not_end_a_folder(lvc, folder, tiny_model, tmp_path, monkeypatch):
+    from lvc.reading import decoding
+
+    assert lvc("encode", "recordings", "-o", "coded", "--model", tiny_model, "--size", "48x32", "-q").code == 0
+    sound = decoding.sound_batches
+
+    def sound_batches(reader, **options):
+        if reader.header.source["name"] == "game.mp4":
+            raise RecursionError("so deep")
+        yield from sound(reader, **options)
+
+    monkeypatch.setattr(decoding, "sound_batches", sound_batches)
+    os.rename("coded/deeper/game.lvc", "coded/other.lvc")
+    shown = lvc("decode", "coded", "-o", "pictures", "-q", "--model", tiny_model)
+    assert shown.code == 3 and (tmp_path / "pictures" / "other.mp4").exists()
+    assert shown.err[0] == "lvc decode: coded/game.lvc: RecursionError: so deep (a fault of lvc: --debug says where)"
+
+
 def test_pictures_and_recordings_of_a_folder_beside_their_sources(lvc, folder, tiny_model):
     assert (
         lvc("encode", "recordings", "--size", "48x32", "--model", tiny_model, "--entropy", "adaptive", "-q").code == 0

@@ -30,6 +30,8 @@ def work(task, report):
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "refused":
         raise InputError(f"{task}: is nothing to work on")
+    if kind == "unsent":
+        return (lambda: None), os.getpid()
     if kind == "bug":
         raise ZeroDivisionError(task)
     if kind == "long":
@@ -98,10 +100,23 @@ print(told[-1], sorted(lost), sep="|")
     assert calls == {"a": 1, "b": 1, "c": 1, "once": 2, "always": 3, "refused": 1}
 
 
-def test_an_error_that_was_not_foreseen_ends_everything(start):
-    process = start('list(run(work, ["bug", "long", "a"], workers=2))')
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1 and errors.splitlines()[-1] == "ZeroDivisionError: bug"
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_that_was_not_foreseen_is_its_tasks_own(start, workers):
+    main = f"""
+for outcome in run(work, ["bug", "a", "unsent"], workers={workers}):
+    if isinstance(outcome, Failed):
+        where = outcome.error.trace.splitlines()
+        print(outcome.error, type(outcome.error).__name__, where[0].rstrip(":"), where[-1], sep="|")
+    else:
+        print(outcome.result[0])
+"""
+    process = start(main)
+    out, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    bug = "bug: ZeroDivisionError: bug|UnexpectedError|Traceback (most recent call last)|ZeroDivisionError: bug"
+    lines = out.splitlines()
+    assert bug in lines and "A" in lines and len(lines) == 3
+    assert workers == 1 or any(line.startswith("unsent: ") and "UnexpectedError" in line for line in lines), "what cannot be sent back"
 
 
 def test_who_leaves_interrupts_the_workers(start, tmp_path):
