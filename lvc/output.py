@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -16,20 +17,37 @@ except ImportError:  # Windows, which refuses to rename a file that somebody wri
 from lvc.errors import OutputError
 
 BEING_WRITTEN = "{}: is being written by another program; wait for it, or choose another name"
-NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}  # some network file systems
+# Some network file systems. EBADF: NFS makes locks of those for writing, which a file or folder that is open for reading cannot have.
+NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
+PART = ".part"
+LONGEST_NAME = 255  # bytes, of nearly all file systems
 
 
 def part_of(path: Path) -> Path:
     """The temporary name that an output has while it is written: beside the file that a link means."""
+    path = written_path(path)
+    return path.with_name(fitting(path.name, PART))
+
+
+def fitting(name: str, suffix: str) -> str:
+    """The name with a suffix; of one that is too long for that, the end gives way to a digest of the whole."""
+    encoded = os.fsencode(name)
+    room = LONGEST_NAME - len(suffix)
+    if len(encoded) <= room:
+        return name + suffix
+    digest = "-" + hashlib.sha256(encoded).hexdigest()[:12]
+    return encoded[: room - len(digest)].decode("utf-8", "ignore") + digest + suffix  # no half letter at the end
+
+
+def written_path(path: Path) -> Path:
+    """The file that is written where `path` is named: what a link means, else the path itself."""
     path = Path(path)
-    if path.is_symlink():
-        path = Path(os.path.realpath(path))
-    return path.with_name(path.name + ".part")
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def repaired_name(path: Path) -> Path:
     """Where `lvc verify --repair` writes what holds: game.lvc and game.lvc.part become game.repaired.lvc."""
-    return path.with_name(path.name.removesuffix(".part").removesuffix(".lvc") + ".repaired.lvc")
+    return path.with_name(fitting(path.name.removesuffix(PART).removesuffix(".lvc"), ".repaired.lvc"))
 
 
 def identity(path: str | os.PathLike) -> tuple[int, ...] | None:
@@ -137,6 +155,9 @@ def _claim(path: Path, part: Path, flags: int) -> int | None:
         except FileNotFoundError:
             continue  # its writer ended just now and took the name away: another try
         except OSError as error:
+            if error.errno == errno.EBADF and not flags & os.O_RDWR and part.is_file():
+                flags |= os.O_RDWR
+                continue
             if error.errno not in NO_LOCKS_HERE:
                 raise
             return None
@@ -183,7 +204,7 @@ def written_whole(
             if path.exists() and not (overwrite or extends):  # somebody else wrote it meanwhile
                 raise OutputError(f"{path}: exists already; overwrite it with -y")
             sync(part)
-            os.replace(part, part.with_name(part.name.removesuffix(".part")))
+            os.replace(part, written_path(path))
             sync_folder(part.parent)
         except BaseException as error:
             if recoverable is None or not recoverable():

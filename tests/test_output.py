@@ -3,6 +3,7 @@ and written by one program at a time.
 """
 
 import multiprocessing
+import errno
 import os
 import stat
 import subprocess
@@ -159,9 +160,10 @@ def test_two_writers_of_one_folder(tmp_path):
     assert os.listdir(tmp_path) == ["pictures"] and os.listdir(folder) == ["frame_000001.png"]
 
 
-def test_where_files_cannot_be_locked_all_else_holds(path, monkeypatch):
+@pytest.mark.parametrize("error", sorted(output.NO_LOCKS_HERE))
+def test_where_files_cannot_be_locked_all_else_holds(path, monkeypatch, error):
     def no_locks(_descriptor, _operation):
-        raise OSError(next(iter(output.NO_LOCKS_HERE)), "No locks available")
+        raise OSError(error, "No locks available")
 
     monkeypatch.setattr(output.fcntl, "flock", no_locks)
     with written_whole(path, overwrite=True) as part:
@@ -171,6 +173,23 @@ def test_where_files_cannot_be_locked_all_else_holds(path, monkeypatch):
         assert part.read_text() == "" and path.read_text() == "next"
         part.write_text("last")
     assert path.read_text() == "last" and names(path) == ["out.bin"]
+
+
+def test_locks_that_need_a_file_open_for_writing_are_asked_so(path, monkeypatch):
+    """As NFS makes them."""
+    real = output.fcntl.flock
+
+    def of_nfs(descriptor, operation):
+        if output.fcntl.fcntl(descriptor, output.fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        return real(descriptor, operation)
+
+    monkeypatch.setattr(output.fcntl, "flock", of_nfs)
+    with written_whole(path, overwrite=True) as part:
+        part.write_text("next")
+        with pytest.raises(OutputError, match="is being written"):
+            output.check_output(path, overwrite=True)
+    assert path.read_text() == "next"
 
 
 # Links
@@ -281,14 +300,18 @@ def test_where_what_was_repaired_goes():
         assert repaired_name(Path("a") / name) == Path("a/game.repaired.lvc")
 
 
-@pytest.mark.parametrize("length, fits", [(250, True), (251, False), (256, False)])
-def test_names_that_are_too_long_for_their_temporary_name(tmp_path, length, fits):
-    path = tmp_path / ("x" * length)
-    if fits:
-        with written_whole(path) as part:
-            part.write_text("whole")
-        assert path.read_text() == "whole"
-        return
+@pytest.mark.parametrize("name", ["x" * 250, "x" * 251, "x" * 255, "ü" * 127, "x" * 253 + "ü", "\udcff" * 255], ids=len)
+def test_names_as_long_as_may_be_have_a_temporary_name(tmp_path, name):
+    path, other = tmp_path / name, tmp_path / (name[:-1] + "y")
+    with written_whole(path) as part, written_whole(other) as another:
+        assert part != another and len(os.fsencode(part.name)) <= 255 and part.name.endswith(".part")
+        part.write_text("whole")
+    assert path.read_text() == "whole" and sorted(tmp_path.iterdir()) == sorted([path, other])
+    assert len(os.fsencode(repaired_name(path).name)) <= 255
+
+
+def test_names_that_are_too_long(tmp_path):
+    path = tmp_path / ("x" * 256)
     with pytest.raises(OutputError, match="File name too long"), written_whole(path):
         pytest.fail("no such name")
     assert os.listdir(tmp_path) == []

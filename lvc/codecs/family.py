@@ -138,7 +138,7 @@ def check_pixels(geometry: Geometry) -> None:
 
 def device_of(device: Any) -> str:
     """The name of a device; OptionError where there is none, here or at all."""
-    if str(device) == "cpu":  # which asks for no torch
+    if str(device) in ("cpu", "cpu:0"):  # there is one, by two names; it asks for no torch
         return "cpu"
     from lvc.codecs.in_torch import device_of
 

@@ -10,7 +10,7 @@ from lvc.container.reader import ContainerReader
 from lvc.container.scan import Damage, Scan, scan
 from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OutputError
-from lvc.output import written_whole
+from lvc.output import part_of, written_whole
 
 __all__ = ["Damage", "Repaired", "Scan", "VerifyReport", "repair", "scan", "verify"]
 
@@ -93,7 +93,7 @@ def repair(path: Path, output: Path, *, overwrite: bool = False, progress: Progr
     Raises FormatError where no header or no group can be recovered, OutputError where the output cannot be written.
     """
     path, output = Path(path), Path(output)
-    part = output.with_name(output.name + ".part")
+    part = part_of(output)
     if part.exists() and path.exists() and os.path.samefile(part, path):
         raise OutputError(f"{output}: its temporary name {part.name} is the input; choose another output")
     with ContainerReader(path, mend=True) as reader:

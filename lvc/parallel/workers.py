@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -84,7 +83,7 @@ def run(
         outcomes = run_here(function, tasks, progress)
     else:
         outcomes = run_elsewhere(function, tasks, workers=workers, ray=ray, gpus=gpus, progress=progress, name=name)
-    with closing(outcomes):
+    with contextlib.closing(outcomes):
         for outcome in outcomes:
             if isinstance(outcome, Failed) and isinstance(outcome.error, UnexpectedError):
                 yield Failed(outcome.place, outcome.error.about(name(tasks[outcome.place])))

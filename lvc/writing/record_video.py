@@ -1,5 +1,6 @@
 """`RecordVideo`: a Gymnasium environment's episodes as `.lvc` files, in the manner of gymnasium's wrapper of that name."""
 
+import glob
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,7 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
     where they say so a recording starts. Without either: as `seldom` says.
     video_length: frames of a recording, which may span episodes; 0 means to the episode's end. fps: frames a second, by default
     as the environment says, else 30. Pictures of up to 65,536 pixels keep their size, others become 200x160, unless `geometry` says otherwise. writer_options: of `lvc.Writer`: model, crf, every, geometry, keyint, overwrite, …
+    A folder's recordings of the same names are written over, which a warning says, unless `overwrite=False` refuses that.
     A recording is coded while the environment runs and while the next one is made. All are under their names after `close`; one
     that breaks off stays in its `.part` file. Raises OptionError, OutputError and ModelError; from `reset`, `step` and `close`
     also what the coding met.
@@ -65,7 +67,7 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
             **writer_options,
         )
         super().__init__(env)
-        if env.render_mode != "rgb_array":
+        if env.render_mode in (None, "human", "ansi"):
             raise OptionError(f"an environment made with render_mode='rgb_array' was expected, not {env.render_mode!r}")
         if episode_trigger is None and step_trigger is None:
             episode_trigger = seldom
@@ -83,14 +85,20 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
             self.video_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{video_folder}: no folder can be made there: {error.strerror or error}") from error
+        if "append" not in self._options and "overwrite" not in self._options:
+            self._options["overwrite"] = True
+            if any(self.video_folder.glob(f"{glob.escape(name_prefix)}-*.lvc")):
+                gymnasium.logger.warn(f"recordings in {self.video_folder} are written over; choose another video_folder where they are to stay")
         self.episode_id = self.step_id = -1
         self._writer: Writer | None = None
+        self._starting: dict | None = None  # name and source of a recording that has no picture yet
+        self._rendered: list = []  # pictures that were taken out of a list that the environment keeps, for who asks next
         self._frames = 0  # of the recording
         self._closing = Background(1, name="lvc-closing")
 
     @property
     def recording(self) -> bool:
-        return self._writer is not None
+        return self._writer is not None or self._starting is not None
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         """Resets the environment; ends a recording of the episode before, and starts one where episode_trigger says so."""
@@ -119,28 +127,54 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         spec = self.env.spec
         source = {"name": name, "environment": None if spec is None else spec.id, "episode": self.episode_id, "step": self.step_id + 1}
         source |= {"every": self._options.get("every") or 1}
-        if "geometry" not in self._options:
-            self._options["geometry"] = self._own_size()
-        self._writer = Writer(self.video_folder / f"{name}.lvc", fps=self.fps, source=source, **self._options)
-        self._frames = 0
+        self._starting, self._frames = source, 0
 
-    def _own_size(self) -> Geometry | None:
+    def _open(self, picture: np.ndarray) -> None:
+        """Opens the file of a recording that starts with a picture."""
+        source, self._starting = self._starting, None
+        if "geometry" not in self._options:
+            self._options["geometry"] = self._own_size(picture)
+        self._writer = Writer(self.video_folder / f"{source['name']}.lvc", fps=self.fps, source=source, **self._options)
+
+    def _own_size(self, picture: np.ndarray) -> Geometry | None:
         """That of the environment's pictures, where they are small and the model takes any; else what is the writer's default."""
-        height, width = np.asarray(self.env.render()).shape[:2]
+        height, width = picture.shape[:2]
         return Geometry(width, height) if traits_of(self._options["model"]).any_size and width * height <= SMALL else None
 
     def stop_recording(self) -> None:
         """Ends the recording; its last frames are coded while the environment goes on."""
-        writer, self._writer = self._writer, None
+        writer, self._writer, self._starting = self._writer, None, None
         if writer is not None:
             self._closing.submit(1, writer.close)
 
     def _record(self) -> None:
-        if self.recording:
-            self._writer.write(self.env.render())
-            self._frames += 1
-            if self._frames == self.video_length:
-                self.stop_recording()
+        """Takes the picture that the environment shows; as gymnasium, the last of several, and none where there is none yet."""
+        if not self.recording:
+            return
+        picture = self.env.render()
+        if isinstance(picture, list | tuple):
+            self._rendered += picture
+            if not picture:
+                gymnasium.logger.warn("render() gives no picture, because it was called just now: a frame is missing in the recording")
+                return
+            picture = picture[-1]
+        if not isinstance(picture, np.ndarray):
+            self.stop_recording()
+            gymnasium.logger.warn(f"the recording ends: render() gives {type(picture).__name__}, and an array was expected")
+            return
+        if self._writer is None:
+            self._open(picture)
+        self._writer.write(picture)
+        self._frames += 1
+        if self._frames == self.video_length:
+            self.stop_recording()
+
+    def render(self):
+        """What the environment shows; where that is a list of what it showed since the last call, with what was recorded of it."""
+        shown = super().render()
+        if isinstance(shown, list):
+            shown, self._rendered = self._rendered + shown, []
+        return shown
 
     def close(self) -> None:
         """Closes the environment, and waits until all recordings are in their files."""

@@ -21,7 +21,7 @@ from lvc.container.writer import ContainerWriter
 from lvc.errors import FormatError, OptionError, OutputError
 from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
 from lvc.native.pixel_grid import PixelGrid
-from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_whole
+from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_path, written_whole
 from lvc.parallel.background import Background
 from lvc.weights import checkpoints
 from lvc.writing.clock import Clock, rate_of
@@ -386,7 +386,7 @@ def check_left_behind(path: Path, part: Path) -> None:
     before = frames_in(path) if path.exists() else 0
     # A writer that is killed while it copies the old frames leaves fewer of them than the file has.
     if there > before:
-        whole = part.with_name(part.name.removesuffix(".part"))
+        whole = written_path(path)
         commands = (["lvc", "verify", "--repair", str(part)], ["mv", str(repaired_name(part)), str(whole)], ["rm", str(part)])
         what = f"{part} holds its frames and {there - before} more" if before else f"{part} holds {there} frames"
         raise OutputError(f"{path}: a writer died while it wrote it, and {what}: first run {'; '.join(map(shlex.join, commands))}")

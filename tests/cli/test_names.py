@@ -98,10 +98,13 @@ def test_weights_that_are_read_are_not_written_over(lvc, dataset, tiny_model):
     assert sorted(os.listdir()) == ["game.mp4", "link.safetensors", "mine.safetensors", "net.encoder.onnx"]
 
 
-@pytest.mark.parametrize(
-    "name", ["x" * 247 + ".lvc", "x" * 252 + ".lvc"], ids=["its part is too long", "too long itself"]
-)
-def test_names_that_are_too_long(lvc, game, tiny_model, name):
-    shown = lvc("encode", game, "-o", name, "--model", tiny_model, *SAMPLING)
+def test_names_that_are_as_long_as_may_be(lvc, game, tiny_model):
+    name = "x" * 251 + ".lvc"
+    assert lvc("encode", game, "-o", name, "--model", tiny_model, *SAMPLING).code == 0
+    assert sorted(os.listdir()) == ["game.mp4", name]
+
+
+def test_names_that_are_too_long(lvc, game, tiny_model):
+    shown = lvc("encode", game, "-o", "x" * 252 + ".lvc", "--model", tiny_model, *SAMPLING)
     assert (shown.code, len(shown.err)) == (1, 1) and "File name too long" in shown.err[0]
     assert os.listdir() == ["game.mp4"]

@@ -27,7 +27,32 @@ def test_rates_are_exact(fps, rate):
     assert found == rate and type(found.numerator) is int
 
 
-@pytest.mark.parametrize("fps", [0, -1, math.nan, math.inf, 1e300, 1e-300, "30", None, True, 1j, 59.940059940059])
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [
+        (30000 / 1001, Fraction(30000, 1001)),
+        (24000 / 1001, Fraction(24000, 1001)),
+        (60000 / 1001, Fraction(60000, 1001)),
+        (59.940059940059, Fraction(60000, 1001)),
+        (29.97003, Fraction(30000, 1001)),
+        (33.3333, Fraction(100, 3)),
+        (33.333333333333336, Fraction(100, 3)),
+        (1 / 0.0333, Fraction(10000, 333)),
+        (1 / 0.016, Fraction(125, 2)),
+        (1 / (1 / 60), Fraction(60)),
+        (1 / (1 / 59.94), Fraction(2997, 50)),
+        (1 / 0.02 / 3, Fraction(50, 3)),
+        (np.float32(30000 / 1001), Fraction(30000, 1001)),
+        (float(np.float32(1) / np.float32(1 / 60)), Fraction(60)),
+        (float(np.float32(33.333332)), Fraction(100, 3)),
+        (60.0988, Fraction(150_247, 2500)),  # a console's, as it is written
+    ],
+)
+def test_floats_become_the_fraction_that_is_meant(fps, rate):
+    assert rate_of(fps) == rate
+
+
+@pytest.mark.parametrize("fps", [0, -1, math.nan, math.inf, 1e300, 1e-300, "30", None, True, 1j])
 def test_what_is_no_rate_is_refused(fps):
     with pytest.raises(OptionError, match="fps"):
         rate_of(fps)

@@ -130,9 +130,58 @@ def test_files_that_are_there_are_not_overwritten(recorded, tmp_path):
     path = tmp_path / "videos" / "rl-video-episode-0.lvc"
     before = path.read_bytes()
     with pytest.raises(lvc.OutputError, match="exists already"):
-        recorded(1, every=2)
+        recorded(1, every=2, overwrite=False)
     assert path.read_bytes() == before
-    assert recorded(1, every=2, overwrite=True).counts == {path.name: 4}
+    with pytest.warns(UserWarning, match="written over"):
+        assert recorded(1, every=2).counts == {path.name: 4}
+
+
+class Lists(Counting):
+    """Gives all pictures since it was last asked, as render_mode rgb_array_list."""
+
+    def __init__(self):
+        super().__init__("rgb_array_list")
+        self.since = []
+
+    def reset(self, **options):
+        self.since.append(Counting.render(self).copy())
+        return super().reset(**options)
+
+    def step(self, action):
+        result = super().step(action)
+        self.since.append(Counting.render(self).copy())
+        return result
+
+    def render(self):
+        since, self.since = self.since, []
+        return since
+
+
+def test_of_several_pictures_the_last_is_recorded_and_all_are_given(tmp_path, checkpoint):
+    env = RecordVideo(Lists(), tmp_path / "videos", model=checkpoint, keyint=4)
+    env.reset()
+    for _ in range(EPISODE):
+        env.step(0)
+    assert [int(picture[0, 0, 0]) for picture in env.render()] == [3 * number for number in range(EPISODE + 1)]
+    env.close()
+    assert frame_count(tmp_path / "videos" / "rl-video-episode-0.lvc") == EPISODE + 1
+
+
+class Seldom(Counting):
+    """Has no picture at first, as some have before the first step."""
+
+    def render(self):
+        return super().render() if self.steps else None
+
+
+def test_no_picture_ends_a_recording_with_a_warning(tmp_path, checkpoint):
+    env = RecordVideo(Seldom(), tmp_path / "videos", model=checkpoint, step_trigger=lambda step: step == 1, episode_trigger=lambda episode: True)
+    with pytest.warns(UserWarning, match="the recording ends: render\\(\\) gives NoneType"):
+        env.reset()
+    for _ in range(EPISODE):
+        env.step(0)
+    env.close()
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["rl-video-step-1.lvc"]
 
 
 @pytest.mark.parametrize(
