@@ -34,7 +34,9 @@ class OutputError(LvcError):
 
 
 class UnexpectedError(LvcError):
-    """A fault that nobody foresaw, of one input: the others go on. trace: the traceback, as text, also from another process."""
+    """A fault that nobody foresaw, of one input: the others go on. trace: the traceback, as text, also from another
+    process.
+    """
 
     def __init__(self, message: str, trace: str = ""):
         super().__init__(message)

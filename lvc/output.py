@@ -17,7 +17,8 @@ except ImportError:  # Windows, which refuses to rename a file that somebody wri
 from lvc.errors import OutputError
 
 BEING_WRITTEN = "{}: is being written by another program; wait for it, or choose another name"
-# Some network file systems. EBADF: NFS makes locks of those for writing, which a file or folder that is open for reading cannot have.
+# Some network file systems. EBADF: NFS makes locks of those for writing, which a file or folder that is open for
+# reading cannot have.
 NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
 PART = ".part"
 LONGEST_NAME = 255  # bytes, of nearly all file systems
@@ -133,10 +134,15 @@ def claimed(path: Path, part: Path, *, fresh: bool = False, folder: bool = False
 
 def _claim(path: Path, part: Path, flags: int) -> int | None:
     """An open file that keeps other writers away; None where the system has no such thing, or there is no `part`."""
-    if fcntl is None:
-        if flags & os.O_CREAT:
-            os.close(os.open(part, flags, 0o666))
-        return None
+    if fcntl is not None:
+        return _lock(path, part, flags)
+    if flags & os.O_CREAT:
+        os.close(os.open(part, flags, 0o666))
+    return None
+
+
+def _lock(path: Path, part: Path, flags: int) -> int | None:
+    """An open file that is locked; None where the file system has no locks, or there is no `part`."""
     while True:
         try:
             descriptor = os.open(part, flags | os.O_NOFOLLOW, 0o666)
@@ -155,15 +161,19 @@ def _claim(path: Path, part: Path, flags: int) -> int | None:
         except FileNotFoundError:
             continue  # its writer ended just now and took the name away: another try
         except OSError as error:
-            if error.errno == errno.EBADF and not flags & os.O_RDWR and part.is_file():
-                flags |= os.O_RDWR
-                continue
             if error.errno not in NO_LOCKS_HERE:
                 raise
-            return None
+            if not _may_be_locked_to_write(error, part, flags):
+                return None
+            flags |= os.O_RDWR
         finally:
             if not kept:
                 os.close(descriptor)
+
+
+def _may_be_locked_to_write(error: OSError, part: Path, flags: int) -> bool:
+    """Whether a file that cannot be locked is open for reading alone, where only one for writing can be."""
+    return error.errno == errno.EBADF and not flags & os.O_RDWR and part.is_file()
 
 
 def _release(descriptor: int | None) -> None:

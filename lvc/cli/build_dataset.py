@@ -30,18 +30,55 @@ SUMMARY = "sample frames of recordings into a data set to train on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="VIDEO|FOLDER", help="recordings, and folders of them, searched to any depth")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the data set; built again, it keeps what is done")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="VIDEO|FOLDER",
+        help="recordings, and folders of them, searched to any depth",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the data set; built again, it keeps what is done",
+    )
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--every", type=int, metavar="N", help="take every N-th frame (default 10)")
-    rate.add_argument("--fps", metavar="RATE", help="take RATE frames a second by their timestamps, as in 3 or 30000/1001")
-    parser.add_argument("--size", type=str, default=str(DEFAULT_GEOMETRY), metavar="WIDTHxHEIGHT", help="size of the frames (default %(default)s)")
+    rate.add_argument(
+        "--fps", metavar="RATE", help="take RATE frames a second by their timestamps, as in 3 or 30000/1001"
+    )
+    parser.add_argument(
+        "--size",
+        type=str,
+        default=str(DEFAULT_GEOMETRY),
+        metavar="WIDTHxHEIGHT",
+        help="size of the frames (default %(default)s)",
+    )
     add_stream(parser)
-    parser.add_argument("--native", action="store_true", help="take the game's own pixels, of which --size says how many, and leave out recordings that do not show these enlarged")
-    parser.add_argument("--split", metavar="TRAIN:VALIDATION:TEST", help="split the recordings by number, drawn from --seed (default 8:1:1)")
+    parser.add_argument(
+        "--native",
+        action="store_true",
+        help="take the game's own pixels, of which --size says how many, and leave out recordings that do not show these enlarged",
+    )
+    parser.add_argument(
+        "--split",
+        metavar="TRAIN:VALIDATION:TEST",
+        help="split the recordings by number, drawn from --seed (default 8:1:1)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of --split (default %(default)s)")
-    parser.add_argument("--validation", nargs="+", default=[], metavar="NAME", help="recordings to validate on: names, paths or globs; the others train")
-    parser.add_argument("--test", nargs="+", default=[], metavar="NAME", help="recordings to test on: names, paths or globs")
+    parser.add_argument(
+        "--validation",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="recordings to validate on: names, paths or globs; the others train",
+    )
+    parser.add_argument(
+        "--test", nargs="+", default=[], metavar="NAME", help="recordings to test on: names, paths or globs"
+    )
     parser.add_argument("--recipe", type=Path, metavar="JSON", help="split as this recipe says (datasets/pacman.json)")
     add_workers(parser, default="one a core")
     add_overwrite(parser)
@@ -79,7 +116,10 @@ def run(options: argparse.Namespace) -> int:
                     bar.write(f"lvc build-dataset: left out: {failure(error, options)}", file=sys.stderr)
                     bar.update()
                 case VideoLost(name):
-                    bar.write(printable(f"lvc build-dataset: {name}: its worker died; another one begins it again"), file=sys.stderr)
+                    bar.write(
+                        printable(f"lvc build-dataset: {name}: its worker died; another one begins it again"),
+                        file=sys.stderr,
+                    )
                 case DatasetDone(manifest):
                     bar.close()
                     say(f"{options.output}: {counted(manifest)}", quiet=options.quiet)
@@ -89,7 +129,9 @@ def run(options: argparse.Namespace) -> int:
 def split_of(options: argparse.Namespace) -> RatioSplit | NamedSplit | RecipeSplit:
     ways = [options.split, options.recipe, options.validation or options.test]
     if sum(bool(way) for way in ways) > 1:
-        raise OptionError("split by ratio (--split), by name (--validation, --test) or by recipe (--recipe): choose one")
+        raise OptionError(
+            "split by ratio (--split), by name (--validation, --test) or by recipe (--recipe): choose one"
+        )
     if options.recipe:
         return RecipeSplit.read(options.recipe)
     if options.validation or options.test:

@@ -22,7 +22,13 @@ SUMMARY = "decode .lvc files into mp4, mkv, npy, png, jpg or a folder of png"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", nargs="?", metavar="FILE.lvc", help="or a folder of them")
     parser.add_argument("-i", "--input", dest="input_option", metavar="FILE.lvc", help="the same, as an option")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="out.mp4, out.mkv, out.npy, a folder for png files, or out.png, out.jpg for one frame")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="out.mp4, out.mkv, out.npy, a folder for png files, or out.png, out.jpg for one frame",
+    )
     parser.add_argument("--keyframes-only", action="store_true", help="only the frames that need no other")
     add_model(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
@@ -55,7 +61,7 @@ def decode_folder(folder: Path, options: argparse.Namespace) -> int:
             with ContainerReader(source) as container:
                 suffix = ".png" if container.frame_count == 1 else ".mp4"
             codes.append(decode_one(source, options.output / (source.stem + suffix), options))
-        except Exception as error:  # noqa: BLE001  one file's fault never ends a run over many
+        except Exception as error:  # one file's fault never ends a run over many
             print(f"lvc decode: {failure(error, options, name=str(source))}", file=sys.stderr)
             codes.append(1)
     failures = sum(map(bool, codes))

@@ -43,24 +43,62 @@ UNLIKE_PSNR = 30.0  # dB below which a game's picture is visibly another one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="recordings that FFmpeg reads, pictures (.png, .jpg), or folders of either, searched to any depth")
+    parser.add_argument(
+        "inputs",
+        nargs="*",
+        metavar="INPUT",
+        help="recordings that FFmpeg reads, pictures (.png, .jpg), or folders of either, searched to any depth",
+    )
     parser.add_argument("-i", "--input", action="append", default=[], metavar="INPUT", help="the same, as an option")
-    parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)")
-    parser.add_argument("--model", default="auto", help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one that serves the first frames best)")
-    parser.add_argument("--crf", type=int, help=f"quality of models of variable rate, 0 (best) to 63 (default {DEFAULT_CRF})")
-    parser.add_argument("--min-psnr", type=float, metavar="DB", help="the smallest file whose frames have this PSNR on average, in place of --crf")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)",
+    )
+    parser.add_argument(
+        "--model",
+        default="auto",
+        help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one that serves the first frames best)",
+    )
+    parser.add_argument(
+        "--crf", type=int, help=f"quality of models of variable rate, 0 (best) to 63 (default {DEFAULT_CRF})"
+    )
+    parser.add_argument(
+        "--min-psnr",
+        type=float,
+        metavar="DB",
+        help="the smallest file whose frames have this PSNR on average, in place of --crf",
+    )
     parser.add_argument("--min-ssim", type=float, metavar="SSIM", help="the same by SSIM")
-    parser.add_argument("--target-bytes-per-frame", type=float, metavar="BYTES", help="the best file of at most so many bytes a frame, in place of --crf")
+    parser.add_argument(
+        "--target-bytes-per-frame",
+        type=float,
+        metavar="BYTES",
+        help="the best file of at most so many bytes a frame, in place of --crf",
+    )
     parser.add_argument("--effort", type=int, help="how hard the encoder looks for cheap symbols, 0 or 1 (default 1)")
-    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)")
-    parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)")
-    parser.add_argument("--keyint", default="64", help="frames from keyframe to keyframe, or seconds as in 20s (default %(default)s)")
+    parser.add_argument(
+        "--quantiser",
+        metavar="NAME[,KEY=VALUE]",
+        help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)",
+    )
+    parser.add_argument(
+        "--entropy",
+        metavar="NAME[,KEY=VALUE]",
+        help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)",
+    )
+    parser.add_argument(
+        "--keyint", default="64", help="frames from keyframe to keyframe, or seconds as in 20s (default %(default)s)"
+    )
     add_sampling(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s); the file is the same")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also measure the result: .html, .json or .csv")
     parser.add_argument("--json", action="store_true", help="print what was made as JSON, one line a file")
     add_workers(parser, default="1, with all cores")
-    add_overwrite(parser).add_argument("--resume", action="store_true", help="go on after an interruption: leave what is done, begin again what is not")
+    add_overwrite(parser).add_argument(
+        "--resume", action="store_true", help="go on after an interruption: leave what is done, begin again what is not"
+    )
     add_quiet(parser)
 
 
@@ -94,12 +132,19 @@ def run(options: argparse.Namespace) -> int:
         raise OptionError("--report measures recordings, and a picture was given")
     if options.report and len(inputs) > 1:
         raise OptionError("--report takes one recording at a time")
-    outputs = [output_of(source, inside, options, several=several, made_for_folder=given[0].is_dir()) for source, inside in found]
+    outputs = [
+        output_of(source, inside, options, several=several, made_for_folder=given[0].is_dir())
+        for source, inside in found
+    ]
     check_names(inputs, outputs)
     if options.report:
         check_report(options, inputs)
     threads = threads_of(**workers, tasks=len(inputs))
-    tasks = [Task(source, output, options, threads) for source, output in zip(inputs, outputs) if not left_alone(options, output)]
+    tasks = [
+        Task(source, output, options, threads)
+        for source, output in zip(inputs, outputs)
+        if not left_alone(options, output)
+    ]
     if options.output is not None and several:
         for task in tasks:
             task.output.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +167,9 @@ def expanded(given: list[Path]) -> list[tuple[Path, Path]]:
             continue
         inside = files_in(one, {*RECORDINGS, *PICTURES})
         if not inside:
-            raise InputError(f"{one}: is a folder; a video was expected, or videos or pictures in it ({', '.join(sorted((*RECORDINGS, *PICTURES)))})")
+            raise InputError(
+                f"{one}: is a folder; a video was expected, or videos or pictures in it ({', '.join(sorted((*RECORDINGS, *PICTURES)))})"
+            )
         found += [(path, path.relative_to(one)) for path in inside]
     return found
 
@@ -180,7 +227,12 @@ def bar_of(tasks: list[Task], options: argparse.Namespace, *, alone: bool):
     total = None
     if tasks and not is_picture(tasks[0].source):
         total = sampling_of(options).expected_frames(probe(tasks[0].source, stream=options.stream))
-    return progress(quiet=options.quiet or total is None, total=total, unit="frame", description=tasks[0].source.name if tasks else None)
+    return progress(
+        quiet=options.quiet or total is None,
+        total=total,
+        unit="frame",
+        description=tasks[0].source.name if tasks else None,
+    )
 
 
 def check_names(inputs: list[Path], outputs: list[Path]) -> None:
@@ -190,7 +242,9 @@ def check_names(inputs: list[Path], outputs: list[Path]) -> None:
         if output.suffix.lower() != ".lvc":
             raise OptionError(f"{output}: a name ending in .lvc was expected")
         if output in sources:
-            raise OptionError(f"{output}: both {sources[output]} and {source} would become this file; encode them apart")
+            raise OptionError(
+                f"{output}: both {sources[output]} and {source} would become this file; encode them apart"
+            )
         sources[output] = source
 
 
@@ -237,7 +291,14 @@ def encode_one(task: Task, report: Report) -> Made:
             found = UnexpectedError.of(error)
             raise UnexpectedError(f"{found}; {left}", found.trace) from error
         raise LvcError(f"{error}; {left}") from error
-    facts = {"output": str(made.path), "frames": made.frames, "file_bytes": made.file_bytes, "raw_bytes": made.raw_bytes, "model": made.model, "crf": made.crf}
+    facts = {
+        "output": str(made.path),
+        "frames": made.frames,
+        "file_bytes": made.file_bytes,
+        "raw_bytes": made.raw_bytes,
+        "model": made.model,
+        "crf": made.crf,
+    }
     return Made(facts, list(lines_of(made, task.source)))
 
 
@@ -308,16 +369,31 @@ def recording_coded(task: Task, report: Report):
         total += frames
         report(total)
 
-    with frames_with_native_ahead(task.source, sampling, threads=task.threads) as frames:  # before torch is loaded: that takes a second or more
+    with frames_with_native_ahead(
+        task.source, sampling, threads=task.threads
+    ) as frames:  # before torch is loaded: that takes a second or more
         from lvc.encoding.encode import encode
 
-        return encode(task.source, task.output, sampling=sampling, keyint=keyint, threads=task.threads, progress=count, frames=frames, **coding_options(task.options))
+        return encode(
+            task.source,
+            task.output,
+            sampling=sampling,
+            keyint=keyint,
+            threads=task.threads,
+            progress=count,
+            frames=frames,
+            **coding_options(task.options),
+        )
 
 
 def target_of(options: argparse.Namespace):
     from lvc.encoding.search import Target
 
-    given = {"min_psnr": options.min_psnr, "min_ssim": options.min_ssim, "bytes_per_frame": options.target_bytes_per_frame}
+    given = {
+        "min_psnr": options.min_psnr,
+        "min_ssim": options.min_ssim,
+        "bytes_per_frame": options.target_bytes_per_frame,
+    }
     return Target(**given) if any(value is not None for value in given.values()) else None
 
 

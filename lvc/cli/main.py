@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         drop_output()
         place = f"{error.filename}: " if error.filename is not None else ""
         return complain(printable(f"{command}: {place}{error.strerror or error}"))
-    except Exception as error:  # noqa: BLE001  told in one line, as all errors are
+    except Exception as error:  # told in one line, as all errors are
         drop_output()
         return complain(f"{command}: ", failure(error, options))
 

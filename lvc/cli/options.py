@@ -23,7 +23,12 @@ def add_overwrite(parser: argparse.ArgumentParser):
     """-y and -n; gives the group of options of which there can be one."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-y", "--overwrite", action="store_true", help="overwrite an output that exists")
-    group.add_argument("-n", "--never-overwrite", action="store_true", help="leave an output that exists as it is (the default is to stop)")
+    group.add_argument(
+        "-n",
+        "--never-overwrite",
+        action="store_true",
+        help="leave an output that exists as it is (the default is to stop)",
+    )
     return group
 
 
@@ -32,8 +37,14 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
 
 
 def add_workers(parser: argparse.ArgumentParser, *, default: str) -> None:
-    parser.add_argument("-w", "--workers", type=int, metavar="N", help=f"processes that work at once (default: {default})")
-    parser.add_argument("--ray", metavar="ADDRESS", help="work on a Ray cluster instead: HOST:PORT, or auto (needs lvc[ray]; its machines see the same files under the same paths)")
+    parser.add_argument(
+        "-w", "--workers", type=int, metavar="N", help=f"processes that work at once (default: {default})"
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="work on a Ray cluster instead: HOST:PORT, or auto (needs lvc[ray]; its machines see the same files under the same paths)",
+    )
 
 
 def workers_of(options: argparse.Namespace, *, default: int | None) -> dict:
@@ -61,10 +72,14 @@ class ProgressBar(tqdm):
         return super().__exit__(kind, error, trace)
 
 
-def progress(iterable=None, *, quiet: bool, total: int | None = None, unit: str = "it", description: str | None = None) -> tqdm:
+def progress(
+    iterable=None, *, quiet: bool, total: int | None = None, unit: str = "it", description: str | None = None
+) -> tqdm:
     """A progress bar on stderr; silent with `quiet`."""
     description = None if description is None else printable(description)
-    return ProgressBar(iterable, total=total, unit=unit, desc=description, file=sys.stderr, disable=quiet, dynamic_ncols=True)
+    return ProgressBar(
+        iterable, total=total, unit=unit, desc=description, file=sys.stderr, disable=quiet, dynamic_ncols=True
+    )
 
 
 def show_frames(bar: tqdm, frames: int) -> None:
@@ -101,18 +116,29 @@ def printable(text: str) -> str:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="FILE", help="the weights, where the file's own are neither shipped nor in $LVC_MODELS")
+    parser.add_argument(
+        "--model", metavar="FILE", help="the weights, where the file's own are neither shipped nor in $LVC_MODELS"
+    )
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=int, metavar="N", help="keep every N-th frame (default 10)")
     parser.add_argument("--fps", metavar="RATE", help="keep frames by time instead, as 3 or 30000/1001 a second")
-    parser.add_argument("--size", metavar="WxH", help=f"width x height of the kept frames (default {DEFAULT_SIZE}; single pictures keep their own)")
+    parser.add_argument(
+        "--size",
+        metavar="WxH",
+        help=f"width x height of the kept frames (default {DEFAULT_SIZE}; single pictures keep their own)",
+    )
     add_stream(parser)
 
 
 def add_stream(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--stream", type=int, metavar="N", help="which video stream of a recording, from 0 (default: the one marked as default, then the largest)")
+    parser.add_argument(
+        "--stream",
+        type=int,
+        metavar="N",
+        help="which video stream of a recording, from 0 (default: the one marked as default, then the largest)",
+    )
 
 
 def sampling_of(options: argparse.Namespace):

@@ -50,7 +50,7 @@ def _verify_one(path: Path, options: argparse.Namespace) -> int:
         with progress(quiet=options.quiet, unit="group", description=path.name) as bar:
             bar.leave = False
             report = verify(path, check_symbols=_symbol_check(options), progress=_shown_on(bar))
-    except Exception as error:  # noqa: BLE001  one file's fault never ends a run over many
+    except Exception as error:  # one file's fault never ends a run over many
         print(f"lvc verify: {failure(error, options, name=str(path))}", file=sys.stderr)
         return FAILED
     if report.ok:
@@ -89,7 +89,7 @@ def _repair_one(path: Path, options: argparse.Namespace) -> int:
         with progress(quiet=options.quiet, unit="group", description=output.name) as bar:
             bar.leave = False
             repaired = repair(path, output, overwrite=options.overwrite, progress=_shown_on(bar))
-    except Exception as error:  # noqa: BLE001  one file's fault never ends a run over many
+    except Exception as error:  # one file's fault never ends a run over many
         print(f"lvc verify: {failure(error, options, name=str(path))}", file=sys.stderr)
         return FAILED
     say(f"{output}: written, {repaired.frames} frames in {_counted(repaired.groups, 'group')}", quiet=options.quiet)

@@ -34,7 +34,9 @@ class Registration:
 _families: dict[str, Registration] = {}
 
 
-def register(name: str, module: str, *, models: tuple[str, ...], entropies: tuple[str, ...] = (), weights: bool = True) -> None:
+def register(
+    name: str, module: str, *, models: tuple[str, ...], entropies: tuple[str, ...] = (), weights: bool = True
+) -> None:
     """Makes a family known; all of `Registration`. One of the same name gives way."""
     _families[name] = Registration(module, models, entropies, weights)
 
@@ -44,10 +46,31 @@ def forget(name: str) -> None:
     del _families[name]
 
 
-register("networks", "lvc.codecs.networks.family", models=("fc-vanilla", "fc-multilayer", "conv4", "conv5", "vae", "resnet18", "gdn-attention", "edge3", "edge5", "chain"))
+register(
+    "networks",
+    "lvc.codecs.networks.family",
+    models=(
+        "fc-vanilla",
+        "fc-multilayer",
+        "conv4",
+        "conv5",
+        "vae",
+        "resnet18",
+        "gdn-attention",
+        "edge3",
+        "edge5",
+        "chain",
+    ),
+)
 register("temporal", "lvc.codecs.temporal.family", models=("temporal",), entropies=("prediction",))
 register("palette", "lvc.codecs.palette.family", models=("temporal-palette",), entropies=("mixing",))
-register("standard", "lvc.codecs.standard.family", models=("av1", "hevc", "lossless"), entropies=("av1", "hevc", "lossless"), weights=False)
+register(
+    "standard",
+    "lvc.codecs.standard.family",
+    models=("av1", "hevc", "lossless"),
+    entropies=("av1", "hevc", "lossless"),
+    weights=False,
+)
 
 
 def model_names(*, weights: bool | None = None) -> list[str]:
@@ -102,13 +125,20 @@ def open_codec(
         if not traits.takes_native:
             raise OptionError(f"a game's own pixels are for models of colours, and {checkpoint.name} is none")
         check_pixels(grid.native)
-    return family.open(checkpoint, Settings(geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, effort=effort, device=device, grid=grid))
+    return family.open(
+        checkpoint,
+        Settings(
+            geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, effort=effort, device=device, grid=grid
+        ),
+    )
 
 
 def checked_crf(crf: int | None, checkpoint: Checkpoint, traits: Traits) -> int | None:
     if not traits.variable_rate:
         if crf is not None:
-            raise OptionError(f"crf is for models of variable rate; {checkpoint.name} has one rate (choose another quantiser)")
+            raise OptionError(
+                f"crf is for models of variable rate; {checkpoint.name} has one rate (choose another quantiser)"
+            )
         return None
     crf = DEFAULT_CRF if crf is None else crf
     if not (type(crf) is int and 0 <= crf < CRF_LEVELS):  # true is an int too, and would choose by a mask
@@ -120,9 +150,13 @@ def checked_effort(effort: int | None, checkpoint: Checkpoint, traits: Traits) -
     if effort is None:
         return traits.usual_effort
     if not traits.efforts:
-        raise OptionError(f"effort is for models of variable rate; {checkpoint.name} has one rate, and no choice of symbols")
+        raise OptionError(
+            f"effort is for models of variable rate; {checkpoint.name} has one rate, and no choice of symbols"
+        )
     if not (type(effort) is int and effort in traits.efforts):
-        raise OptionError(f"effort must be a whole number from {traits.efforts[0]} to {traits.efforts[-1]}, not {effort!r}")
+        raise OptionError(
+            f"effort must be a whole number from {traits.efforts[0]} to {traits.efforts[-1]}, not {effort!r}"
+        )
     return effort
 
 
@@ -133,7 +167,9 @@ def check_pixels(geometry: Geometry) -> None:
         raise OptionError(f"{MAX_PIXELS_VARIABLE} is a number of pixels, not {given!r}")
     most = int(given) if given else MAX_PIXELS
     if geometry.width * geometry.height > most:
-        raise OptionError(f"frames of {geometry} have more than {most:,} pixels; where the memory is there, allow more with {MAX_PIXELS_VARIABLE}")
+        raise OptionError(
+            f"frames of {geometry} have more than {most:,} pixels; where the memory is there, allow more with {MAX_PIXELS_VARIABLE}"
+        )
 
 
 def device_of(device: Any) -> str:

@@ -27,6 +27,7 @@ from lvc.video.sample import Sampling, sampled_frames
 
 FRAMES_FOLDER = "frames"
 
+
 @dataclass(frozen=True)
 class VideoDone:
     """A recording is in the data set. kept: it was there already, from an earlier run. notes: what was done that the recording does not say."""
@@ -123,7 +124,10 @@ def build_dataset(
         split.assign(sources)  # an option that makes no sense is told before hours of work
     check_folder(output, sampling, overwrite=overwrite)
     threads = threads_of(workers, ray, len(sources))
-    jobs = [Job(name, path, output / FRAMES_FOLDER / f"{name}.frames", sampling, threads, overwrite) for name, path in sources.items()]
+    jobs = [
+        Job(name, path, output / FRAMES_FOLDER / f"{name}.frames", sampling, threads, overwrite)
+        for name, path in sources.items()
+    ]
     try:
         for job in jobs:
             job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -131,10 +135,14 @@ def build_dataset(
         raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
     failed = []
     if isinstance(split, RecipeSplit):
-        failed = [VideoFailed(file, f"{file}: the recipe names it but it was not given") for file in split.missing(sources)]
+        failed = [
+            VideoFailed(file, f"{file}: the recipe names it but it was not given") for file in split.missing(sources)
+        ]
         yield from failed
     done = set()
-    with closing(run(build_video, jobs, workers=workers, ray=ray, progress=progress, name=lambda job: str(job.path))) as outcomes:
+    with closing(
+        run(build_video, jobs, workers=workers, ray=ray, progress=progress, name=lambda job: str(job.path))
+    ) as outcomes:
         for outcome in outcomes:
             job = jobs[outcome.place]
             if isinstance(outcome, Lost):

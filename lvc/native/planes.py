@@ -39,7 +39,9 @@ class PlaneReader:
         return 2 if frame.format.name in HALVED else 1
 
     def frame_of_planes(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """4:2:0 frames as they are; others at full chroma, 8 bits, and tagged with the matrix and range of what they hold then."""
+        """4:2:0 frames as they are; others at full chroma, 8 bits, and tagged with the matrix and range of what they
+        hold then.
+        """
         return frame if self.stride_of(frame) == 2 else plain_planes(self.reformatter, frame)
 
     def planes(self, frame: av.VideoFrame) -> Planes:
@@ -65,14 +67,19 @@ class NativeSampler:
         self.reader, self.reformatter = PlaneReader(), VideoReformatter()
         native, source = grid.native, grid.source
         self._luma = averaging(native.height, source.height), averaging(native.width, source.width).T.copy()
-        self._chroma = unblurring(native.height, source.height, seen.stride_y, seen.down), unblurring(native.width, source.width, seen.stride_x, seen.across).T.copy()
+        self._chroma = (
+            unblurring(native.height, source.height, seen.stride_y, seen.down),
+            unblurring(native.width, source.width, seen.stride_x, seen.across).T.copy(),
+        )
 
     def sample_into(self, frame: av.VideoFrame, picture: np.ndarray) -> None:
         """Writes a frame's native pixels into picture, uint8 [3, H, W], RGB."""
         plain, native = self.reader.frame_of_planes(frame), self.grid.native
         planes = planes_of(plain, self.reader.stride_of(frame))
         small = av.VideoFrame(native.width, native.height, "yuv444p")
-        for target, plane, (down, across) in zip(small.planes, (planes.luma, *planes.chroma), (self._luma, self._chroma, self._chroma)):
+        for target, plane, (down, across) in zip(
+            small.planes, (planes.luma, *planes.chroma), (self._luma, self._chroma, self._chroma)
+        ):
             rows = np.zeros((target.height, target.line_size), np.uint8)
             rows[:, : native.width] = np.clip(np.rint(down @ (plane.astype(np.float32) @ across)), 0, 255)
             target.update(rows)
@@ -95,14 +102,20 @@ def averaging(native: int, source: int) -> np.ndarray:
 
 
 def unblurring(native: int, source: int, stride: int, kernel: tuple[int, ...]) -> np.ndarray:
-    """float32 [native, samples]: the native pixels that come nearest to what every `stride`-th sample shows by a kernel."""
+    """float32 [native, samples]: the native pixels that come nearest to what every `stride`-th sample shows by a
+    kernel.
+    """
     samples = -(-source // stride)
     seen = exact_weights(native, source, samples, stride, kernel) / (samples * KERNEL_UNIT)
-    return np.linalg.solve(seen.T @ seen + STEADINESS * np.eye(native), seen.T + STEADINESS * averaging_of(native, samples, source, stride)).astype(np.float32)
+    return np.linalg.solve(
+        seen.T @ seen + STEADINESS * np.eye(native), seen.T + STEADINESS * averaging_of(native, samples, source, stride)
+    ).astype(np.float32)
 
 
 def averaging_of(native: int, samples: int, source: int, stride: int) -> np.ndarray:
-    """float64 [native, samples]: the sample nearest to the middle of each native pixel, which stands for it where nothing else tells."""
+    """float64 [native, samples]: the sample nearest to the middle of each native pixel, which stands for it where
+    nothing else tells.
+    """
     middle = (np.arange(native) + 0.5) * source / native
     result = np.zeros((native, samples))
     result[np.arange(native), np.minimum(middle.astype(int) // stride, samples - 1)] = 1
@@ -110,10 +123,16 @@ def averaging_of(native: int, samples: int, source: int, stride: int) -> np.ndar
 
 
 def shown(grid: PixelGrid, planes: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """What native planes float [3, H, W], luma and chroma, look like at `geometry`: float64 [3, h, w]. For an encoder; a decoder's is in whole numbers."""
+    """What native planes float [3, H, W], luma and chroma, look like at `geometry`: float64 [3, h, w]. For an encoder;
+    a decoder's is in whole numbers.
+    """
     result = []
     for plane, blur in zip(planes, (grid.luma, grid.chroma, grid.chroma)):
-        down = axis_of(grid.native.height, grid.source.height, geometry.height, blur.stride_y, blur.down).matrix(grid.native.height)
-        across = axis_of(grid.native.width, grid.source.width, geometry.width, blur.stride_x, blur.across).matrix(grid.native.width)
+        down = axis_of(grid.native.height, grid.source.height, geometry.height, blur.stride_y, blur.down).matrix(
+            grid.native.height
+        )
+        across = axis_of(grid.native.width, grid.source.width, geometry.width, blur.stride_x, blur.across).matrix(
+            grid.native.width
+        )
         result.append(down @ plane @ across.T)
     return np.stack(result)

@@ -151,7 +151,7 @@ def turn(function: Callable, place: int, task, report: Report) -> Done | Failed:
     except OSError as error:
         told = f"{error.filename}: {error.strerror or error}"
         return Failed(place, UnexpectedError.of(error) if error.filename is None else LvcError(told))
-    except Exception as error:  # noqa: BLE001  one input's fault never ends a run over many
+    except Exception as error:  # one input's fault never ends a run over many
         return Failed(place, UnexpectedError.of(error))
 
 
@@ -211,7 +211,7 @@ class Processes:
             except BrokenProcessPool:
                 pool.shutdown(wait=False)
                 self.counts[place], outcome = 0, None
-            except Exception as error:  # noqa: BLE001  what cannot be sent from one process to another
+            except Exception as error:  # what cannot be sent from one process to another
                 self.idle.append(pool)
                 outcome = Failed(place, UnexpectedError.of(error))
             del self.running[future]

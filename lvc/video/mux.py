@@ -44,7 +44,8 @@ def open_output(
     overwrite: bool = False,
     inputs: tuple[Path, ...] = (),
 ):
-    """Gives a writer with `write(FrameBatch)` and `notes`; what it wrote appears as `path` whole, when the block ends well.
+    """Gives a writer with `write(FrameBatch)` and `notes`; what it wrote appears as `path` whole, when the block ends
+    well.
 
     .mp4 and .mkv make a video; .npy an array uint8 [T, 3, H, W] with a <name>.timestamps.json beside it; a name
     without suffix, or a folder that is there, a folder of frame_000000.png and so on with timestamps.json; .png and
@@ -75,7 +76,13 @@ def open_output(
         with (
             written_whole(path, overwrite=overwrite, inputs=inputs) as part,
             VideoWriter(
-                part, geometry=geometry, time_base=time_base, codec=codec, frame_duration=frame_duration, muxer=MUXERS[suffix], name=path
+                part,
+                geometry=geometry,
+                time_base=time_base,
+                codec=codec,
+                frame_duration=frame_duration,
+                muxer=MUXERS[suffix],
+                name=path,
             ) as writer,
         ):
             yield writer
@@ -83,16 +90,19 @@ def open_output(
         with written_whole(path, overwrite=overwrite, inputs=inputs) as part:
             yield PictureWriter(part, geometry=geometry, name=path)
     else:
-        raise OptionError(f"{path}: an output ends in .mp4, .mkv or .npy (.png or .jpg for one frame), or is a folder (no suffix) for png files")
+        raise OptionError(
+            f"{path}: an output ends in .mp4, .mkv or .npy "
+            "(.png or .jpg for one frame), or is a folder (no suffix) for png files"
+        )
 
 
 class VideoWriter:
     """Writes frames as mp4 or mkv. Timestamps are exact in mp4; mkv counts milliseconds, and rounds to them.
 
-    Players leave out what is before 0, so where the first frame is, all are shifted to start there, as `notes` say then.
-    frame_duration: of the last frame, in ticks of time_base; by default that of the one before.
-    name: the file to speak of in errors, where `path` is a temporary one.
-    Raises OptionError for an unknown codec or one that cannot hold the geometry, OutputError where writing fails.
+    Players leave out what is before 0, so where the first frame is, all are shifted to start there, as `notes` say
+    then. frame_duration: of the last frame, in ticks of time_base; by default that of the one before. name: the file
+    to speak of in errors, where `path` is a temporary one. Raises OptionError for an unknown codec or one that cannot
+    hold the geometry, OutputError where writing fails.
     """
 
     def __init__(
@@ -126,7 +136,9 @@ class VideoWriter:
         self.pixel_format, options = CODECS[codec]
         # A browser wants the index before the pictures. A start after 0 is counted in the film's own tick, which is
         # 1/1000 s unless told.
-        container_options = {"movflags": "+faststart", "movie_timescale": str(self.tick.denominator)} if muxer == "mp4" else {}
+        container_options = (
+            {"movflags": "+faststart", "movie_timescale": str(self.tick.denominator)} if muxer == "mp4" else {}
+        )
         try:
             self.container = av.open(f"file:{path}", "w", format=muxer, container_options=container_options)
         except (OSError, av.error.FFmpegError) as error:
@@ -145,16 +157,23 @@ class VideoWriter:
             ticks = round(pts * self.time_base / self.tick)
             if self.latest is None and ticks < 0:
                 self.shift = -ticks
-                self.notes.append(f"its first frame is at {float(pts * self.time_base):.3f} s, which players leave out: all times were shifted to start at 0")
+                self.notes.append(
+                    f"its first frame is at {float(pts * self.time_base):.3f} s, which players leave out: "
+                    "all times were shifted to start at 0"
+                )
             ticks += self.shift
             if self.latest is not None:
                 self.interval = ticks - self.latest
                 if self.interval <= 0:
-                    raise OutputError(f"{self.name}: two frames within {self.tick} s, which this file format cannot tell apart")
+                    raise OutputError(
+                        f"{self.name}: two frames within {self.tick} s, which this file format cannot tell apart"
+                    )
             self.latest = ticks
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.transpose(1, 2, 0)), format="rgb24")
             if self.pixel_format == "yuv420p":
-                frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="AREA")
+                frame = frame.reformat(
+                    format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="AREA"
+                )
             frame.pts, frame.time_base = ticks, self.tick
             self.mux(frame)
 
@@ -192,7 +211,10 @@ class VideoWriter:
 
 
 class NpyWriter:
-    """Streams frames into an npy file, uint8 [T, 3, H, W]; their number is filled in at the end. `pts` collects times."""
+    """Streams frames into an npy file, uint8 [T, 3, H, W]; their number is filled in at the end.
+
+    pts: collects times.
+    """
 
     HEADER_BYTES = 128  # fixed, so that it can be written again: npy pads with spaces
 
@@ -282,7 +304,8 @@ def folder_written_whole(path: Path, *, overwrite: bool):
             try:
                 yield part
                 check_folder(path, overwrite=overwrite)
-                # In threads, because a journal takes many at once: 500 files of 15 KB in 0.3 s on ext4, and 5.6 s one after another.
+                # In threads, because a journal takes many at once: 500 files of 15 KB in 0.3 s on ext4, and 5.6 s
+                # one after another.
                 with ThreadPoolExecutor(SYNC_THREADS) as pool:
                     list(pool.map(sync, part.iterdir()))
                 sync_folder(part)
@@ -298,7 +321,9 @@ def folder_written_whole(path: Path, *, overwrite: bool):
 
 
 def check_folder(path: Path, *, overwrite: bool) -> None:
-    """Raises OutputError where `path` is no folder, is one that is not empty and may not be replaced, or has no parent."""
+    """Raises OutputError where `path` is no folder, is one that is not empty and may not be replaced, or has no
+    parent.
+    """
     if not path.parent.is_dir():
         raise OutputError(f"{path}: there is no folder {path.parent}")
     if not path.exists():

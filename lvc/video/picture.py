@@ -39,7 +39,9 @@ def read_picture(path: Path) -> np.ndarray:
             if picture.has_transparency_data:
                 picture = picture.convert("RGBA")
                 if picture.getextrema()[3][0] < 255:
-                    raise InputError(f"{path}: has see-through parts, which lvc does not keep; give it a background first")
+                    raise InputError(
+                        f"{path}: has see-through parts, which lvc does not keep; give it a background first"
+                    )
             return np.ascontiguousarray(np.asarray(picture.convert("RGB")).transpose(2, 0, 1))
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: is no png or jpg") from error
@@ -66,7 +68,9 @@ def check_picture(path: Path, picture: Image.Image) -> None:
 
 
 class PictureWriter:
-    """Writes one picture; OutputError for a second. path: where to; name: the file to speak of, whose suffix is the form."""
+    """Writes one picture; OutputError for a second. path: where to; name: the file to speak of, whose suffix is the
+    form.
+    """
 
     def __init__(self, path: Path, *, geometry: Geometry, name: Path):
         self.path, self.geometry, self.name = path, geometry, name
@@ -77,7 +81,9 @@ class PictureWriter:
         if batch.geometry != self.geometry:
             raise ValueError(f"frames of {batch.geometry} for an output of {self.geometry}")
         if self.written or len(batch) != 1:
-            raise OutputError(f"{self.name}: a picture holds one frame, and there are more; choose .mp4, .mkv, .npy or a folder")
+            raise OutputError(
+                f"{self.name}: a picture holds one frame, and there are more; choose .mp4, .mkv, .npy or a folder"
+            )
         picture = Image.fromarray(np.ascontiguousarray(batch.data[0].transpose(1, 2, 0)))
         if self.name.suffix.lower() == ".png":
             picture.save(self.path, "PNG")

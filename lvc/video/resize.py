@@ -21,12 +21,12 @@ class AreaScaler:
         self.reformatter = VideoReformatter()
 
     def scale_into(self, frame, picture: np.ndarray, rotation: int = 0) -> None:
-        """Writes `frame` (an av.VideoFrame) turned by `rotation` degrees counterclockwise into picture, uint8 [3, H, W]."""
+        """Writes `frame` (an av.VideoFrame) turned by `rotation` degrees counterclockwise into picture, uint8 [3, H,
+        W].
+        """
         sides = (self.geometry.width, self.geometry.height)
         width, height = sides if rotation % 180 == 0 else sides[::-1]
-        scaled = self.reformatter.reformat(
-            frame, width, height, "gbrp", interpolation="AREA", dst_color_range="JPEG"
-        )
+        scaled = self.reformatter.reformat(frame, width, height, "gbrp", interpolation="AREA", dst_color_range="JPEG")
         for plane, channel in zip(scaled.planes, (1, 2, 0)):  # green, blue, red
             rows = samples_of(plane, width, height)
             picture[channel] = np.rot90(rows, rotation // 90) if rotation else rows

@@ -33,11 +33,10 @@ BATCHES_AHEAD, AHEAD_BYTES = 4, 32 << 20
 class Sampling:
     """Which frames of a recording, and at which size: every N-th decoded frame, or `fps` frames a second.
 
-    every: from 1; None with `fps`. fps: frames a second by timestamp (the first frame at or after each
-    tick; a slower recording gives each of its frames once), above 0; None with `every`.
-    native: the frames are the game's own pixels, see `lvc.native.sample.native_frames`.
-    stream: number of the video stream, from 0; by default the one that is to be shown, see `lvc.video.demux.video_stream`.
-    Raises OptionError unless exactly one of every and fps is given.
+    every: from 1; None with `fps`. fps: frames a second by timestamp (the first frame at or after each tick; a slower
+    recording gives each of its frames once), above 0; None with `every`. native: the frames are the game's own pixels,
+    see `lvc.native.sample.native_frames`. stream: number of the video stream, from 0; by default the one that is to be
+    shown, see `lvc.video.demux.video_stream`. Raises OptionError unless exactly one of every and fps is given.
     """
 
     every: int | None = 10
@@ -57,7 +56,9 @@ class Sampling:
             raise OptionError(f"stream must be the number of a video stream, from 0, not {self.stream!r}")
 
     def as_json(self) -> dict:
-        """How frames were chosen, for a header: {"every": 10} or {"fps": "3"}, and the stream where it was named; the size stands elsewhere."""
+        """How frames were chosen, for a header: {"every": 10} or {"fps": "3"}, and the stream where it was named; the
+        size stands elsewhere.
+        """
         stream = {} if self.stream is None else {"stream": self.stream}
         return stream | ({"every": self.every} if self.every is not None else {"fps": str(self.fps)})
 
@@ -109,23 +110,31 @@ class FirstOfTicks:
 
 @dataclass(frozen=True)
 class SampledFrame:
-    """A decoded frame that is sampled. pts: its time; rotation: how it is to be turned, degrees counterclockwise, 0, 90, 180 or 270."""
+    """A decoded frame that is sampled. pts: its time; rotation: how it is to be turned, degrees counterclockwise, 0,
+    90, 180 or 270.
+    """
 
     frame: av.VideoFrame
     pts: int
     rotation: int
 
 
-def chosen_frames(path: Path, sampling: Sampling, *, threads: int = 0, notes: list[str] | None = None) -> Iterator[tuple[SampledFrame, Fraction]]:
+def chosen_frames(
+    path: Path, sampling: Sampling, *, threads: int = 0, notes: list[str] | None = None
+) -> Iterator[tuple[SampledFrame, Fraction]]:
     """Decodes a recording, and yields the frames that are sampled, as they are, each with the seconds of a tick.
 
-    notes: gets a line for each thing that was done and that the file does not say: which stream was taken, how times go on.
-    Raises InputError for a file that cannot be read, has no video, is damaged or cut off (after the
-    frames that are there), or holds no picture.
+    notes: gets a line for each thing that was done and that the file does not say: which stream was taken, how times
+    go on. Raises InputError for a file that cannot be read, has no video, is damaged or cut off (after the frames that
+    are there), or holds no picture.
     """
     path, notes = Path(path), [] if notes is None else notes
     with opened_video(path, threads=threads, stream=sampling.stream) as (container, stream):
-        said = [aspect_note(stream)] if sampling.stream is not None else [streams_note(container, stream), aspect_note(stream)]
+        said = (
+            [aspect_note(stream)]
+            if sampling.stream is not None
+            else [streams_note(container, stream), aspect_note(stream)]
+        )
         notes += [note for note in said if note is not None]
         time_base, orientation = Ticks.of(stream).time_base, Orientation(path)
         empty = True
@@ -141,8 +150,9 @@ def sampled_frames(
 ) -> Iterator[FrameBatch]:
     """Decodes a recording and yields its sampled frames, RGB, in batches of at most `batch`.
 
-    The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in units of `probe(path).time_base`. Memory does
-    not grow with the recording. threads: of the decoder; 0 means as many as the machine has cores. notes: as for `chosen_frames`, as are errors.
+    The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in units of `probe(path).time_base`. Memory
+    does not grow with the recording. threads: of the decoder; 0 means as many as the machine has cores. notes: as for
+    `chosen_frames`, as are errors.
     """
     geometry, scaler = sampling.geometry, AreaScaler(sampling.geometry)
     waiting: list[tuple[np.ndarray, int]] = []
@@ -166,15 +176,22 @@ def one_batch(pictures: list[tuple[np.ndarray, int]], time_base: Fraction) -> Fr
 class FramesAhead(Ahead):
     """Batches of sampled frames that a thread makes from now on, some megabytes ahead of a coder.
 
-    frames: makes the batches, of at most so many frames, by so many threads of a decoder, into whose list it writes notes.
-    threads: of the decoder; 0 for what is best beside a coder. notes: what was done that the recording does not say; complete after the last batch.
+    frames: makes the batches, of at most so many frames, by so many threads of a decoder, into whose list it writes
+    notes. threads: of the decoder; 0 for what is best beside a coder. notes: what was done that the recording does not
+    say; complete after the last batch.
     """
 
-    def __init__(self, frames: Callable[..., Iterator[FrameBatch]], path: Path, sampling: Sampling, *, threads: int = 0):
+    def __init__(
+        self, frames: Callable[..., Iterator[FrameBatch]], path: Path, sampling: Sampling, *, threads: int = 0
+    ):
         self.notes: list[str] = []
         geometry = sampling.geometry
         batch = max(1, min(MAX_BATCH, AHEAD_BYTES // (BATCHES_AHEAD * 3 * geometry.width * geometry.height)))
-        super().__init__(frames(path, sampling, batch=batch, threads=threads or BESIDE_OTHERS, notes=self.notes), BATCHES_AHEAD, name="lvc-sampling")
+        super().__init__(
+            frames(path, sampling, batch=batch, threads=threads or BESIDE_OTHERS, notes=self.notes),
+            BATCHES_AHEAD,
+            name="lvc-sampling",
+        )
 
 
 def sampled_ahead(path: Path, sampling: Sampling, *, threads: int = 0) -> FramesAhead:

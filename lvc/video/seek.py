@@ -24,10 +24,10 @@ DECODED_THROUGH_SECONDS = 8
 class SeekableVideo:
     """Decodes pictures of a recording at one size by time, from the nearest keyframe before; forward is cheapest.
 
-    Memory: two pictures at the recording's own size. One thread at a time may use it.
-    stream: number of the video stream, as for `opened_video`. Times are those of `timed_frames` where the recording's clock runs through; one
-    that starts again cannot be sought in, and shows what its first run has.
-    Raises InputError for a file that cannot be read or has no video, and where one is damaged or cut off.
+    Memory: two pictures at the recording's own size. One thread at a time may use it. stream: number of the video
+    stream, as for `opened_video`. Times are those of `timed_frames` where the recording's clock runs through; one that
+    starts again cannot be sought in, and shows what its first run has. Raises InputError for a file that cannot be
+    read or has no video, and where one is damaged or cut off.
     """
 
     def __init__(self, path: Path, geometry: Geometry, *, threads: int = 0, stream: int | None = None):
@@ -39,7 +39,9 @@ class SeekableVideo:
     def _open(self) -> None:
         """Opens the file and stands at its first picture."""
         self._stack = ExitStack()
-        self._container, self._stream = self._stack.enter_context(opened_video(self._path, threads=self._threads, stream=self._number))
+        self._container, self._stream = self._stack.enter_context(
+            opened_video(self._path, threads=self._threads, stream=self._number)
+        )
         try:
             self._begin()
             if self._shown is None:
@@ -56,7 +58,9 @@ class SeekableVideo:
         self._following = next(self._frames, None)
 
     def frames_shown_at(self, times: Sequence[Fraction]) -> list[np.ndarray | None]:
-        """The pictures that a player shows at some times in seconds, uint8 [3, H, W] each; None where the video has none."""
+        """The pictures that a player shows at some times in seconds, uint8 [3, H, W] each; None where the video has
+        none.
+        """
         return [self._frame_shown_at(Fraction(time)) for time in times]
 
     def _frame_shown_at(self, time: Fraction) -> np.ndarray | None:

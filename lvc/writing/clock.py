@@ -13,17 +13,21 @@ from lvc.errors import OptionError
 MAX_RATIONAL = (1 << 31) - 1  # what a header's time base may hold
 
 
-MEANT_DIGITS, CUT_DIGITS = 3, 8  # decimals up to which a number is meant as it is written, and up to which one was cut off by a person
+MEANT_DIGITS, CUT_DIGITS = (
+    3,
+    8,
+)  # decimals up to which a number is meant as it is written, and up to which one was cut off by a person
 CUT_DENOMINATOR, MEANT_DENOMINATOR = 12, 10_000  # thirds and the like; of what was worked out
 # How far a rate that was worked out may be off, of its size: 1e-7 are 0.4 ms an hour.
 WORKED_OUT = (0.0, 1e-9, 1e-7)
 
 
 def rate_of(fps: Real) -> Fraction:
-    """Frames a second as an exact fraction: 30, 29.97 (2997/100), Fraction(30000, 1001), and of floats the one that is meant.
+    """Frames a second as an exact fraction: 30, 29.97 (2997/100), Fraction(30000, 1001), and of floats the one that is
+    meant.
 
-    A float of more than three decimals was cut off, or worked out: 33.3333 is 100/3, 29.97003 is 30000/1001, and 1 / 0.0333 is 10000/333.
-    Raises OptionError.
+    A float of more than three decimals was cut off, or worked out: 33.3333 is 100/3, 29.97003 is 30000/1001, and 1 /
+    0.0333 is 10000/333. Raises OptionError.
     """
     try:
         if isinstance(fps, bool) or not isinstance(fps, Real):

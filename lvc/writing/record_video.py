@@ -1,4 +1,6 @@
-"""`RecordVideo`: a Gymnasium environment's episodes as `.lvc` files, in the manner of gymnasium's wrapper of that name."""
+"""`RecordVideo`: a Gymnasium environment's episodes as `.lvc` files, in the manner of gymnasium's wrapper of that
+name.
+"""
 
 import glob
 import os
@@ -32,15 +34,17 @@ def seldom(episode: int) -> bool:
 class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
     """Records what `render` gives into `<video_folder>/<name_prefix>-episode-<n>.lvc`, or `-step-<n>.lvc`.
 
-        env = RecordVideo(gymnasium.make("ALE/MsPacman-v5", render_mode="rgb_array"), "videos", episode_trigger=lambda n: n % 10 == 0)
+        env = RecordVideo(gymnasium.make("ALE/MsPacman-v5", render_mode="rgb_array"), "videos", episode_trigger=lambda
+        n: n % 10 == 0)
 
-    episode_trigger, step_trigger: called with the number of the episode (of the step, counted over all episodes), from 0;
-    where they say so a recording starts. Without either: as `seldom` says.
-    video_length: frames of a recording, which may span episodes; 0 means to the episode's end. fps: frames a second, by default
-    as the environment says, else 30. Pictures of up to 65,536 pixels keep their size, others become 200x160, unless `geometry` says otherwise. writer_options: of `lvc.Writer`: model, crf, every, geometry, keyint, overwrite, …
-    A folder's recordings of the same names are written over, which a warning says, unless `overwrite=False` refuses that.
-    A recording is coded while the environment runs and while the next one is made. All are under their names after `close`; one
-    that breaks off stays in its `.part` file. Raises OptionError, OutputError and ModelError; from `reset`, `step` and `close`
+    episode_trigger, step_trigger: called with the number of the episode (of the step, counted over all episodes), from
+    0; where they say so a recording starts. Without either: as `seldom` says. video_length: frames of a recording,
+    which may span episodes; 0 means to the episode's end. fps: frames a second, by default as the environment says,
+    else 30. Pictures of up to 65,536 pixels keep their size, others become 200x160, unless `geometry` says otherwise.
+    writer_options: of `lvc.Writer`: model, crf, every, geometry, keyint, overwrite, … A folder's recordings of the
+    same names are written over, which a warning says, unless `overwrite=False` refuses that. A recording is coded
+    while the environment runs and while the next one is made. All are under their names after `close`; one that breaks
+    off stays in its `.part` file. Raises OptionError, OutputError and ModelError; from `reset`, `step` and `close`
     also what the coding met.
     """
 
@@ -72,13 +76,17 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         if episode_trigger is None and step_trigger is None:
             episode_trigger = seldom
         if isinstance(video_length, bool) or not isinstance(video_length, int) or video_length < 0:
-            raise OptionError(f"video_length must be a whole number of frames, or 0 for whole episodes, not {video_length!r}")
+            raise OptionError(
+                f"video_length must be a whole number of frames, or 0 for whole episodes, not {video_length!r}"
+            )
         self.episode_trigger, self.step_trigger = episode_trigger, step_trigger
         self.video_length, self.name_prefix = video_length, name_prefix
         self.fps = rate_of(self.metadata.get("render_fps", DEFAULT_FPS) if fps is None else fps)
         model = writer_options.pop("model", None)
         if not isinstance(model, checkpoints.Checkpoint):  # loaded once for all recordings
-            model = checkpoints.load(checkpoints.DEFAULT if model is None else model, device=writer_options.get("device", "cpu"))
+            model = checkpoints.load(
+                checkpoints.DEFAULT if model is None else model, device=writer_options.get("device", "cpu")
+            )
         self._options = {"model": model, **writer_options}
         self.video_folder = Path(video_folder)
         try:
@@ -88,11 +96,15 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         if "append" not in self._options and "overwrite" not in self._options:
             self._options["overwrite"] = True
             if any(self.video_folder.glob(f"{glob.escape(name_prefix)}-*.lvc")):
-                gymnasium.logger.warn(f"recordings in {self.video_folder} are written over; choose another video_folder where they are to stay")
+                gymnasium.logger.warn(
+                    f"recordings in {self.video_folder} are written over; "
+                    "choose another video_folder where they are to stay"
+                )
         self.episode_id = self.step_id = -1
         self._writer: Writer | None = None
         self._starting: dict | None = None  # name and source of a recording that has no picture yet
-        self._rendered: list = []  # pictures that were taken out of a list that the environment keeps, for who asks next
+        # pictures that were taken out of a list that the environment keeps, for who asks next
+        self._rendered: list = []
         self._frames = 0  # of the recording
         self._closing = Background(1, name="lvc-closing")
 
@@ -101,7 +113,9 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         return self._writer is not None or self._starting is not None
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
-        """Resets the environment; ends a recording of the episode before, and starts one where episode_trigger says so."""
+        """Resets the environment; ends a recording of the episode before, and starts one where episode_trigger says
+        so.
+        """
         result = self.env.reset(seed=seed, options=options)
         self.episode_id += 1
         if self.recording and not self.video_length:
@@ -125,7 +139,12 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         if self.recording:
             self.stop_recording()
         spec = self.env.spec
-        source = {"name": name, "environment": None if spec is None else spec.id, "episode": self.episode_id, "step": self.step_id + 1}
+        source = {
+            "name": name,
+            "environment": None if spec is None else spec.id,
+            "episode": self.episode_id,
+            "step": self.step_id + 1,
+        }
         source |= {"every": self._options.get("every") or 1}
         self._starting, self._frames = source, 0
 
@@ -137,9 +156,13 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         self._writer = Writer(self.video_folder / f"{source['name']}.lvc", fps=self.fps, source=source, **self._options)
 
     def _own_size(self, picture: np.ndarray) -> Geometry | None:
-        """That of the environment's pictures, where they are small and the model takes any; else what is the writer's default."""
+        """That of the environment's pictures, where they are small and the model takes any; else what is the writer's
+        default.
+        """
         height, width = picture.shape[:2]
-        return Geometry(width, height) if traits_of(self._options["model"]).any_size and width * height <= SMALL else None
+        return (
+            Geometry(width, height) if traits_of(self._options["model"]).any_size and width * height <= SMALL else None
+        )
 
     def stop_recording(self) -> None:
         """Ends the recording; its last frames are coded while the environment goes on."""
@@ -148,19 +171,25 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
             self._closing.submit(1, writer.close)
 
     def _record(self) -> None:
-        """Takes the picture that the environment shows; as gymnasium, the last of several, and none where there is none yet."""
+        """Takes the picture that the environment shows; as gymnasium, the last of several, and none where there is
+        none yet.
+        """
         if not self.recording:
             return
         picture = self.env.render()
         if isinstance(picture, list | tuple):
             self._rendered += picture
             if not picture:
-                gymnasium.logger.warn("render() gives no picture, because it was called just now: a frame is missing in the recording")
+                gymnasium.logger.warn(
+                    "render() gives no picture, because it was called just now: a frame is missing in the recording"
+                )
                 return
             picture = picture[-1]
         if not isinstance(picture, np.ndarray):
             self.stop_recording()
-            gymnasium.logger.warn(f"the recording ends: render() gives {type(picture).__name__}, and an array was expected")
+            gymnasium.logger.warn(
+                f"the recording ends: render() gives {type(picture).__name__}, and an array was expected"
+            )
             return
         if self._writer is None:
             self._open(picture)
@@ -170,7 +199,9 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
             self.stop_recording()
 
     def render(self):
-        """What the environment shows; where that is a list of what it showed since the last call, with what was recorded of it."""
+        """What the environment shows; where that is a list of what it showed since the last call, with what was
+        recorded of it.
+        """
         shown = super().render()
         if isinstance(shown, list):
             shown, self._rendered = self._rendered + shown, []

@@ -96,7 +96,12 @@ class Writer:
         header = None if old is None else old.header
         try:
             checkpoint = self._checkpoint(header, model, device)
-            self.geometry = chosen(geometry, header, "geometry", DEFAULT_GEOMETRY if traits_of(checkpoint).any_size else checkpoint.metadata.geometry)
+            self.geometry = chosen(
+                geometry,
+                header,
+                "geometry",
+                DEFAULT_GEOMETRY if traits_of(checkpoint).any_size else checkpoint.metadata.geometry,
+            )
             if not isinstance(self.geometry, Geometry):
                 raise OptionError(f"geometry must be a Geometry, as lvc.Geometry(200, 160), not {self.geometry!r:.60}")
             self.codec = open_codec(
@@ -145,7 +150,9 @@ class Writer:
         if not isinstance(model, checkpoints.Checkpoint):
             model = checkpoints.load(checkpoints.DEFAULT if model is None else model, device=device)
         if old is not None:
-            self._check_same("model", f"{old.model['name']} ({old.model['sha256'][:16]})", f"{model.name} ({str(model.sha256)[:16]})")
+            self._check_same(
+                "model", f"{old.model['name']} ({old.model['sha256'][:16]})", f"{model.name} ({str(model.sha256)[:16]})"
+            )
         return model
 
     def _set_clock(self, old: Header | None, fps, every, time_base, frame_duration) -> int:
@@ -163,9 +170,15 @@ class Writer:
         if not (isinstance(self.time_base, Fraction) and self.time_base > 0):
             raise OptionError(f"time_base must be a Fraction above 0, not {self.time_base!r:.60}")
         self._clock = None if rate is None else Clock(rate, self.time_base, every=self.every)
-        if old is not None and fps is not None and abs(self._clock.step * self.every / old.frame_duration - 1) > SAME_RATE:
+        if (
+            old is not None
+            and fps is not None
+            and abs(self._clock.step * self.every / old.frame_duration - 1) > SAME_RATE
+        ):
             theirs = 1 / (old.frame_duration * old.time_base)
-            raise OptionError(f"{self.path}: cannot be continued at another rate: it has {theirs} frames a second, and {rate / self.every} would be kept")
+            raise OptionError(
+                f"{self.path}: cannot be continued at another rate: it has {theirs} frames a second, and {rate / self.every} would be kept"
+            )
         if frame_duration is not None:
             return frame_duration
         return 1 if self._clock is None else self._clock.kept_ticks
@@ -182,10 +195,14 @@ class Writer:
 
     def _check_same(self, name: str, theirs, ours) -> None:
         if theirs != ours:
-            raise OptionError(f"{self.path}: cannot be continued with another {name}: it has {theirs}, and {ours} was asked for")
+            raise OptionError(
+                f"{self.path}: cannot be continued with another {name}: it has {theirs}, and {ours} was asked for"
+            )
 
     def _open(self, old: ContainerReader | None, *, overwrite: bool, inputs: tuple[Path, ...]) -> None:
-        self._waiting: list[tuple] = []  # frames [H, W, 3] of the next group, their timestamps, and native pixels where there are any
+        self._waiting: list[
+            tuple
+        ] = []  # frames [H, W, 3] of the next group, their timestamps, and native pixels where there are any
         self._given = 0  # frames, with those that `every` leaves out
         self._timed: bool | None = None  # whether frames come with pts
         # Mean dB of a few frames of the first group, when it is written; None before, and where one came back identical.
@@ -193,7 +210,13 @@ class Writer:
         threads = (os.cpu_count() or 1) if self.codec.traits.side_by_side else 1
         self._coding = Background(self._queue_frames, name="lvc-writer", threads=threads)
         self._file = self._container = None
-        self._output = written_whole(self.path, overwrite=overwrite, inputs=inputs, recoverable=self._recoverable, extends=self._continued is not None)
+        self._output = written_whole(
+            self.path,
+            overwrite=overwrite,
+            inputs=inputs,
+            recoverable=self._recoverable,
+            extends=self._continued is not None,
+        )
         self._output.__enter__()
         try:
             self._file = open(self.part, "wb")  # noqa: SIM115, closed by close()
@@ -243,7 +266,9 @@ class Writer:
         if self.codec.grid is None:
             native = None
         elif native is None or frames.grid.native != self.codec.grid.native:
-            raise OptionError(f"this file shows a game's {self.codec.grid} pixels: batches that bring these along were expected")
+            raise OptionError(
+                f"this file shows a game's {self.codec.grid} pixels: batches that bring these along were expected"
+            )
         kept = range(-self._given % self.every, len(pictures), self.every)
         times = self._times(len(pictures), pts)
         self._check_times([times[place] for place in kept])
@@ -259,7 +284,11 @@ class Writer:
 
     def _ends_scene(self, picture: np.ndarray) -> bool:
         """Whether the waiting frames are a group of their own, because this one has nothing to do with them."""
-        return self.codec.traits.predicts and len(self._waiting) >= SHORTEST_SCENE and is_cut(self._waiting[-1][0], picture)
+        return (
+            self.codec.traits.predicts
+            and len(self._waiting) >= SHORTEST_SCENE
+            and is_cut(self._waiting[-1][0], picture)
+        )
 
     def _checked_batch(self, batch: FrameBatch, pts) -> tuple[int, ...]:
         if pts is not None:
@@ -327,7 +356,9 @@ class Writer:
         if self.frames_written == self._old_frames:
             self.sample_psnr = self._sample_psnr(frames, coded)
         try:
-            self._container.write_group(Group(first_frame=self.frames_written, pts=times, packets=coded.packets, digest=coded.digest))
+            self._container.write_group(
+                Group(first_frame=self.frames_written, pts=times, packets=coded.packets, digest=coded.digest)
+            )
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 
@@ -387,10 +418,18 @@ def check_left_behind(path: Path, part: Path) -> None:
     # A writer that is killed while it copies the old frames leaves fewer of them than the file has.
     if there > before:
         whole = written_path(path)
-        commands = (["lvc", "verify", "--repair", str(part)], ["mv", str(repaired_name(part)), str(whole)], ["rm", str(part)])
+        commands = (
+            ["lvc", "verify", "--repair", str(part)],
+            ["mv", str(repaired_name(part)), str(whole)],
+            ["rm", str(part)],
+        )
         what = f"{part} holds its frames and {there - before} more" if before else f"{part} holds {there} frames"
-        raise OutputError(f"{path}: a writer died while it wrote it, and {what}: first run {'; '.join(map(shlex.join, commands))}")
-    raise OutputError(f"{path}: a writer died while it wrote it, and {part} holds no more frames: first run {shlex.join(['rm', str(part)])}")
+        raise OutputError(
+            f"{path}: a writer died while it wrote it, and {what}: first run {'; '.join(map(shlex.join, commands))}"
+        )
+    raise OutputError(
+        f"{path}: a writer died while it wrote it, and {part} holds no more frames: first run {shlex.join(['rm', str(part)])}"
+    )
 
 
 def frames_in(path: Path) -> int:
@@ -421,5 +460,7 @@ def chosen(given, header: Header | None, name: str, default):
 def whole(name: str, value, low: int, high: int | None = None) -> int:
     """The whole number of frames; raises OptionError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
-        raise OptionError(f"{name} must be a whole number of frames from {low}{'' if high is None else f' to {high}'}, not {value!r}")
+        raise OptionError(
+            f"{name} must be a whole number of frames from {low}{'' if high is None else f' to {high}'}, not {value!r}"
+        )
     return value

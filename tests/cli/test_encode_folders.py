@@ -77,12 +77,17 @@ def test_a_fault_of_any_kind_is_its_files_own(lvc, folder, tiny_model, tmp_path,
     shown = lvc(*encode, "-o", "coded")
     assert shown.code == 3 and list(files(tmp_path / "coded")) == ["deeper/game.lvc", "game.lvc"]
     told = "recordings/faulty.mp4: ZeroDivisionError: three frames"
-    assert shown.err == [f"lvc encode: {told} (a fault of lvc: --debug says where)", "lvc encode: 1 of 3 recordings failed"]
+    assert shown.err == [
+        f"lvc encode: {told} (a fault of lvc: --debug says where)",
+        "lvc encode: 1 of 3 recordings failed",
+    ]
     shown = lvc("encode", "recordings/faulty.mp4", "-o", "x.lvc", "--model", tiny_model, *SAMPLING, "-q", "--debug")
     assert shown.code == 1 and shown.err[0] == f"lvc encode: {told}"
     assert shown.err[1] == "Traceback (most recent call last):" and any("in timed_frames" in line for line in shown.err)
     shown = lvc("build-dataset", "recordings", "-o", "frames", "--split", "1:0:0", "-w", "1", "-q", *SAMPLING)
-    assert shown.code == 3 and shown.err == [f"lvc build-dataset: left out: {told} (a fault of lvc: --debug says where)"]
+    assert shown.code == 3 and shown.err == [
+        f"lvc build-dataset: left out: {told} (a fault of lvc: --debug says where)"
+    ]
 
 
 def test_one_file_that_cannot_be_decoded_does_not_end_a_folder(lvc, folder, tiny_model, tmp_path, monkeypatch):

@@ -116,7 +116,9 @@ for outcome in run(work, ["bug", "a", "unsent"], workers={workers}):
     bug = "bug: ZeroDivisionError: bug|UnexpectedError|Traceback (most recent call last)|ZeroDivisionError: bug"
     lines = out.splitlines()
     assert bug in lines and "A" in lines and len(lines) == 3
-    assert workers == 1 or any(line.startswith("unsent: ") and "UnexpectedError" in line for line in lines), "what cannot be sent back"
+    assert workers == 1 or any(line.startswith("unsent: ") and "UnexpectedError" in line for line in lines), (
+        "what cannot be sent back"
+    )
 
 
 def test_who_leaves_interrupts_the_workers(start, tmp_path):

@@ -175,7 +175,13 @@ class Seldom(Counting):
 
 
 def test_no_picture_ends_a_recording_with_a_warning(tmp_path, checkpoint):
-    env = RecordVideo(Seldom(), tmp_path / "videos", model=checkpoint, step_trigger=lambda step: step == 1, episode_trigger=lambda episode: True)
+    env = RecordVideo(
+        Seldom(),
+        tmp_path / "videos",
+        model=checkpoint,
+        step_trigger=lambda step: step == 1,
+        episode_trigger=lambda episode: True,
+    )
     with pytest.warns(UserWarning, match="the recording ends: render\\(\\) gives NoneType"):
         env.reset()
     for _ in range(EPISODE):
