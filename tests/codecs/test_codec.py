@@ -1,107 +1,21 @@
-"""The walk from frames to packets and back, over every model, quantiser and entropy model that go together."""
-
-from itertools import product
+"""The walk from frames to packets and back, with every model; test_combinations.py has all quantisers and entropy
+models.
+"""
 
 import numpy as np
 import pytest
 import torch
 
-from lvc.codecs.family import build, open_codec
-from lvc.codecs.networks.hyperprior_coding import scale_tables
-from lvc.codecs.temporal.prediction import prediction_tables
+from lvc.codecs.family import open_codec
 from lvc.container.layout import Packet
-from lvc.entropy.priors import learned_by_channel
 from lvc.errors import FormatError, LvcError, OptionError
-from lvc.frames import Geometry, symbols_digest
-from lvc.weights.checkpoints import Checkpoint, Metadata
-
-SMALL = Geometry(width=40, height=32)
-OPTIONS = {
-    "fc-vanilla": {"code": 8},
-    "fc-multilayer": {"code": 8, "hidden": (12, 10)},
-    "conv4": {},
-    "vae": {},
-    "resnet18": {"channels": 4, "code": 12},
-    "gdn-attention": {"channels": 8, "code": 12},
-    "gdn-attention+hyper": {"channels": 8, "code": 12, "hyper": 4},
-    "temporal-palette": {},
-    "temporal": {
-        "features": 16,
-        "detail": 8,
-        "trunk": 16,
-        "context": 8,
-        "channels": 16,
-        "groups": (4, 4, 8),
-        "phases": (1, 4, 2),
-        "placed": 4,
-    },
-}
-
-
-def moving_square(count: int, geometry: Geometry = SMALL) -> np.ndarray:
-    frames = np.full((count, geometry.height, geometry.width, 3), 40, np.uint8)
-    for number in range(count):
-        frames[number, 8:16, number : number + 8] = [250, 120, 10]
-    return frames
-
-
-def checkpoint(name: str, geometry: Geometry = SMALL) -> Checkpoint:
-    torch.manual_seed(1)
-    family = name.removesuffix("+hyper")
-    model = build(family, geometry=geometry, **OPTIONS[name])
-    tables = {}
-    quantiser, entropy = {"name": "scale"}, {"name": "adaptive"}
-    if name == "temporal":
-        model = model.exact()
-        tables = dict(zip(("copies", "residuals"), prediction_tables()))
-        quantiser, entropy = {"name": "round"}, {"name": "prediction"}
-    if name == "temporal-palette":
-        quantiser, entropy = {"name": "round"}, {"name": "mixing"}
-    if family == "gdn-attention":
-        quantiser = {"name": "round"}
-        model.initialise(torch.rand(2, 3, geometry.height, geometry.width))
-    if name.endswith("+hyper"):
-        entropy = {"name": "hyperprior"}
-        model.settle()
-        side = np.random.default_rng(3).integers(-9, 10, (20, 4, 2, 2))
-        tables = {"side": learned_by_channel(side, None), "scales": scale_tables()}
-    metadata = Metadata(
-        name="weights", model=family, config={}, geometry=geometry, quantiser=quantiser, entropy=entropy
-    )
-    return Checkpoint(metadata, model if name == "temporal-palette" else model.eval(), tables, "0" * 64)
+from lvc.frames import Geometry
+from tests.builders.small_models import OPTIONS, SMALL, checkpoint, moving_square
 
 
 @pytest.fixture(scope="module")
 def checkpoints():
     return {name: checkpoint(name) for name in OPTIONS}
-
-
-ENTROPIES = ("raw", "adaptive", "prediction", "mixing", "hyperprior")
-
-
-@pytest.mark.parametrize(
-    "name, quantiser, entropy", product(OPTIONS, ("none", "naive", "scale", "kmeans", "round", "bits"), ENTROPIES)
-)
-def test_a_group_decodes_to_what_was_coded_or_the_combination_is_refused(checkpoints, name, quantiser, entropy):
-    frames = moving_square(5)
-    try:
-        codec = open_codec(checkpoints[name], geometry=SMALL, quantiser={"name": quantiser}, entropy={"name": entropy})
-    except OptionError as error:
-        assert quantiser in str(error) or entropy in str(error)
-        assert not (quantiser == "scale" and entropy in ("raw", "adaptive") and name != "temporal-palette"), (
-            "scale suits every model of latents in a range"
-        )
-        return
-    coded = codec.encode_group(frames)
-    latents, packets, digest = coded.latents, coded.packets, coded.digest
-    assert codec.encode(latents).packets == coded.packets and codec.encode(latents).digest == coded.digest
-    assert np.array_equal(codec.analyse(frames).symbols, latents.symbols)
-    decoded = codec.decode(packets)
-    assert np.array_equal(decoded.symbols, latents.symbols)
-    assert np.array_equal(decoded.parameters, latents.parameters)
-    assert symbols_digest(decoded.symbols) == digest
-    pixels = codec.render(decoded)
-    assert pixels.shape == frames.shape and str(pixels.dtype).removeprefix("torch.") == "uint8"
 
 
 @pytest.mark.parametrize("name", OPTIONS)
