@@ -12,7 +12,13 @@ SUMMARY = "play a .lvc file in a page, on this machine's loopback address, with 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the .lvc file")
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="of the loopback address (default: one that is free); through ssh: ssh -L N:127.0.0.1:N machine")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the loopback address (default: one that is free); through ssh: ssh -L N:127.0.0.1:N machine",
+    )
     parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     add_model(parser)
     parser.add_argument("--device", default="cpu", help="where the model runs: cpu, cuda (cpu)")

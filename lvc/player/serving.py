@@ -1,7 +1,8 @@
 """A `.lvc` file in a page: a server on this machine's loopback address, and the player that it gives to a browser.
 
-The page draws on a canvas, with mpv's keys; it asks for runs of frames as raw RGB. Only who knows the address, with its random
-part, gets anything, and only under the names of the loopback address, so that no other page can reach it through the browser.
+The page draws on a canvas, with mpv's keys; it asks for runs of frames as raw RGB. Only who knows the address, with its
+random part, gets anything, and only under the names of the loopback address, so that no other page can reach it through
+the browser.
 """
 
 import json
@@ -44,9 +45,13 @@ class PageServer:
         try:
             self._server = ThreadingHTTPServer((LOOPBACK, port), handler)
         except (OSError, OverflowError) as error:
-            raise OutputError(f"port {port}: cannot be served on: {getattr(error, 'strerror', None) or error}") from error
+            raise OutputError(
+                f"port {port}: cannot be served on: {getattr(error, 'strerror', None) or error}"
+            ) from error
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="lvc-serve", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="lvc-serve", daemon=True
+        )
         self._thread.start()
 
     @property
@@ -59,7 +64,7 @@ class PageServer:
 
     @cached_property
     def facts(self) -> bytes:
-        """What the page has to know, as JSON: times, kinds and bytes of all frames, the keys, and how many frames to ask for."""
+        """What the page has to know, as JSON: time, kind and bytes of each frame, the keys, the length of a run."""
         reader = self.reader
         content = {
             "name": self.name,
@@ -76,7 +81,10 @@ class PageServer:
         return json.dumps(content).encode()
 
     def pixels(self, start: int) -> bytes:
-        """A run of frames from a number on, RGB, one after the other; raises FormatError where one is lost, IndexError out of range."""
+        """A run of frames from a number on, RGB, one after the other.
+
+        Raises FormatError where one is lost, IndexError out of range.
+        """
         stop = min(start + self.run, len(self.reader))
         if not 0 <= start < stop:
             raise IndexError(f"frame {start}")
@@ -115,7 +123,11 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, find: Callable[[str], tuple[bytes, str] | None]) -> None:
         hosts = {f"{name}:{self.page.port}" for name in (LOOPBACK, "localhost")}
         _, token, *rest = urlsplit(self.path).path.split("/")
-        if self.headers.get("Host") not in hosts or not secrets.compare_digest(token.encode(), self.page.token.encode()) or len(rest) != 1:
+        if (
+            self.headers.get("Host") not in hosts
+            or not secrets.compare_digest(token.encode(), self.page.token.encode())
+            or len(rest) != 1
+        ):
             self._send(HTTPStatus.NOT_FOUND, b"not here", "text/plain")
             return
         try:
@@ -125,7 +137,9 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, IndexError):
             self._send(HTTPStatus.NOT_FOUND, b"no such frame", "text/plain")
         else:
-            self._send(HTTPStatus.NOT_FOUND if found is None else HTTPStatus.OK, *(found or (b"not here", "text/plain")))
+            self._send(
+                HTTPStatus.NOT_FOUND if found is None else HTTPStatus.OK, *(found or (b"not here", "text/plain"))
+            )
 
     def _found(self, name: str) -> tuple[bytes, str] | None:
         if name == "":
@@ -154,7 +168,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         nonce = getattr(self, "_nonce", "")
         sources = f"script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; " if nonce else ""
-        self.send_header("Content-Security-Policy", f"default-src 'none'; {sources}connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+        self.send_header(
+            "Content-Security-Policy",
+            f"default-src 'none'; {sources}connect-src 'self'; "
+            "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        )
         self._nonce = ""
         self.end_headers()
         try:

@@ -34,7 +34,7 @@ def shown(reader: Reader, numbers: Sequence[int]) -> Image.Image:
 
 
 def html_of(reader: Reader) -> str:
-    """What a notebook shows of a reader: what it is, and a strip of its frames; an error stands in words in place of the strip."""
+    """What a notebook shows of a reader: what it is, and a strip of its frames, or in its place an error in words."""
     facts = f"{len(reader):,} frames of {reader.geometry}"
     numbers, strip = spread(len(reader), STRIP_FRAMES), ""
     try:
@@ -68,7 +68,9 @@ def row_of(pictures: Sequence[np.ndarray], *, narrow: bool = True) -> Image.Imag
     row = Image.new("RGB", (len(pictures) * (size[0] + GAP) - GAP, size[1]), (128, 128, 128))
     for place, picture in enumerate(pictures):
         image = Image.fromarray(np.ascontiguousarray(picture))
-        row.paste(image if image.size == size else image.resize(size, Image.Resampling.BOX), (place * (size[0] + GAP), 0))
+        row.paste(
+            image if image.size == size else image.resize(size, Image.Resampling.BOX), (place * (size[0] + GAP), 0)
+        )
     return row
 
 
@@ -77,7 +79,8 @@ def image_tag(picture: Image.Image, text: str) -> str:
     file = io.BytesIO()
     picture.save(file, "PNG")
     data = base64.b64encode(file.getvalue()).decode("ascii")
-    return f'<img alt="{html.escape(text, quote=True)}" style="image-rendering:pixelated;max-width:100%" src="data:image/png;base64,{data}">'
+    style, alt = "image-rendering:pixelated;max-width:100%", html.escape(text, quote=True)
+    return f'<img alt="{alt}" style="{style}" src="data:image/png;base64,{data}">'
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,17 @@ class Compared:
     file_bytes: tuple[int, int]
 
     def _repr_html_(self) -> str:
-        heads = [f"{name}, {size:,} bytes" for name, size in zip(self.names, self.file_bytes)] + [f"difference, {DIFFERENCE_GAIN} times"]
-        rows = "".join(f"<div>{html.escape(head)}</div>{image_tag(row_of(pictures), head)}" for head, pictures in zip(heads, self.pictures))
-        scores = " · ".join(f"{clock(at)}: {'identical' if score is None else f'{score:.2f} dB'}" for at, score in zip(self.seconds, self.psnr))
+        heads = [f"{name}, {size:,} bytes" for name, size in zip(self.names, self.file_bytes)] + [
+            f"difference, {DIFFERENCE_GAIN} times"
+        ]
+        rows = "".join(
+            f"<div>{html.escape(head)}</div>{image_tag(row_of(pictures), head)}"
+            for head, pictures in zip(heads, self.pictures)
+        )
+        scores = " · ".join(
+            f"{clock(at)}: {'identical' if score is None else f'{score:.2f} dB'}"
+            for at, score in zip(self.seconds, self.psnr)
+        )
         return f"<div>{rows}<div>PSNR {html.escape(scores)}</div></div>"
 
     def __repr__(self) -> str:
@@ -107,25 +118,36 @@ class Compared:
 def compare(one, other, *, frames: int = 6, seconds: Sequence[float] | None = None) -> Compared:
     """Shows frames of two files, and their difference, at the same times.
 
-    one, other: readers, or what `lvc.open` opens. seconds: the times; by default those of `frames` frames spread over the first file
-    while the other one lasts too. Raises OptionError where sizes differ or no time is in both, IndexError for a time outside.
+    one, other: readers, or what `lvc.open` opens. seconds: the times; by default those of `frames` frames spread over the
+    first file while the other one lasts too. Raises OptionError where sizes differ or no time is in both, IndexError for
+    a time outside.
     """
     from lvc.quality.metrics import psnr
     from lvc.reading.reader import Reader
 
     with ExitStack() as stack:
-        readers = [source if isinstance(source, Reader) else stack.enter_context(Reader(source)) for source in (one, other)]
+        readers = [
+            source if isinstance(source, Reader) else stack.enter_context(Reader(source)) for source in (one, other)
+        ]
         first, second = readers
         if first.geometry != second.geometry:
             raise OptionError(f"frames of one size were expected, not {first.geometry} and {second.geometry}")
         if seconds is None:
-            begin, end = (chosen(getattr(reader.metadata, name) for reader in readers) for chosen, name in ((max, "begin_stream_seconds"), (min, "end_stream_seconds")))
-            times = [time for time in (first.pts_seconds(number) for number in range(len(first))) if begin <= time < end]
+            begin, end = (
+                chosen(getattr(reader.metadata, name) for reader in readers)
+                for chosen, name in ((max, "begin_stream_seconds"), (min, "end_stream_seconds"))
+            )
+            times = [
+                time for time in (first.pts_seconds(number) for number in range(len(first))) if begin <= time < end
+            ]
             seconds = [times[place] for place in spread(len(times), frames)]
         seconds = [float(time) for time in seconds]
         if not seconds:
             raise OptionError("there is no time at which both files show a frame")
-        found = [np.stack(pictures_of(reader, [reader.container.frame_at_seconds(time) for time in seconds])) for reader in readers]
+        found = [
+            np.stack(pictures_of(reader, [reader.container.frame_at_seconds(time) for time in seconds]))
+            for reader in readers
+        ]
         difference = np.abs(found[0].astype(np.int16) - found[1]) * DIFFERENCE_GAIN
         return Compared(
             names=tuple(reader.container.name for reader in readers),

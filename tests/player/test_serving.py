@@ -27,7 +27,9 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 def game(tmp_path_factory):
     path = tmp_path_factory.mktemp("serving") / "game.lvc"
     frames = np.broadcast_to(np.array(COLOURS, np.uint8)[:, :, None, None], (COUNT, 3, 16, 24))
-    with lvc.Writer(path, geometry=Geometry(24, 16), time_base=TENTH, frame_duration=1, model="lossless", keyint=8) as writer:
+    with lvc.Writer(
+        path, geometry=Geometry(24, 16), time_base=TENTH, frame_duration=1, model="lossless", keyint=8
+    ) as writer:
         writer.write(FrameBatch(np.ascontiguousarray(frames), tuple(range(COUNT)), TENTH))
     return path
 
@@ -47,7 +49,13 @@ def ask(server, path, *, method="GET", host=None):
 
 def test_frames_and_facts(server):
     facts = json.loads(ask(server, f"/{server.token}/facts.json")[1])
-    assert (facts["width"], facts["height"], len(facts["times"]), facts["end"], facts["run"]) == (24, 16, COUNT, 4.0, 32)
+    assert (facts["width"], facts["height"], len(facts["times"]), facts["end"], facts["run"]) == (
+        24,
+        16,
+        COUNT,
+        4.0,
+        32,
+    )
     assert facts["keys"]["shift+left"] == "BACK_1_SECOND" and facts["kinds"][0] == "key"
     status, data, _ = ask(server, f"/{server.token}/frames-32")
     pixels = np.frombuffer(data, np.uint8).reshape(8, 16, 24, 3)
@@ -57,7 +65,14 @@ def test_frames_and_facts(server):
 def test_only_who_knows_the_address_gets_anything(server):
     inside = f"/{server.token}/facts.json"
     assert ask(server, inside, host=f"localhost:{server.port}")[0] == 200
-    for path, host in ((inside, "evil.example"), (inside, f"evil.example:{server.port}"), ("/", None), ("/facts.json", None), ("/wrong/facts.json", None), (f"/{server.token}/../facts.json", None)):
+    for path, host in (
+        (inside, "evil.example"),
+        (inside, f"evil.example:{server.port}"),
+        ("/", None),
+        ("/facts.json", None),
+        ("/wrong/facts.json", None),
+        (f"/{server.token}/../facts.json", None),
+    ):
         assert ask(server, path, host=host)[0] == 404
     for name in ("frames-40", "frames--1", "frames-", "frames-1e3", "frames-99999999999999999999", "none", "page.html"):
         assert ask(server, f"/{server.token}/{name}")[0] == 404
@@ -77,7 +92,7 @@ def test_damage_is_told_where_it_lies(game):
         assert status == 422 and b"frames 32-39" in told
 
 
-def test_ports_and_files_that_cannot_be_served(game, server, tmp_path):
+def test_a_port_that_is_taken(game, server):
     with lvc.open(game) as reader, pytest.raises(lvc.OutputError, match=str(server.port)):
         PageServer(reader, name="game.lvc", port=server.port)
 
@@ -102,8 +117,14 @@ def page(game):
     if BROWSER is None:
         pytest.skip("a Chromium is needed to use the page")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is needed to drive Chromium")
-    with lvc.open(game) as reader, PageServer(reader, name="game.lvc") as server, playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"], timeout=240_000)
+    with (
+        lvc.open(game) as reader,
+        PageServer(reader, name="game.lvc") as server,
+        playwright.sync_playwright() as driver,
+    ):
+        chromium = driver.chromium.launch(
+            executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"], timeout=240_000
+        )
         opened = chromium.new_page(viewport={"width": 640, "height": 480})
         opened.set_default_timeout(120_000)  # on a busy machine
         opened.heard, opened.server = [], server
@@ -117,14 +138,16 @@ def page(game):
 
 @pytest.fixture
 def at_start(page):
-    page.evaluate("state.paused = true; state.speed = 1; state.loop = false; state.help = false; state.overlay = true; state.a = state.b = null")
+    page.evaluate(
+        "Object.assign(state, {paused: true, speed: 1, loop: false, help: false, overlay: true, a: null, b: null})"
+    )
     page.keyboard.press("Home")
     on_screen(page, 0)
     return page
 
 
 def wait_for(page, condition):
-    """Waits until JavaScript gives true. Asked from outside: what playwright would put into the page, its policy forbids."""
+    """Waits until JavaScript gives true; asked from outside, as the page's policy has it."""
     end = time.monotonic() + 120  # on a busy machine
     while not page.evaluate(condition):
         assert time.monotonic() < end, condition
@@ -148,7 +171,15 @@ def test_it_plays_and_stops_at_the_end(at_start):
 
 @pytest.mark.parametrize(
     ("keys", "number"),
-    [(".", 1), (". . . ,", 2), ("Shift+ArrowRight", 10), ("Shift+ArrowRight Shift+ArrowRight Shift+ArrowLeft", 10), ("ArrowRight", 39), ("ArrowUp ArrowLeft", 0), (". ArrowDown", 0)],
+    [
+        (".", 1),
+        (". . . ,", 2),
+        ("Shift+ArrowRight", 10),
+        ("Shift+ArrowRight Shift+ArrowRight Shift+ArrowLeft", 10),
+        ("ArrowRight", 39),
+        ("ArrowUp ArrowLeft", 0),
+        (". ArrowDown", 0),
+    ],
     ids=str,
 )
 def test_keys_move_as_in_the_window(at_start, keys, number):

@@ -29,15 +29,24 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("episodes")
     for name, count in COUNTS.items():
         frames = np.random.default_rng(count).integers(0, 256, (count, 3, 32, 40), np.uint8)
-        with lvc.Writer(folder / f"{name}.lvc", geometry=SMALL, time_base=TENTH, frame_duration=1, model="lossless", keyint=4) as writer:
+        with lvc.Writer(
+            folder / f"{name}.lvc", geometry=SMALL, time_base=TENTH, frame_duration=1, model="lossless", keyint=4
+        ) as writer:
             writer.write(FrameBatch(frames, tuple(range(count)), TENTH))
-        table = {"action": 100 * count + np.arange(count), "stick": np.arange(2.0 * count, dtype=np.float32).reshape(count, 2), "done": DONE[name], "episode": NUMBER[name]}
+        table = {
+            "action": 100 * count + np.arange(count),
+            "stick": np.arange(2.0 * count, dtype=np.float32).reshape(count, 2),
+            "done": DONE[name],
+            "episode": NUMBER[name],
+        }
         np.savez(folder / f"{name}.npz", text=np.array(["left"] * count), **table)
         with h5py.File(folder / f"{name}.h5", "w") as file:
             for column, values in table.items():
                 file[column] = values
             file["text"] = "no column"
-        parquet.write_table(pyarrow.table({column: values.tolist() for column, values in table.items()}), folder / f"{name}.parquet")
+        parquet.write_table(
+            pyarrow.table({column: values.tolist() for column, values in table.items()}), folder / f"{name}.parquet"
+        )
     return folder
 
 
@@ -70,7 +79,9 @@ def test_rows_at_times_of_their_own(folder, tmp_path, kind):
         np.savez(tmp_path / f"{name}.npz", timestamp=times.astype(kind), action=np.arange(-1, 2 * count))
     columns = lvc.Columns(lambda file: tmp_path / file.with_suffix(".npz").name, by="time")
     dataset = dataset_of(folder, columns=columns)
-    assert [item["action"].item() for item in dataset] == [2 * number for count in COUNTS.values() for number in range(count)]
+    assert [item["action"].item() for item in dataset] == [
+        2 * number for count in COUNTS.values() for number in range(count)
+    ]
 
 
 @pytest.mark.parametrize("column", ["done", "episode"])
@@ -94,7 +105,11 @@ def test_a_frame_that_is_shown_long_does_not_reach_into_the_next_episode(folder)
     dataset = dataset_of(folder, columns=".npz", episodes="done", delta_timestamps=[0.04, 0.05, 0.14], match="shown")
     # Half a tick is the tolerance: 0.05 later the next frame is shown, unless that is of the next episode.
     assert dataset[3]["pts_seconds"].tolist() == [0.3, 0.4, 0.4] and not dataset[3]["is_pad"].any()
-    assert dataset[4]["pts_seconds"].tolist() == [0.4, 0.4, 0.4] and dataset[4]["is_pad"].tolist() == [False, False, True]
+    assert dataset[4]["pts_seconds"].tolist() == [0.4, 0.4, 0.4] and dataset[4]["is_pad"].tolist() == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_without_a_column_each_file_is_an_episode(folder):
@@ -107,7 +122,9 @@ def test_tables_that_do_not_go_with_their_file(folder, tmp_path):
         for name in COUNTS:
             np.savez(tmp_path / f"{name}.npz", **arrays)
         columns = {"beside": lambda file: tmp_path / file.with_suffix(".npz").name}
-        return lambda episodes="done", **options: dataset_of(folder, columns=lvc.Columns(**columns, **options), episodes=episodes)
+        return lambda episodes="done", **options: dataset_of(
+            folder, columns=lvc.Columns(**columns, **options), episodes=episodes
+        )
 
     flags = np.zeros(13, bool)
     with pytest.raises(lvc.InputError, match="12 rows for 13 frames"):
@@ -128,9 +145,9 @@ def test_tables_that_do_not_go_with_their_file(folder, tmp_path):
         opened(done=flags, action=np.array(["left"] * 13))(names=("action", "done"))
     (tmp_path / "a.npz").write_bytes(b"no archive")
     with pytest.raises(lvc.InputError, match=r"a\.npz"):
-        dataset_of(folder, columns=lvc.Columns(lambda file: tmp_path / "a.npz"), episodes="done")
+        dataset_of(folder, columns=lvc.Columns(lambda _: tmp_path / "a.npz"), episodes="done")
     with pytest.raises(lvc.InputError, match="no such table"):
-        dataset_of(folder, columns=lvc.Columns(lambda file: tmp_path / "none.npz"), episodes="done")
+        dataset_of(folder, columns=lvc.Columns(lambda _: tmp_path / "none.npz"), episodes="done")
     with pytest.raises(lvc.OptionError, match="csv"):
         dataset_of(folder, columns=".csv")
     with pytest.raises(lvc.OptionError, match="no columns"):
@@ -169,10 +186,18 @@ def test_episodes_are_sampled_in_order_or_mixed(folder):
     assert list(lvc.EpisodeSampler(dataset, episodes=[2, 0], drop_first=1, drop_last=2)) == [10, 1, 2]
     mixed = lvc.EpisodeSampler(dataset, episodes=[1, 3], shuffle=True, seed=4)
     first = list(mixed)
-    assert sorted(first) == [*range(5, 9), *range(13, 20)] and first == list(mixed) and first != sorted(first) and len(mixed) == 11
+    assert (
+        sorted(first) == [*range(5, 9), *range(13, 20)]
+        and first == list(mixed)
+        and first != sorted(first)
+        and len(mixed) == 11
+    )
     mixed.set_epoch(1)
     assert sorted(mixed) == sorted(first) and list(mixed) != first
-    assert [item["action"].item() for item in map(dataset.__getitem__, lvc.EpisodeSampler(dataset, episodes=[3], drop_last=5))] == [700, 701]
+    assert [
+        item["action"].item()
+        for item in map(dataset.__getitem__, lvc.EpisodeSampler(dataset, episodes=[3], drop_last=5))
+    ] == [700, 701]
     for wrong in ({"episodes": [4]}, {"drop_first": -1}, {"drop_last": 9}):
         with pytest.raises(lvc.OptionError):
             lvc.EpisodeSampler(dataset, **wrong)
@@ -196,7 +221,9 @@ def test_ranks_share_the_groups(folder):
     dataset = dataset_of(folder, columns=".npz", episodes="done")
     parts = [lvc.ShuffledFrames(dataset, buffer_items=1, seed=2, rank=rank, world_size=3) for rank in range(3)]
     found = [[item["index"] for item in part] for part in parts]
-    assert sorted(index for part in found for index in part) == list(range(20)) and [len(part) for part in parts] == list(map(len, found))
+    assert sorted(index for part in found for index in part) == list(range(20)) and [
+        len(part) for part in parts
+    ] == list(map(len, found))
     chosen = lvc.ShuffledFrames(dataset, sampler=lvc.EpisodeSampler(dataset, episodes=[1], drop_first=1))
     assert sorted(item["index"] for item in chosen) == [6, 7, 8] and len(chosen) == 3
     for wrong in ({"buffer_items": 0}, {"rank": 1}):
@@ -207,6 +234,8 @@ def test_ranks_share_the_groups(folder):
 def test_a_buffer_decodes_each_group_once(folder, monkeypatch):
     dataset, asked = dataset_of(folder), []
     read = lvc.FrameDataset.__getitems__
-    monkeypatch.setattr(lvc.FrameDataset, "__getitems__", lambda self, indices: asked.append(indices) or read(self, indices))
+    monkeypatch.setattr(
+        lvc.FrameDataset, "__getitems__", lambda self, indices: asked.append(indices) or read(self, indices)
+    )
     list(lvc.ShuffledFrames(dataset, buffer_items=2))
     assert sorted(asked) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12], [13, 14, 15, 16], [17, 18, 19]]

@@ -18,7 +18,9 @@ FRAMES = np.random.default_rng(6).integers(0, 256, (COUNT, 16, 24, 3), np.uint8)
 
 
 def save(path, frames, pts=None):
-    with lvc.Writer(path, geometry=Geometry(24, 16), time_base=TENTH, frame_duration=1, model="lossless", keyint=5) as writer:
+    with lvc.Writer(
+        path, geometry=Geometry(24, 16), time_base=TENTH, frame_duration=1, model="lossless", keyint=5
+    ) as writer:
         writer.write(FrameBatch(frames.transpose(0, 3, 1, 2), tuple(pts or range(len(frames))), TENTH))
     return path
 
@@ -29,14 +31,19 @@ def game(tmp_path_factory):
 
 
 def pictures_in(page):
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for data in re.findall(r'src="data:image/png;base64,([^"]+)"', page)]
+    return [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+        for data in re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    ]
 
 
 def test_show_gives_frames(game):
     with lvc.open(game) as reader:
         assert np.array_equal(np.asarray(reader.show(7)), FRAMES[7])
         pair = np.asarray(reader.show(3, -1))
-        assert np.array_equal(pair[:, :24], FRAMES[3]) and np.array_equal(pair[:, -24:], FRAMES[-1]) and pair.shape[1] > 48
+        assert (
+            np.array_equal(pair[:, :24], FRAMES[3]) and np.array_equal(pair[:, -24:], FRAMES[-1]) and pair.shape[1] > 48
+        )
         assert reader.show().width > 8 * 24
         with pytest.raises(IndexError):
             reader.show(COUNT)

@@ -1,6 +1,6 @@
-"""The contract with users of torchcodec's decoder: each line below is tried on an lvc file and, where torchcodec is installed,
-on an mp4 of the same recording. The same frames, times and kinds of error are expected, but for the differences that are
-named here, each of which stands in docs/torchcodec.md too.
+"""The contract with users of torchcodec's decoder: each line below is tried on an lvc file and, where torchcodec is
+installed, on an mp4 of the same recording. The same frames, times and kinds of error are expected, but for the
+differences that are named here, each of which stands in docs/torchcodec.md too.
 """
 
 import dataclasses
@@ -36,9 +36,18 @@ def recording(tmp_path_factory, make_recording):
     blocks = np.random.default_rng(3).integers(0, 256, (COUNT, 4, 5), np.uint8)
     pictures = np.repeat(blocks.repeat(8, 1).repeat(8, 2)[..., None], 3, axis=3)
     coded = folder / "game.lvc"
-    with lvc.Writer(coded, geometry=Geometry(40, 32), time_base=TENTH, frame_duration=1, model="lossless", keyint=6) as writer:
+    with lvc.Writer(
+        coded, geometry=Geometry(40, 32), time_base=TENTH, frame_duration=1, model="lossless", keyint=6
+    ) as writer:
         writer.write(FrameBatch(pictures.transpose(0, 3, 1, 2), tuple(TICKS), TENTH))
-    film = make_recording(folder / "game.mp4", list(pictures), pts=TICKS, time_base=TENTH, rate=10, options={"crf": "4", "g": "6", "bf": "0"})
+    film = make_recording(
+        folder / "game.mp4",
+        list(pictures),
+        pts=TICKS,
+        time_base=TENTH,
+        rate=10,
+        options={"crf": "4", "g": "6", "bf": "0"},
+    )
     return coded, film
 
 
@@ -204,7 +213,7 @@ def pixels(found) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def references(request):
+def references():
     """Of each decoder all its frames, by number: by these a frame that it gives is told from the others."""
     kept = {}
 
@@ -286,7 +295,9 @@ def opener(request, recording):
 def test_options_of_the_constructor(opener, options, error):
     opened, path = opener
     if error is None:
-        assert opened(str(path), **options)[2].shape == ((32, 40, 3) if options.get("dimension_order") == "NHWC" else (3, 32, 40))
+        assert opened(str(path), **options)[2].shape == (
+            (32, 40, 3) if options.get("dimension_order") == "NHWC" else (3, 32, 40)
+        )
     else:
         with pytest.raises(error):
             opened(str(path), **options)
@@ -313,27 +324,29 @@ def in_memory_filesystem(data):
 
 
 SOURCES = {
-    "str": lambda path, data: str(path),
-    "path": lambda path, data: path,
-    "bytes": lambda path, data: data,
-    "tensor": lambda path, data: torch.frombuffer(bytearray(data), dtype=torch.uint8),
-    "file": lambda path, data: path.open("rb"),
-    "unbuffered file": lambda path, data: path.open("rb", buffering=0),
-    "bytes in memory": lambda path, data: io.BytesIO(data),
-    "an object that reads and seeks": lambda path, data: ReadsAndSeeks(data),
-    "fsspec": lambda path, data: in_memory_filesystem(data),
+    "str": str,
+    "path": Path,
+    "bytes": Path.read_bytes,
+    "tensor": lambda path: torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8),
+    "file": lambda path: path.open("rb"),
+    "unbuffered file": lambda path: path.open("rb", buffering=0),
+    "bytes in memory": lambda path: io.BytesIO(path.read_bytes()),
+    "an object that reads and seeks": lambda path: ReadsAndSeeks(path.read_bytes()),
+    "fsspec": lambda path: in_memory_filesystem(path.read_bytes()),
 }
 
 
 @pytest.mark.parametrize("kind", SOURCES)
 def test_sources(opener, kind):
     opened, path = opener
-    decoder = opened(SOURCES[kind](path, path.read_bytes()))
+    decoder = opened(SOURCES[kind](path))
     assert len(decoder) == COUNT
     assert torch.equal(decoder[13], opened(str(path))[13])
 
 
-@pytest.mark.parametrize("source", [5, None, [1, 2], io.StringIO("text"), object()], ids=lambda source: type(source).__name__)
+@pytest.mark.parametrize(
+    "source", [5, None, [1, 2], io.StringIO("text"), object()], ids=lambda source: type(source).__name__
+)
 def test_what_is_no_source_is_a_type_error(opener, source):
     with pytest.raises(TypeError):
         opener[0](source)
@@ -399,7 +412,15 @@ def test_metadata(decoder):
         (("height",), 32),
         (("stream_index",), 0),
         (("begin_stream_seconds", "begin_stream_seconds_from_content", "begin_stream_seconds_from_header"), 0),
-        (("end_stream_seconds", "end_stream_seconds_from_content", "duration_seconds", "duration_seconds_from_header"), END),
+        (
+            (
+                "end_stream_seconds",
+                "end_stream_seconds_from_content",
+                "duration_seconds",
+                "duration_seconds_from_header",
+            ),
+            END,
+        ),
         (("average_fps",), COUNT / END),
     ):
         for name in names:
@@ -423,7 +444,9 @@ def test_torchcodecs_samplers_take_a_reader(ours, theirs, policy):
         yield samplers.clips_at_random_timestamps(decoder, num_clips=4, seconds_between_frames=0.17, **common)
         yield samplers.clips_at_regular_timestamps(decoder, seconds_between_clip_starts=0.4, **common)
         if policy != "error":
-            yield samplers.clips_at_regular_indices(decoder, num_clips=3, sampling_range_start=15, sampling_range_end=20, **common)
+            yield samplers.clips_at_regular_indices(
+                decoder, num_clips=3, sampling_range_start=15, sampling_range_end=20, **common
+            )
             yield samplers.clips_at_regular_timestamps(
                 decoder, seconds_between_clip_starts=0.3, sampling_range_start=1.2, sampling_range_end=2.1, **common
             )
@@ -441,7 +464,10 @@ def test_output_as_floats(recording, ours):
     floats = lvc.open(recording[0], output_dtype=torch.float32)
     assert floats[3].dtype == torch.float32
     assert torch.equal((floats[3] * 255).round().byte(), ours[3])
-    assert floats.get_frames_at([3, 4]).data.dtype == torch.float32 and pickle.loads(pickle.dumps(floats))[3].dtype == torch.float32
+    assert (
+        floats.get_frames_at([3, 4]).data.dtype == torch.float32
+        and pickle.loads(pickle.dumps(floats))[3].dtype == torch.float32
+    )
     assert lvc.open(recording[0], output_dtype="auto")[3].dtype == torch.uint8
     with pytest.raises(ValueError, match="output_dtype"):
         lvc.open(recording[0], output_dtype=torch.float16)
@@ -449,16 +475,25 @@ def test_output_as_floats(recording, ours):
 
 @pytest.mark.parametrize("order", ["NCHW", "NHWC"])
 def test_transforms_are_called_with_each_batch(recording, ours, order):
-    halved = lvc.open(recording[0], dimension_order=order, transforms=[lambda frames: frames[:, :, ::2, ::2], lambda frames: 255 - frames])
+    halved = lvc.open(
+        recording[0],
+        dimension_order=order,
+        transforms=[lambda frames: frames[:, :, ::2, ::2], lambda frames: 255 - frames],
+    )
     expected = 255 - ours[3][:, ::2, ::2]
     assert torch.equal(halved[3], expected if order == "NCHW" else expected.permute(1, 2, 0))
     with pytest.raises(ValueError, match="callable"):
         lvc.open(recording[0], transforms=["resize"])
 
 
-@given(st.integers(-(1 << 40), 1 << 40), st.integers(1, 1 << 10), st.integers(1, 1 << 20), st.sampled_from([np.float16, np.float32, np.float64]))
+@given(
+    st.integers(-(1 << 40), 1 << 40),
+    st.integers(1, 1 << 10),
+    st.integers(1, 1 << 20),
+    st.sampled_from([np.float16, np.float32, np.float64]),
+)
 def test_a_rounded_time_still_means_its_timestamp(ticks, numerator, denominator, kind):
-    """Whatever a timestamp is rounded to, the frame that is shown then is not an earlier one, and a range up to it leaves that frame out."""
+    """The frame shown at a rounded timestamp is no earlier one, and a range up to it leaves that frame out."""
     base = Fraction(numerator, denominator)
     with np.errstate(over="ignore"):
         value = kind(float(ticks * base))
