@@ -118,9 +118,9 @@ class Compared:
 def compare(one, other, *, frames: int = 6, seconds: Sequence[float] | None = None) -> Compared:
     """Shows frames of two files, and their difference, at the same times.
 
-    one, other: readers, or what `lvc.open` opens. seconds: the times; by default those of `frames` frames spread over the
-    first file while the other one lasts too. Raises OptionError where sizes differ or no time is in both, IndexError for
-    a time outside.
+    one, other: readers, or what `lvc.open` opens. seconds: the times; by default those of `frames` frames spread over
+    the first file while the other one lasts too. Raises OptionError where sizes differ or no time is in both,
+    IndexError for a time outside.
     """
     from lvc.quality.metrics import psnr
     from lvc.reading.reader import Reader

@@ -28,7 +28,8 @@ X265_LEVELS_A_CRF = 2
 X265_GRID = tuple(range(0, 51 * X265_LEVELS_A_CRF + 1, 17))
 X265_GAIN = 0.2
 LOSSLESS_STREAMS = ("ffv1", "h264")  # by the first byte of a group's payload
-FFV1_OPTIONS = {"level": "3", "coder": "range_tab", "context": "1", "slices": "1", "slicecrc": "0", "g": "4096"}
+FFV1_OPTIONS = {"level": "3", "coder": "range_tab", "context": "1", "slicecrc": "0", "g": "4096"}
+FFV1_ONE_SLICE = 352, 288  # width and height beyond which its encoder takes four slices at least
 H264_OPTIONS = {"preset": "slow", "qp": "0", "x264-params": "keyint=infinite:open-gop=0:slices=1:aud=0:sei=0"}
 
 
@@ -93,7 +94,9 @@ def lossless_payload(frames: np.ndarray) -> bytes:
     """
     red_last = np.zeros((len(frames), 1, frames.shape[1], frames.shape[2], 4), np.uint8)
     red_last[:, 0, :, :, :3] = frames[..., ::-1]
-    extradata, packets = packets_of("ffv1", "bgr0", red_last.reshape(len(frames), 1, frames.shape[1], -1), FFV1_OPTIONS)
+    small = frames.shape[2] <= FFV1_ONE_SLICE[0] and frames.shape[1] <= FFV1_ONE_SLICE[1]
+    options = {**FFV1_OPTIONS, "slices": "1" if small else "4"}
+    extradata, packets = packets_of("ffv1", "bgr0", red_last.reshape(len(frames), 1, frames.shape[1], -1), options)
     ffv1 = joined([extradata, *packets])
     _, packets = packets_of("libx264", "yuv444p10le", difference_planes_of(frames), H264_OPTIONS)
     h264 = joined([unit for packet in packets for unit in nal_units(packet)])

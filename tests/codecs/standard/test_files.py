@@ -75,12 +75,15 @@ def test_damage_costs_its_group_and_is_told(tmp_path, capsys):
     capsys.readouterr()
 
 
-def test_lossless_files_give_back_what_was_written(tmp_path):
-    frames = pictures(7)
-    with lvc.Writer(tmp_path / "game.lvc", fps=10, geometry=SIZE, model="lossless") as writer:
+@pytest.mark.parametrize("size", ["64x48", "352x288", "353x288", "352x289", "641x361"])
+def test_lossless_files_give_back_what_was_written(tmp_path, size):
+    """FFV1's encoder takes one slice of small frames alone."""
+    geometry = Geometry.parse(size)
+    frames = np.resize(pictures(7), (3, geometry.height, geometry.width, 3))
+    with lvc.Writer(tmp_path / "game.lvc", fps=10, geometry=geometry, model="lossless") as writer:
         writer.write(frames)
     with lvc.open(tmp_path / "game.lvc") as reader:
-        assert np.array_equal(reader.frames(0, 7).data.transpose(0, 2, 3, 1), frames)
+        assert np.array_equal(reader.frames(0, 3).data.transpose(0, 2, 3, 1), frames)
 
 
 def test_frames_of_many_files_are_drawn_as_of_any(file):
