@@ -32,7 +32,7 @@ import lvc
 from lvc.cli.options import spec_of
 from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
-from lvc.quality.metrics import psnr, ssim
+from lvc.quality.metrics import mean_of_psnr, mean_squared_error, ssim
 from lvc.codecs.learning.clips import spread
 from lvc.codecs.networks.training.loss import DISTORTIONS, distortion_of
 from lvc.weights import checkpoints
@@ -152,10 +152,9 @@ def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, 
 def point_of(codec: str, setting: str, batches, decoded, total: int, packets: int | None) -> Point:
     pairs = [pair for one, other in zip(batches, decoded) for pair in zip(one, other)]
     pixels = sum(len(batch) * batch.shape[2] * batch.shape[3] for batch in batches)
-    known = [value for value in (psnr(*pair) for pair in pairs) if value is not None]
     similar = [value for value in (ssim(*pair) for pair in pairs) if value is not None]
     per_pixel = None if packets is None else 8 * packets / pixels
-    return Point(codec, setting, 8 * total / pixels, per_pixel, float(np.mean(known)), float(np.mean(similar)))
+    return Point(codec, setting, 8 * total / pixels, per_pixel, mean_of_psnr(mean_squared_error(*pair) for pair in pairs), float(np.mean(similar)))
 
 
 def distances(names: list[str], batches: list[np.ndarray], decoded: list[np.ndarray]) -> dict[str, float]:

@@ -31,7 +31,7 @@ import lvc
 from lvc.cli.options import spec_of
 from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
-from lvc.quality.metrics import psnr, ssim
+from lvc.quality.metrics import mean_of_psnr, mean_squared_error, ssim
 from lvc.weights import checkpoints
 
 KEYINT = 64
@@ -148,7 +148,7 @@ def measure(weights: Path, quantiser: str, source, folder: Path) -> dict:
     pairs = [(one, other) for before, after in zip(batches, decoded) for one, other in zip(before, after)]
     return {
         **result,
-        "psnr": float(np.mean([psnr(*pair) for pair in pairs])),
+        "psnr": mean_of_psnr(mean_squared_error(*pair) for pair in pairs),
         "ssim": float(np.mean([ssim(*pair) for pair in pairs])),
         "encode_fps": len(source) / encoding,
         "decode_fps": len(source) / decoding,
@@ -164,16 +164,15 @@ def file_name(quantiser: str) -> str:
 
 def memorised(training, test) -> dict:
     """What knowing the training frames by heart would give on the test frames: mean dB of their mean frame, and of the nearest of
-    every tenth of them, nearest at a quarter of the size. A frame that is the same counts as in validation, as one value off by one."""
+    every tenth of them, nearest at a quarter of the size. A frame that is the same is left out."""
     chosen = np.concatenate([training.frames(range(start, min(start + 640, len(training)), 10)) for start in range(0, len(training), 640)])
     frames = test.frames(range(len(test)))
     mean = chosen.mean(axis=0).round().astype(np.uint8)
     small = [torch.nn.functional.avg_pool2d(torch.from_numpy(one).float(), 4).flatten(1) for one in (frames, chosen)]
     nearest = torch.cdist(*small).argmin(dim=1).numpy()
-    same = 10 * np.log10(255.0**2 * mean.size)
     return {
-        "mean_psnr": float(np.mean([psnr(frame, mean) or same for frame in frames])),
-        "nearest_psnr": float(np.mean([psnr(frame, chosen[place]) or same for frame, place in zip(frames, nearest)])),
+        "mean_psnr": mean_of_psnr(mean_squared_error(frame, mean) for frame in frames),
+        "nearest_psnr": mean_of_psnr(mean_squared_error(frame, chosen[place]) for frame, place in zip(frames, nearest)),
         "chosen": len(chosen),
     }
 

@@ -312,7 +312,9 @@ def lines_of(made, source: Path) -> Iterator[str]:
     )
     for candidate in made.tried if len(made.tried) > 1 else ():
         trial = candidate.trial
-        yield f"  tried {candidate.checkpoint.name}: {trial.bytes_per_frame:.0f} bytes a frame at {trial.psnr:.1f} dB on the first {trial.frames} frames"
+        quality = "without loss" if trial.psnr is None else f"at {trial.psnr:.1f} dB"
+        identical = f", {trial.identical} of them identical" if 0 < trial.identical < trial.frames else ""
+        yield f"  tried {candidate.checkpoint.name}: {trial.bytes_per_frame:.0f} bytes a frame {quality} on the first {trial.frames} frames{identical}"
     for note in made.notes:
         yield f"lvc encode: {source}: {note}"
     if made.sample_psnr is not None and made.sample_psnr < UNLIKE_PSNR:

@@ -163,14 +163,14 @@ def follow(records, write_curves, options: argparse.Namespace) -> str | None:
             if "loss" in last.terms:
                 shown["loss"] = f"{last.terms['loss']:.5f}"
             if best:
-                shown["dB"] = f"{best.psnr:.2f}"
+                shown["quality"] = best.told()
             bar.set_postfix(shown, refresh=False)
             write_curves(last)
     where = f"step {last.step} of {last.steps}"
     if last.ended == "interrupted":
         say(f"{options.output}: interrupted at {where}; go on with --resume", quiet=False)
     else:
-        quality = f", best {best.psnr:.2f} dB" if best else ""
+        quality = f", best {best.told()}" if best else ""
         say(f"{options.output}: trained for {last.seconds:.0f} s, {where}, {last.ended}{quality}", quiet=options.quiet)
     return last.ended
 
@@ -179,8 +179,9 @@ def as_line(record) -> str:
     bits = record.validation.bits
     rate = "" if bits is None else f", {bits / 8:,.0f} bytes a frame by histogram"
     mark = ", the best" if record.best else ""
+    identical = f", {record.validation.identical} frames identical" if record.validation.identical else ""
     loss = f"loss {record.terms['loss']:.6f}, " if "loss" in record.terms else ""
-    return f"epoch {record.epoch}, step {record.step}, {record.seconds:.0f} s: {loss}validation {record.validation.psnr:.2f} dB{rate}{mark}"
+    return f"epoch {record.epoch}, step {record.step}, {record.seconds:.0f} s: {loss}validation {record.validation.told()}{identical}{rate}{mark}"
 
 
 @contextlib.contextmanager
@@ -220,7 +221,8 @@ def curves(folder: Path | None) -> Iterator:
             for name, value in {**record.terms, "learning_rate": record.learning_rate}.items():
                 writer.add_scalar(f"training/{name}", value, record.step)
         if record.validation:
-            writer.add_scalar("validation/psnr", record.validation.psnr, record.step)
+            if record.validation.psnr is not None:
+                writer.add_scalar("validation/psnr", record.validation.psnr, record.step)
             if record.validation.bits is not None:
                 writer.add_scalar("validation/bits_per_frame", record.validation.bits, record.step)
 

@@ -11,24 +11,43 @@ from lvc.codecs.family import open_codec, traits_of
 from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.native.pixel_grid import PixelGrid
-from lvc.quality.metrics import mean_squared_error, psnr_of_mse, ssim
+from lvc.quality.metrics import mean_of_psnr, mean_squared_error, ssim
 from lvc.weights import checkpoints
 from lvc.weights.checkpoints import Checkpoint
 
 GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
 SUITED_PSNR = 38.0  # dB, from which on a model without torch suits frames
-PEAK_PSNR = 100.0  # what an identical frame counts as
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What some frames came to: bytes a frame with what a file adds, and means over frames of PSNR (dB, RGB), SSIM (where it was asked for) and squared error."""
+    """What some frames came to: bytes a frame with what a file adds, the squared error of each frame, and the mean SSIM where it was asked for."""
 
-    frames: int
     bytes_per_frame: float
-    psnr: float
-    ssim: float | None
-    mse: float
+    errors: tuple[float, ...]
+    ssim: float | None = None
+
+    @property
+    def frames(self) -> int:
+        return len(self.errors)
+
+    @property
+    def psnr(self) -> float | None:
+        """Mean dB in RGB of the frames that are not identical to their source; None where all are."""
+        return mean_of_psnr(self.errors)
+
+    @property
+    def identical(self) -> int:
+        """Frames that are identical to their source."""
+        return sum(not error for error in self.errors)
+
+    @property
+    def mse(self) -> float:
+        return sum(self.errors) / len(self.errors)
+
+    def reaches(self, decibels: float) -> bool:
+        """Whether the mean PSNR is that high, or there is no error."""
+        return self.psnr is None or self.psnr >= decibels
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,7 @@ class Target:
 
     def met(self, trial: Trial) -> bool:
         if self.min_psnr is not None:
-            return trial.psnr >= self.min_psnr
+            return trial.reaches(self.min_psnr)
         if self.min_ssim is not None:
             return trial.ssim >= self.min_ssim
         return trial.bytes_per_frame <= self.bytes_per_frame
@@ -66,14 +85,12 @@ def tried(codec: GroupCodec, frames: np.ndarray, native: np.ndarray | None = Non
     """
     coded = codec.encode_group((frames if codec.grid is None else native).transpose(0, 2, 3, 1))
     decoded = codec.decoded_pictures(coded).transpose(0, 3, 1, 2)
-    errors = [mean_squared_error(one, other) for one, other in zip(frames, decoded)]
+    errors = tuple(mean_squared_error(one, other) for one, other in zip(frames, decoded))
     similarities = [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)] if similarity else None
     return Trial(
-        len(frames),
         (coded.payload_bytes + GROUP_BYTES) / len(frames),
-        float(np.mean([PEAK_PSNR if (value := psnr_of_mse(error)) is None else value for error in errors])),
+        errors,
         None if similarities is None else float(np.mean(similarities)),
-        float(np.mean(errors)),
     )
 
 
@@ -82,7 +99,7 @@ def joined(trials: Sequence[Trial]) -> Trial:
     counts = [trial.frames for trial in trials]
     mean = lambda name: float(np.average([getattr(trial, name) for trial in trials], weights=counts))
     similarity = None if trials[0].ssim is None else mean("ssim")
-    return Trial(sum(counts), mean("bytes_per_frame") + HEADER_BYTES / sum(counts), mean("psnr"), similarity, mean("mse"))
+    return Trial(mean("bytes_per_frame") + HEADER_BYTES / sum(counts), tuple(error for trial in trials for error in trial.errors), similarity)
 
 
 def level_for(target: Target, trial_at: Callable[[int], Trial], *, start: int | None = None) -> int | None:
@@ -135,7 +152,7 @@ def ranked(
     # Those without torch first: they take a tenth of the time, and where one suits the frames no other comes near, and none is loaded.
     needs_torch = {name: checkpoints.needs_torch(name) for name in (checkpoints.shipped() if names is None else names)}
     for name in sorted(needs_torch, key=lambda name: needs_torch[name]):
-        if needs_torch[name] and any(trial.psnr >= SUITED_PSNR for _, _, trial in trials):
+        if needs_torch[name] and any(trial.reaches(SUITED_PSNR) for _, _, trial in trials):
             continue
         checkpoint = checkpoints.load(name, device=device)
         traits = traits_of(checkpoint)

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 PEAK = 255.0
@@ -73,6 +72,8 @@ def ssim(source: np.ndarray, decoded: np.ndarray) -> float | None:
 
 def _smoothed(plane: np.ndarray) -> np.ndarray:
     """The Gaussian mean around each sample whose whole window lies inside the plane."""
+    import cv2  # not above: PSNR alone needs no OpenCV
+
     filtered = cv2.sepFilter2D(plane, cv2.CV_64F, _KERNEL, _KERNEL)
     return filtered[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
 
@@ -120,6 +121,10 @@ def psnr_of_mean_mse(mses) -> float | None:
 
 
 def mean_of_psnr(mses) -> float | None:
-    """The mean of the per-frame dB. Identical frames have no dB and are left out; None where nothing is left."""
+    """The mean of the per-frame dB, wherever this project says PSNR of several frames: `lvc report`, `--min-psnr`, training, the Writer's sample.
+
+    mses: of each frame, levels of 255 squared. Identical frames have no dB and are left out, so whoever shows the mean says how many they are;
+    None where nothing is left.
+    """
     known = [value for value in map(psnr_of_mse, mses) if value is not None]
     return sum(known) / len(known) if known else None

@@ -23,6 +23,7 @@ from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
 from lvc.native.pixel_grid import PixelGrid
 from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_path, written_whole
 from lvc.parallel.background import Background
+from lvc.quality.metrics import mean_of_psnr, mean_squared_error
 from lvc.weights import checkpoints
 from lvc.writing.clock import Clock, rate_of
 from lvc.writing.pictures import checked_order, pictures_of
@@ -205,7 +206,7 @@ class Writer:
         ] = []  # frames [H, W, 3] of the next group, their timestamps, and native pixels where there are any
         self._given = 0  # frames, with those that `every` leaves out
         self._timed: bool | None = None  # whether frames come with pts
-        # Mean dB of a few frames of the first group, when it is written; None before, and where one came back identical.
+        # Mean dB of a few frames of the first group, when it is written; None before, and where all came back identical.
         self.sample_psnr: float | None = None
         threads = (os.cpu_count() or 1) if self.codec.traits.side_by_side else 1
         self._coding = Background(self._queue_frames, name="lvc-writer", threads=threads)
@@ -365,8 +366,7 @@ class Writer:
     def _sample_psnr(self, frames: np.ndarray, coded: CodedGroup) -> float | None:
         chosen = np.unique(np.linspace(0, len(frames) - 1, SAMPLE_FRAMES).astype(int))
         decoded = self.codec.decoded_pictures(coded, chosen)
-        error = np.square(decoded.astype(np.int32) - frames[chosen]).mean(axis=(1, 2, 3))
-        return float((10 * np.log10(255**2 / error)).mean()) if error.all() else None
+        return mean_of_psnr(mean_squared_error(*pair) for pair in zip(frames[chosen], decoded))
 
     def _finish_coding(self) -> None:
         """Codes all frames that were written."""

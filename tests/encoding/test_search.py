@@ -21,6 +21,11 @@ SAMPLING = Sampling(every=8, geometry=Geometry(200, 160))
 SMALL_SAMPLING = Sampling(every=8, geometry=SMALL)  # for networks that know no game
 
 
+def trial_of(bytes_per_frame: float, psnr: float, *, ssim: float = 0.9, frames: int = 1) -> Trial:
+    """Frames of one PSNR."""
+    return Trial(bytes_per_frame, frames * (255**2 / 10 ** (psnr / 10),), ssim)
+
+
 def towards_hard(target: Target) -> int:
     return 1 if target.bytes_per_frame is None else -1
 
@@ -29,7 +34,7 @@ def towards_hard(target: Target) -> int:
 @settings(deadline=None)  # a busy machine takes as long as it takes
 def test_the_level_given_meets_the_target_and_its_neighbour_does_not(qualities, wanted):
     """For any falling quality, and for any falling size."""
-    trial_at = lambda level: Trial(1, qualities[63 - level], qualities[63 - level], 0.5, 1.0)
+    trial_at = lambda level: trial_of(qualities[63 - level], qualities[63 - level])
     for target in (Target(min_psnr=wanted), Target(bytes_per_frame=wanted)):
         level = level_for(target, trial_at)
         met = [target.met(trial_at(one)) for one in range(64)]
@@ -47,9 +52,19 @@ def test_targets_that_make_no_sense_are_refused(wrong):
 
 
 def test_groups_count_by_their_frames():
-    together = joined([Trial(3, 10.0, 30.0, 0.9, 4.0), Trial(1, 50.0, 34.0, 0.7, 8.0)])
-    assert (together.frames, together.psnr, together.mse) == (4, 31.0, 5.0)
+    together = joined([trial_of(10.0, 30.0, ssim=0.9, frames=3), trial_of(50.0, 34.0, ssim=0.7)])
+    assert together.frames == 4 and together.psnr == pytest.approx(31.0)
+    assert together.mse == pytest.approx((3 * 255**2 / 10**3 + 255**2 / 10**3.4) / 4)
     assert together.bytes_per_frame == 20 + 800 / 4 and together.ssim == pytest.approx(0.85)
+
+
+def test_identical_frames_are_left_out_of_the_mean_and_counted():
+    half = Trial(10.0, (0.0, 255**2 / 10**3, 0.0, 255**2 / 10**4))
+    assert half.psnr == pytest.approx(35) and (half.identical, half.frames) == (2, 4)
+    assert Target(min_psnr=34).met(half) and not Target(min_psnr=36).met(half)
+    whole = Trial(10.0, (0.0, 0.0))
+    assert whole.psnr is None and Target(min_psnr=90).met(whole), "no error at all is as good as any PSNR"
+    assert joined([whole, half]).psnr == pytest.approx(35) and joined([whole, half]).identical == 4
 
 
 @pytest.mark.parametrize("name", ["min_psnr", "min_ssim", "bytes_per_frame"])
@@ -78,8 +93,7 @@ def test_the_search_over_all_frames_ends_at_the_best_level_wherever_it_begins(be
     depth = lambda level: 63 - level if by_bytes else level  # how hard a level is
 
     def trial(level: int, last: int) -> Trial:
-        value = (50 if depth(level) <= last else 51) if by_bytes else (50 if depth(level) <= last else 49)
-        return Trial(10**9, value, value, 0.9, 1.0)
+        return trial_of(49 if depth(level) <= last else 51, 51 if depth(level) <= last else 49)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoding, "tried", lambda level, frames, native, similarity: trial(level, begins if frames is None else best))

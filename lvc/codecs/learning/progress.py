@@ -2,22 +2,46 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
+
+from lvc.quality.metrics import PEAK, mean_of_psnr, psnr_of_mse
 
 
 @dataclass(frozen=True)
 class Validation:
     """What a model is worth on frames that it was not trained on.
 
-    psnr: mean over frames of the dB in RGB, after quantising and in 8 bits. psnr_lowest: of the worst frame.
-    distortion: the mean of the training loss's distortion. bits: of a frame; None where they are not counted."""
+    psnr: mean over frames of the dB in RGB, after quantising and in 8 bits, without those that are identical; None where all are.
+    psnr_lowest: of the worst frame. distortion: the mean of the training loss's distortion. bits: of a frame; None where they are not counted.
+    frames: that were measured, and identical: those of them that came back as they were.
+    """
 
-    psnr: float
-    psnr_lowest: float
+    psnr: float | None
+    psnr_lowest: float | None
     distortion: float
     bits: float | None
     frames: int
+    identical: int = 0
+
+    @classmethod
+    def of(cls, errors: Sequence[float], *, bits: float | None, distortion: float | None = None) -> Self:
+        """Of the squared error of each frame, levels of 255 squared; distortion: by default the mean of these, in 0..1."""
+        mean = sum(errors) / len(errors)
+        return cls(
+            psnr=mean_of_psnr(errors),
+            psnr_lowest=psnr_of_mse(max(errors)),
+            distortion=mean / PEAK**2 if distortion is None else distortion,
+            bits=bits,
+            frames=len(errors),
+            identical=sum(not error for error in errors),
+        )
+
+    def told(self) -> str:
+        """The mean PSNR as a person reads it."""
+        return "without loss" if self.psnr is None else f"{self.psnr:.2f} dB"
 
 
 @dataclass

@@ -26,6 +26,7 @@ from lvc.codecs.palette.references import MOST_COLOURS
 from lvc.entropy.bits import BitWriter
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.output import check_output
+from lvc.quality.metrics import mean_squared_error
 
 CLIP_LENGTHS = 9, 24, 64  # frames: the first a keyframe
 FIRST_RATE, LAST_RATE = 12, 4  # of learning the weights
@@ -78,7 +79,7 @@ def validate_palette(model: Palette, source: Frames, *, clips: int) -> Validatio
         raise InputError(f"there is no recording of {CLIP_LENGTHS[0]} frames to validate on")
     starts = np.asarray(source.clips(length), np.int64)
     starts = starts[spread(len(starts), clips)]
-    bits, decibels, errors = 0, [], []
+    bits, errors = 0, []
     for start in starts:
         pictures = whole_pictures(source.frames(range(start, start + length)).transpose(0, 2, 3, 1))
         chosen, _ = choose_cheapest(lambda: (PaletteFrames(model, most=length), ()), pictures, VALIDATION_CRF, known=game_of(model).colours, search=True)
@@ -87,11 +88,8 @@ def validate_palette(model: Palette, source: Frames, *, clips: int) -> Validatio
             writer = BitWriter()
             coding.code_frames(chosen.symbols[part], len(chosen.symbols[part]), writer, chosen.symbols.shape[1:], chosen.plans[part])
         bits += 8 * len(writer.finish())
-        squared = np.square(rgb(chosen.symbols[:, 0]) - pictures.astype(np.int16), dtype=np.int32).mean(axis=(1, 2, 3))
-        errors += squared.tolist()
-        decibels += (10 * np.log10(255.0**2 / np.maximum(squared, 1 / pictures[0].size))).tolist()
-    predicted = len(starts) * (length - 1)
-    return Validation(float(np.mean(decibels)), float(np.min(decibels)), float(np.mean(errors)) / 255**2, bits / predicted, len(decibels))
+        errors += [mean_squared_error(*pair) for pair in zip(pictures, rgb(chosen.symbols[:, 0]).astype(np.uint8))]
+    return Validation.of(errors, bits=bits / (len(starts) * (length - 1)))
 
 
 def train_palette(

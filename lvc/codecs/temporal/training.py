@@ -40,6 +40,7 @@ from lvc.codecs.temporal.model import (
 from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.output import check_output
+from lvc.quality.metrics import mean_squared_error
 
 JOINT, PRIOR = "joint", "prior"
 CLIP_LENGTH = {JOINT: 3, PRIOR: 8}
@@ -212,7 +213,7 @@ class TemporalRun:
         weight, share = self.model.error_worth(crf), self.share(frames)
         loss = weight * error.view(-1, length).mean(dim=1) * share + bits[:, 1] + KEY_WEIGHT[JOINT] * bits[:, 0]
         loss = (loss / weight ** EVEN_QUALITIES[JOINT]).mean() / share / 50
-        return loss, {"bytes": bits[:, 1].mean().item() / 8 / share, "psnr": (10 * torch.log10(255**2 / error.detach())).mean().item()}
+        return loss, {"bytes": bits[:, 1].mean().item() / 8 / share, "mse": error.detach().mean().item()}
 
     def prior_loss(self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]) -> tuple[Tensor, dict]:
         every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
@@ -274,18 +275,18 @@ def validate_temporal(model: Temporal, source: Frames, *, clips: int, device: to
     if not len(starts):
         raise InputError(f"there is no recording of {VALIDATION_LENGTH} frames to validate on")
     model.eval()
-    decibels, bits = [], []
+    errors, bits = [], []
     for start in starts[spread(len(starts), clips)]:
-        frames = to_input(source.frames(range(start, start + VALIDATION_LENGTH)), device)
+        shown = source.frames(range(start, start + VALIDATION_LENGTH))
+        frames = to_input(shown, device)
         crf = torch.full((len(frames),), float(VALIDATION_CRF), device=device)
         scenery = model.scenery(frames)
         symbols = held_clips(model.analyse(frames, crf, None if scenery is None else steadied(scenery))[None])[0][0]
-        error = ((model.decode(symbols, crf).clamp(0, 1) - frames) ** 2).mean(dim=(1, 2, 3))
-        decibels += (10 * torch.log10(1 / error.clamp_min(1e-10))).tolist()
+        decoded = (model.synthesise(symbols, crf) * 255).round().to(torch.uint8).cpu().numpy()
+        errors += [mean_squared_error(*pair) for pair in zip(shown, decoded)]
         relation = torch.tensor([KEY, *[PREDICTED] * (VALIDATION_LENGTH - 1)], device=device)
         bits += model.prior.rate(symbols, chains_of(symbols[None]), relation, crf)[1:].tolist()
-    mean = float(np.mean(decibels))
-    return Validation(psnr=mean, psnr_lowest=min(decibels), distortion=10 ** (-mean / 10), bits=float(np.mean(bits)), frames=len(decibels))
+    return Validation.of(errors, bits=float(np.mean(bits)))
 
 
 def train_temporal(

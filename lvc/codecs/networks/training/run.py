@@ -149,7 +149,7 @@ class Run:
     def score(self, figures: Validation) -> float:
         """Higher is better: PSNR, or where a rate is trained minus the loss by validation's distortion and bits."""
         if self.density is None:
-            return figures.psnr
+            return math.inf if figures.psnr is None else figures.psnr
         pixels = self.model.geometry.width * self.model.geometry.height
         return -(figures.distortion + self.options.rate_weight * figures.bits / pixels)
 

@@ -15,6 +15,7 @@ from lvc.codecs.networks.training.loss import distortion_of
 from lvc.codecs.neural.quantize import Quantiser
 from lvc.entropy.priors import learned, learned_by_channel
 from lvc.entropy.tables import Tables
+from lvc.quality.metrics import mean_squared_error
 
 BATCH = 16
 LARGEST_ALPHABET = 1 << 12  # symbols beyond are not counted: they are rare, and each would cost a row of memory
@@ -27,14 +28,10 @@ def batches(source: Frames, limit: int | None) -> Iterator[np.ndarray]:
         yield source.frames(chosen[start : start + BATCH])
 
 
-def frame_psnr(frames: Tensor, target: np.ndarray) -> np.ndarray:
-    """dB of each frame [T], for frames in 0..1 rounded to 8 bits beside uint8 ones.
-
-    An identical frame counts as one with a single value off by one: 98 dB at 200x160.
-    """
-    decoded = (frames * 255).round().clamp(0, 255).to(torch.int16).cpu().numpy()
-    squared = np.square(decoded - target.astype(np.int16), dtype=np.int32).sum(axis=(1, 2, 3), dtype=np.int64)
-    return 10 * np.log10(255.0**2 * target[0].size / np.maximum(squared, 1))
+def squared_errors(frames: Tensor, target: np.ndarray) -> list[float]:
+    """The mean squared error of each frame [T] in 0..1, rounded to 8 bits, beside uint8 ones."""
+    decoded = (frames * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    return [mean_squared_error(*pair) for pair in zip(target, decoded)]
 
 
 @torch.no_grad()
@@ -43,18 +40,17 @@ def validate(
 ) -> Validation:
     """Codes and decodes at most `limit` frames, evenly spread over the source, in float32 as when files are made."""
     model.eval()
-    psnr, losses, counts = [], [], SymbolCounts(model)
+    errors, losses, counts = [], [], SymbolCounts(model)
     for frames in batches(source, limit):
         x = to_input(frames, device)
         quantised = quantiser.quantise(model.analyse(x))
         decoded = model.synthesise(quantiser.dequantise(quantised.symbols, quantised.parameters))
         losses.append(distortion_of(decoded, x, kind=distortion).item() * len(frames))
-        psnr.append(frame_psnr(decoded, frames))
+        errors += squared_errors(decoded, frames)
         if quantiser.name != "none":
             counts.add(quantised.symbols)
-    psnr = np.concatenate(psnr)
-    bits = counts.bits() / len(psnr) if quantiser.name != "none" else None
-    return Validation(float(psnr.mean()), float(psnr.min()), sum(losses) / len(psnr), bits, len(psnr))
+    bits = counts.bits() / len(errors) if quantiser.name != "none" else None
+    return Validation.of(errors, bits=bits, distortion=sum(losses) / len(errors))
 
 
 class SymbolCounts:
