@@ -43,9 +43,9 @@ DEFAULT_GEOMETRY = Geometry(width=200, height=160)
 class FrameBatch:
     """Frames in RGB with exact presentation timestamps.
 
-    data: uint8 [T, 3, H, W]; often a view of [T, H, W, 3] memory.
+    data: uint8 [T, H, W, 3].
     pts: T whole numbers, in units of time_base seconds, strictly increasing.
-    native: the same frames as a game drew them, uint8 [T, 3, h, w], where a recording shows that by `grid`, a `PixelGrid`; else None both.
+    native: the same frames as a game drew them, uint8 [T, h, w, 3], where a recording shows that by `grid`, a `PixelGrid`; else None both.
     """
 
     data: np.ndarray
@@ -55,8 +55,8 @@ class FrameBatch:
     grid: Any = None
 
     def __post_init__(self):
-        if self.data.dtype != np.uint8 or self.data.ndim != 4 or self.data.shape[1] != 3:
-            raise ValueError(f"frames must be uint8 [T, 3, H, W], not {self.data.dtype} {list(self.data.shape)}")
+        if self.data.dtype != np.uint8 or self.data.ndim != 4 or self.data.shape[3] != 3:
+            raise ValueError(f"frames must be uint8 [T, H, W, 3], not {self.data.dtype} {list(self.data.shape)}")
         if len(self.pts) != len(self.data):
             raise ValueError(f"{len(self.data)} frames with {len(self.pts)} timestamps")
         if (self.native is None) != (self.grid is None) or (self.native is not None and len(self.native) != len(self.data)):
@@ -64,7 +64,7 @@ class FrameBatch:
 
     @property
     def geometry(self) -> Geometry:
-        return Geometry(width=self.data.shape[3], height=self.data.shape[2])
+        return Geometry(width=self.data.shape[2], height=self.data.shape[1])
 
     @property
     def pts_seconds(self) -> tuple[Fraction, ...]:

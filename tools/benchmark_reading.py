@@ -120,7 +120,7 @@ def measured(options: argparse.Namespace, folder: Path) -> dict:
     result = {"own_pixels": options.recordings is not None, "clips": options.clips, "distinct": len(clips), "frames": options.frames, "samples": options.samples, "machine": machine(), "rows": {}}
     chosen = np.linspace(0, len(clips) - 1, min(QUALITY_CLIPS, len(clips))).astype(int)
     for name, (form, reader) in rows.items():
-        errors = [error for number in chosen for error in measures.quality(form.readers[reader], distinct[form.name][number], clips[number].batch(None).data.transpose(0, 2, 3, 1))]
+        errors = [error for number in chosen for error in measures.quality(form.readers[reader], distinct[form.name][number], clips[number].batch(None).data)]
         size = sum(map(kept.bytes_of, distinct[form.name])) / len(clips) / options.frames
         result["rows"][name] = {"what": form.description, "bytes_per_frame": size, "psnr": measures.psnr_of(errors)}
     openings = {name: (form.readers[reader], paths[form.name]) for name, (form, reader) in rows.items()}

@@ -82,12 +82,12 @@ def sampled(source: Path, options: argparse.Namespace) -> Sampled:
     batches = list(frames_with_native(source, sampling))
     average_rate = probe(source).average_rate or Fraction(30)
     return Sampled(
-        frames=np.concatenate([batch.data for batch in batches]),
+        frames=np.concatenate([batch.data for batch in batches]).transpose(0, 3, 1, 2),
         rate=options.rate or average_rate / options.every,
         name=source.stem,
         video=source,
         sampling=sampling,
-        native=None if batches[0].native is None else np.concatenate([batch.native for batch in batches]),
+        native=None if batches[0].native is None else np.concatenate([batch.native for batch in batches]).transpose(0, 3, 1, 2),
         grid=batches[0].grid,
     )
 
@@ -324,7 +324,7 @@ def lvc_points(
             encode_seconds = time.perf_counter() - started
             started = time.perf_counter()
             reader = lvc.open(output, model=model, device=device)
-            frames = reader.frames(0, len(reader)).data
+            frames = reader.frames(0, len(reader)).data.transpose(0, 3, 1, 2)
             decode_seconds = time.perf_counter() - started
             reader.close()
             if frames.shape != source.frames.shape:
@@ -387,7 +387,7 @@ def curve(name: str, description: str, source: Sampled, points: list[Coded]) -> 
     results |= {"encoding_time": [], "decoding_time": []}
     for point in points:
         mses = [mean_squared_error(*pair) for pair in zip(source.frames, point.frames)]
-        ssims = [ssim(*pair) for pair in zip(source.frames, point.frames)]
+        ssims = [ssim(*pair) for pair in zip(source.frames.transpose(0, 2, 3, 1), point.frames.transpose(0, 2, 3, 1))]
         results["quality"].append(point.quality)
         results["bpp"].append(round(point.total_bytes * 8 / (count * height * width), 6))
         results["bytes_per_frame"].append(round(point.total_bytes / count, 2))

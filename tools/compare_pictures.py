@@ -139,10 +139,10 @@ def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, 
     for batch in batches:
         geometry = lvc.Geometry(batch.shape[3], batch.shape[2])
         with lvc.Writer(output, geometry=geometry, time_base=Fraction(1, 3), model=checkpoint, quantiser=spec, entropy=entropy, overwrite=True) as writer:
-            writer.write(lvc.FrameBatch(batch, tuple(range(len(batch))), Fraction(1, 3)))
+            writer.write(lvc.FrameBatch(batch.transpose(0, 2, 3, 1), tuple(range(len(batch))), Fraction(1, 3)))
         total += output.stat().st_size
         with lvc.open(output, model=weights) as reader:
-            frames = reader.frames(0, len(reader)).data
+            frames = reader.frames(0, len(reader)).data.transpose(0, 3, 1, 2)
             packets += sum(len(packet.payload) for group in reader.container.groups() for packet in group.packets)
         decoded.append(np.asarray(frames))
     setting = f"{spec['name']} {spec['bits']}" if spec["name"] == "bits" else f"{spec['name']}, {entropy['name']}"
@@ -152,7 +152,7 @@ def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, 
 def point_of(codec: str, setting: str, batches, decoded, total: int, packets: int | None) -> Point:
     pairs = [pair for one, other in zip(batches, decoded) for pair in zip(one, other)]
     pixels = sum(len(batch) * batch.shape[2] * batch.shape[3] for batch in batches)
-    similar = [value for value in (ssim(*pair) for pair in pairs) if value is not None]
+    similar = [value for value in (ssim(one.transpose(1, 2, 0), other.transpose(1, 2, 0)) for one, other in pairs) if value is not None]
     per_pixel = None if packets is None else 8 * packets / pixels
     return Point(codec, setting, 8 * total / pixels, per_pixel, mean_of_psnr(mean_squared_error(*pair) for pair in pairs), float(np.mean(similar)))
 

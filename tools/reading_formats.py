@@ -58,7 +58,7 @@ def write_lvc(frames: FrameBatch, stem: Path, *, model: str, keyint: int, crf: i
 
 def packed(frames: FrameBatch) -> np.ndarray:
     """uint8 [T, H, W, 3]."""
-    return np.ascontiguousarray(frames.data.transpose(0, 2, 3, 1))
+    return np.ascontiguousarray(frames.data)
 
 
 def open_lvc(path: Path) -> tuple[Read, Callable[[], None]]:
@@ -73,7 +73,7 @@ def write_with_pyav(frames: FrameBatch, stem: Path, *, encoder: str, options: di
     path = stem.with_suffix(".mp4")
     with av.open(str(path), "w") as output:
         stream = output.add_stream(encoder, rate=RATE, options=options)
-        stream.height, stream.width = frames.data.shape[2:]
+        stream.height, stream.width = frames.data.shape[1:3]
         stream.pix_fmt = "yuv420p"
         if gop:
             stream.codec_context.gop_size = gop
@@ -85,7 +85,7 @@ def write_with_pyav(frames: FrameBatch, stem: Path, *, encoder: str, options: di
 
 def write_with_ffmpeg(frames: FrameBatch, stem: Path, *, arguments: Sequence[str]) -> Path:
     path = stem.with_suffix(".mp4")
-    height, width = frames.data.shape[2:]
+    height, width = frames.data.shape[1:3]
     shape = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(RATE)]
     command = [ffmpeg(), "-v", "error", "-y", *shape, "-i", "-", "-sws_flags", "accurate_rnd+full_chroma_int", *arguments, str(path)]
     done = subprocess.run(command, input=packed(frames).tobytes(), capture_output=True, check=False)

@@ -124,7 +124,7 @@ def measure(weights: Path, quantiser: str, source, folder: Path) -> dict:
     """Encodes the test frames for real, raw and coded, and decodes the last of the two; figures as JSON holds them."""
     checkpoint = checkpoints.load(weights)
     spec = None if checkpoint.quantiser["name"] == quantiser else spec_of(quantiser, "quantiser")
-    batches = [source.frames(list(range(at, min(at + KEYINT, len(source))))) for at in range(0, len(source), KEYINT)]
+    batches = [source.frames(list(range(at, min(at + KEYINT, len(source))))).transpose(0, 2, 3, 1) for at in range(0, len(source), KEYINT)]
     result = {"quantiser": quantiser, "entropy": "raw", "coded_bytes_per_frame": None}
     for entropy in filter(None, ("raw", CODED[quantiser])):
         coded = folder / f"{weights.stem}.{file_name(quantiser)}.lvc"

@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def framed(frame: np.ndarray) -> np.ndarray:
-    return np.pad(frame.transpose(1, 2, 0), ((GAP, GAP), (GAP, GAP), (0, 0)), constant_values=255)
+    return np.pad(frame, ((GAP, GAP), (GAP, GAP), (0, 0)), constant_values=255)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ class FrameSource:
             if entry.name == name:
                 chosen = range(len(entry.pts))[start:stop]
                 data = self.frames([int(self.starts[position]) + number for number in chosen])
-                return FrameBatch(data, entry.pts[start:stop], entry.time_base)
+                return FrameBatch(data.transpose(0, 2, 3, 1), entry.pts[start:stop], entry.time_base)
         raise KeyError(name)
 
     def time_base(self, name: str) -> Fraction:

@@ -51,7 +51,7 @@ class FrameFileWriter:
     def write(self, batch: FrameBatch) -> None:
         self.pts.extend(batch.pts)
         for frame in batch.data:
-            self.pending.append(frame)
+            self.pending.append(np.ascontiguousarray(frame.transpose(2, 0, 1)))  # whose planes zlib packs in fewer bytes
             if len(self.pending) == RUN:
                 self.flush()
 

@@ -266,9 +266,9 @@ def encode_picture(
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     picture = read_picture(source)
-    height, width = picture.shape[1:]
+    height, width = picture.shape[:2]
     if geometry is not None:
-        picture = resize(picture.transpose(1, 2, 0)[None], geometry)[0].transpose(2, 0, 1)
+        picture = resize(picture[None], geometry)[0]
     batch = FrameBatch(np.ascontiguousarray(picture[None]), (0,), Fraction(1))
     checkpoint, candidates = model_for(model, batch, batch.geometry, crf=crf, specified=quantiser or entropy, device=device)
     if target is not None:

@@ -79,12 +79,12 @@ class Target:
 
 
 def tried(codec: GroupCodec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False) -> Trial:
-    """Codes frames uint8 [T, 3, H, W] as one group, and measures them; SSIM, which takes longest, only with `similarity`.
+    """Codes frames uint8 [T, H, W, 3] as one group, and measures them; SSIM, which takes longest, only with `similarity`.
 
     native: the game's own pixels, for a codec of these.
     """
-    coded = codec.encode_group((frames if codec.grid is None else native).transpose(0, 2, 3, 1))
-    decoded = codec.decoded_pictures(coded).transpose(0, 3, 1, 2)
+    coded = codec.encode_group(frames if codec.grid is None else native)
+    decoded = codec.decoded_pictures(coded)
     errors = tuple(mean_squared_error(one, other) for one, other in zip(frames, decoded))
     similarities = [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)] if similarity else None
     return Trial(
@@ -143,7 +143,7 @@ def ranked(
     names: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> list[Candidate]:
-    """The shipped models of variable rate on frames uint8 [T, 3, H, W], the cheapest at the wanted quality first.
+    """The shipped models of variable rate on frames uint8 [T, H, W, 3], the cheapest at the wanted quality first.
 
     native: the game's own pixels of these frames, and the `grid` that they are shown by, for models that take them.
     """

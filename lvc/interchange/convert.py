@@ -99,7 +99,7 @@ def batches_of(recording: Recording, size: Geometry, time_base: Fraction, lost: 
             pictures = resize(pictures, size)
         pts = tuple(range(number, number + len(pictures))) if ticks is None else tuple(ticks)
         number += len(pictures)
-        yield FrameBatch(pictures.transpose(0, 3, 1, 2), pts, time_base)
+        yield FrameBatch(pictures, pts, time_base)
 
 
 def to_hdf5(
@@ -151,7 +151,7 @@ def to_hdf5(
                 file.attrs["crf"] = reader.header.extra["crf"]
             done = 0
             for batch in sound_batches(reader, keyframes_only=False, tell=stop):
-                frames[done : done + len(batch)] = batch.data.transpose(0, 2, 3, 1)
+                frames[done : done + len(batch)] = batch.data
                 seconds[done : done + len(batch)] = np.array([float(time) for time in batch.pts_seconds])
                 done += len(batch)
                 if progress:

@@ -73,7 +73,7 @@ class NativeSampler:
         )
 
     def sample_into(self, frame: av.VideoFrame, picture: np.ndarray) -> None:
-        """Writes a frame's native pixels into picture, uint8 [3, H, W], RGB."""
+        """Writes a frame's native pixels into picture, uint8 [H, W, 3], RGB."""
         plain, native = self.reader.frame_of_planes(frame), self.grid.native
         planes = planes_of(plain, self.reader.stride_of(frame))
         small = av.VideoFrame(native.width, native.height, "yuv444p")
@@ -86,7 +86,7 @@ class NativeSampler:
         small.color_range, small.colorspace = plain.color_range, plain.colorspace
         full = self.reformatter.reformat(small, format="gbrp", dst_color_range="JPEG")
         for plane, channel in zip(full.planes, (1, 2, 0)):  # green, blue, red
-            picture[channel] = samples_of(plane, native.width, native.height)
+            picture[..., channel] = samples_of(plane, native.width, native.height)
 
 
 def unsmeared(stride: int) -> Blur:

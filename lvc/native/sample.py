@@ -29,7 +29,7 @@ class GridLost(InputError):
 
 @dataclass(frozen=True)
 class Ready:
-    """A picture uint8 [3, H, W] with its time, and the game's own pixels uint8 [3, h, w] of a grid, or None both."""
+    """A picture uint8 [H, W, 3] with its time, and the game's own pixels uint8 [h, w, 3] of a grid, or None both."""
 
     picture: np.ndarray
     pts: int
@@ -162,11 +162,11 @@ class NativeFinder:
             )
 
     def _made(self, chosen: SampledFrame) -> Ready:
-        picture = np.empty((3, self.geometry.height, self.geometry.width), np.uint8)
+        picture = np.empty((self.geometry.height, self.geometry.width, 3), np.uint8)
         self._area.scale_into(chosen.frame, picture, chosen.rotation)
         if self._sampler is None:
             return Ready(picture, chosen.pts, None, None)
-        native = np.empty((3, self._grid.native.height, self._grid.native.width), np.uint8)
+        native = np.empty((self._grid.native.height, self._grid.native.width, 3), np.uint8)
         self._sampler.sample_into(chosen.frame, native)
         return Ready(picture, chosen.pts, native, self._grid)
 

@@ -12,7 +12,7 @@ _PLATE, _CROSS = (38, 43, 53), (88, 96, 112)
 class SideBySide:
     """What `play` needs of a reader, whose frames are the source's left and the decoded ones right, at the same timestamps.
 
-    reader: as `lvc.open` gives. source: its `frames_shown_at(seconds)` gives pictures uint8 [3, H, W] of the reader's size,
+    reader: as `lvc.open` gives. source: its `frames_shown_at(seconds)` gives pictures uint8 [H, W, 3] of the reader's size,
     or None, for which a crossed plate is shown. Raises OptionError for frames too wide for two of them.
     """
 
@@ -27,17 +27,17 @@ class SideBySide:
         return len(self.pts)
 
     def frames(self, start: int, stop: int) -> FrameBatch:
-        """Frames start to stop-1, uint8 [T, 3, H, 2 W]."""
+        """Frames start to stop-1, uint8 [T, H, 2 W, 3]."""
         decoded = self._reader.frames(start, stop)
         plate = _no_picture(self._reader.geometry)
         sources = [plate if picture is None else picture for picture in self._source.frames_shown_at(decoded.pts_seconds)]
-        return FrameBatch(np.concatenate([np.stack(sources), decoded.data], axis=3), decoded.pts, decoded.time_base)
+        return FrameBatch(np.concatenate([np.stack(sources), decoded.data], axis=2), decoded.pts, decoded.time_base)
 
 
 def _no_picture(geometry: Geometry) -> np.ndarray:
-    """What stands for a frame that the source does not have: uint8 [3, H, W]."""
+    """What stands for a frame that the source does not have: uint8 [H, W, 3]."""
     plate = np.full((geometry.height, geometry.width, 3), _PLATE, np.uint8)
     right, bottom = geometry.width - 1, geometry.height - 1
     cv2.line(plate, (0, 0), (right, bottom), _CROSS)
     cv2.line(plate, (0, bottom), (right, 0), _CROSS)
-    return plate.transpose(2, 0, 1)
+    return plate

@@ -46,7 +46,7 @@ class FrameCache:
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def frame(self, number: int) -> np.ndarray:
-        """uint8 [3, H, W]; waits until it is decoded, and begins to decode what follows."""
+        """uint8 [H, W, 3]; waits until it is decoded, and begins to decode what follows."""
         return self._ask(number).result()[number - self._bounds(number)[0]]
 
     def ready(self, number: int) -> bool:
@@ -229,8 +229,8 @@ class _Window:
 
 
 def enlarged(frame: np.ndarray, scale: int) -> np.ndarray:
-    """uint8 [3, H, W] RGB to a picture for OpenCV: uint8 [H * scale, W * scale, 3] BGR, each pixel a square."""
-    picture = np.ascontiguousarray(frame.transpose(1, 2, 0)[:, :, ::-1])
+    """uint8 [H, W, 3] RGB to a picture for OpenCV: uint8 [H * scale, W * scale, 3] BGR, each pixel a square."""
+    picture = np.ascontiguousarray(frame[:, :, ::-1])
     return picture.repeat(scale, axis=0).repeat(scale, axis=1) if scale > 1 else picture
 
 
@@ -283,7 +283,7 @@ def draw_bar(picture: np.ndarray, playback: Playback) -> None:
 
 
 def save_screenshot(frame: np.ndarray, folder: Path, stem: str) -> Path:
-    """Saves uint8 [3, H, W] as PNG at its own size under a name that no file has yet; OutputError where that fails."""
+    """Saves uint8 [H, W, 3] as PNG at its own size under a name that no file has yet; OutputError where that fails."""
     data = cv2.imencode(".png", enlarged(frame, 1))[1].tobytes()
     number = 0
     while True:

@@ -38,12 +38,12 @@ def psnr_of_mse(mse: float) -> float | None:
 
 
 def psnr(source: np.ndarray, decoded: np.ndarray) -> float | None:
-    """PSNR in dB over all samples of two uint8 frames [3, H, W]; None where they are identical."""
+    """PSNR in dB over all samples of two uint8 frames [H, W, 3]; None where they are identical."""
     return psnr_of_mse(mean_squared_error(source, decoded))
 
 
 def ssim(source: np.ndarray, decoded: np.ndarray) -> float | None:
-    """Structural similarity of two uint8 frames [3, H, W], -1 to 1; None for a side below 11 pixels (the window).
+    """Structural similarity of two uint8 frames [H, W, 3], -1 to 1; None for a side below 11 pixels (the window).
 
     Equal to scikit-image's (see SSIM_VARIANT) to 1e-6, and several times faster: the borders that it crops are never
     weighed, and the two variances are filtered as one sum, since only their sum is used.
@@ -51,11 +51,11 @@ def ssim(source: np.ndarray, decoded: np.ndarray) -> float | None:
     """
     _check_pair(source, decoded)
     if source.ndim != 3:
-        raise ValueError(f"a frame is [3, H, W], not {list(source.shape)}")
-    if min(source.shape[1:]) < SSIM_SMALLEST_SIDE:
+        raise ValueError(f"a frame is [H, W, 3], not {list(source.shape)}")
+    if min(source.shape[:2]) < SSIM_SMALLEST_SIDE:
         return None
     total = 0.0
-    for x_bytes, y_bytes in zip(source, decoded):
+    for x_bytes, y_bytes in zip(source.transpose(2, 0, 1), decoded.transpose(2, 0, 1)):
         # float64: the variances are small differences of large numbers.
         x = x_bytes.astype(np.float64)
         y = y_bytes.astype(np.float64)
@@ -67,7 +67,7 @@ def ssim(source: np.ndarray, decoded: np.ndarray) -> float | None:
         similarity = (2 * mean_xy + _C1) * (2 * covariance + _C2)
         similarity /= (mean_squares + _C1) * (variances + _C2)
         total += float(similarity.mean())
-    return total / len(source)
+    return total / source.shape[2]
 
 
 def _smoothed(plane: np.ndarray) -> np.ndarray:

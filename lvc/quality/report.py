@@ -71,7 +71,7 @@ class FrameScore:
 
 @dataclass(frozen=True)
 class ComparedFrame:
-    """A score with the pixels that it was made from: uint8 [3, H, W] each."""
+    """A score with the pixels that it was made from: uint8 [H, W, 3] each."""
 
     score: FrameScore
     source: np.ndarray
@@ -176,7 +176,7 @@ class PicturePair:
 
 @dataclass(frozen=True)
 class ShownFrames:
-    """The pixels of a frame that may be shown, uint8 [3, h, w] of at most a megapixel: 1 / `divisor` of each side."""
+    """The pixels of a frame that may be shown, uint8 [h, w, 3] of at most a megapixel: 1 / `divisor` of each side."""
 
     source: np.ndarray
     decoded: np.ndarray
@@ -184,7 +184,7 @@ class ShownFrames:
 
     @classmethod
     def of(cls, compared: ComparedFrame) -> "ShownFrames":
-        _, height, width = compared.source.shape
+        height, width = compared.source.shape[:2]
         divisor = math.ceil(math.sqrt(height * width / SHOWN_PIXELS))
         # Copies: a view would keep the whole batch that it is cut from.
         source, decoded = (_shrunk(frame, divisor).copy() for frame in (compared.source, compared.decoded))
@@ -194,15 +194,14 @@ class ShownFrames:
 def _shrunk(frame: np.ndarray, divisor: int) -> np.ndarray:
     if divisor == 1:
         return frame
-    height, width = frame.shape[1:]
+    height, width = frame.shape[:2]
     size = (max(1, width // divisor), max(1, height // divisor))
-    picture = cv2.resize(np.ascontiguousarray(frame.transpose(1, 2, 0)), size, interpolation=cv2.INTER_AREA)
-    return picture.transpose(2, 0, 1)
+    return cv2.resize(np.ascontiguousarray(frame), size, interpolation=cv2.INTER_AREA)
 
 
 def _picture(frame: np.ndarray, allowance: int) -> tuple[bytes, bool]:
-    """uint8 [3, h, w] in the best encoding that takes at most `allowance` bytes, or the smallest; and whether it is lossless."""
-    picture = np.ascontiguousarray(frame.transpose(1, 2, 0)[:, :, ::-1])
+    """uint8 [h, w, 3] in the best encoding that takes at most `allowance` bytes, or the smallest; and whether it is lossless."""
+    picture = np.ascontiguousarray(frame[:, :, ::-1])
     for number, (suffix, parameters) in enumerate(ENCODINGS):
         data = cv2.imencode(suffix, picture, parameters)[1].tobytes()
         if len(data) <= allowance:

@@ -204,9 +204,9 @@ class _Sheet:
         self._pen.text((_MARGIN, top), shown, font=font, anchor="la", fill=colour)
 
     def tile(self, place: int, number: int, frame: np.ndarray, seconds: float) -> None:
-        """frame: uint8 [3, H, W]."""
+        """frame: uint8 [H, W, 3]."""
         layout = self._layout
-        picture = np.ascontiguousarray(frame.transpose(1, 2, 0))
+        picture = np.ascontiguousarray(frame)
         if picture.shape[:2] != (layout.tile_height, layout.tile_width):
             picture = resize(picture[None], Geometry(layout.tile_width, layout.tile_height))[0]
         self.picture.paste(Image.fromarray(picture), layout.place(place))

@@ -284,7 +284,7 @@ class Reader(DecoderCalls):
         numbers = [self._number(index) for index in indices]
         data = as_numpy(self._pictures(numbers))
         pts = tuple(self.container.pts_of(number) for number in numbers)
-        return FrameBatch(data.transpose(0, 3, 1, 2), pts, self.time_base)
+        return FrameBatch(data, pts, self.time_base)
 
     def _pictures(self, numbers: list[int]) -> np.ndarray | torch.Tensor:
         """Frames by number as uint8 [N, H, W, 3]: as the codec gives them, numpy or on its device."""

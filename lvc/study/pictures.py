@@ -107,7 +107,7 @@ def read_set(source: str, *, amounts: Amounts, seed: int = 0) -> PictureSet:
     if source == DIGITS:
         return whole_set(source, {"all": digits()}, amounts, seed)
     if source == PHOTOGRAPHS:
-        return cut_set(source, {split: photographs(split) for split in SPLITS}, read_picture, amounts, seed)
+        return cut_set(source, {split: photographs(split) for split in SPLITS}, planes_of, amounts, seed)
     if path.suffix.lower() in (".npy", ".npz"):
         return whole_set(path.stem, read_arrays(path), amounts, seed)
     if (path / MANIFEST).is_file():
@@ -234,10 +234,15 @@ def folder_set(folder: Path, amounts: Amounts, seed: int) -> PictureSet:
         raise InputError(f"{folder}: is a folder; pictures in it were expected ({', '.join(SUFFIXES)})")
     paths = [paths[place] for place in np.random.default_rng([seed, 2]).permutation(len(paths))]
     parts = dict(zip(SPLITS, shares(paths, (7, 1, 2), str(folder))))
-    first = read_picture(paths[0])
+    first = planes_of(paths[0])
     if amounts.size is None and max(first.shape[1:]) <= LARGEST_WHOLE:
         amounts = Amounts(amounts.train, amounts.test, Geometry(first.shape[2], first.shape[1]))
-    return cut_set(folder.resolve().name, {split: some(part, amounts.of(split)) for split, part in parts.items()}, read_picture, amounts, seed)
+    return cut_set(folder.resolve().name, {split: some(part, amounts.of(split)) for split, part in parts.items()}, planes_of, amounts, seed)
+
+
+def planes_of(path: Path) -> np.ndarray:
+    """A picture as training reads it, uint8 [3, H, W]."""
+    return read_picture(path).transpose(2, 0, 1)
 
 
 def dataset_set(folder: Path, amounts: Amounts, seed: int) -> PictureSet:

@@ -201,10 +201,10 @@ def through_file(checkpoint: Checkpoint, weights: Path, pictures: Pictures, fold
     """Writes all pictures into one `.lvc` file and reads them again."""
     path = folder / "coded.lvc"
     with Writer(path, geometry=pictures.geometry, time_base=SECOND, model=checkpoint, overwrite=True) as writer:
-        writer.write(FrameBatch(pictures.data, tuple(range(len(pictures))), SECOND))
+        writer.write(FrameBatch(pictures.data.transpose(0, 2, 3, 1), tuple(range(len(pictures))), SECOND))
     with Reader(path, model=weights) as reader:
         packets = sum(len(packet.payload) for group in reader.container.groups() for packet in group.packets)
-        decoded = np.asarray(reader.frames(0, len(reader)).data)
+        decoded = reader.frames(0, len(reader)).data.transpose(0, 3, 1, 2)
     mse = [mean_squared_error(*pair) for pair in zip(pictures.data, decoded)]
     return Coded(path.stat().st_size, packets, mse)
 

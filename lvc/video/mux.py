@@ -169,7 +169,7 @@ class VideoWriter:
                         f"{self.name}: two frames within {self.tick} s, which this file format cannot tell apart"
                     )
             self.latest = ticks
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.transpose(1, 2, 0)), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             if self.pixel_format == "yuv420p":
                 frame = frame.reformat(
                     format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="AREA"
@@ -234,7 +234,7 @@ class NpyWriter:
 
     def write(self, batch: FrameBatch) -> None:
         check_batch(batch, self.geometry)
-        self.file.write(np.ascontiguousarray(batch.data).data)
+        self.file.write(np.ascontiguousarray(batch.data.transpose(0, 3, 1, 2)).data)
         self.pts.extend(batch.pts)
 
     def close(self) -> None:
@@ -265,7 +265,7 @@ class PngWriter:
     def write(self, batch: FrameBatch) -> None:
         check_batch(batch, self.geometry)
         for picture, pts in zip(batch.data, batch.pts):
-            written, png = cv2.imencode(".png", np.ascontiguousarray(picture[::-1].transpose(1, 2, 0)))  # as BGR
+            written, png = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))  # as BGR
             if not written:
                 raise OutputError(f"{self.folder}: OpenCV could not make a png of {self.geometry}")
             (self.folder / f"frame_{len(self.pts):06d}.png").write_bytes(png)

@@ -23,7 +23,7 @@ def is_picture(path: Path) -> bool:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """A png or jpg as uint8 [3, H, W] in RGB, turned as its EXIF says.
+    """A png or jpg as uint8 [H, W, 3] in RGB, turned as its EXIF says.
 
     Raises InputError for what cannot be read, is damaged, has more than 2**26 pixels, several pictures, see-through
     parts, or more than 8 bits.
@@ -42,7 +42,7 @@ def read_picture(path: Path) -> np.ndarray:
                     raise InputError(
                         f"{path}: has see-through parts, which lvc does not keep; give it a background first"
                     )
-            return np.ascontiguousarray(np.asarray(picture.convert("RGB")).transpose(2, 0, 1))
+            return np.array(picture.convert("RGB"))
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: is no png or jpg") from error
     except Image.DecompressionBombError as error:
@@ -84,7 +84,7 @@ class PictureWriter:
             raise OutputError(
                 f"{self.name}: a picture holds one frame, and there are more; choose .mp4, .mkv, .npy or a folder"
             )
-        picture = Image.fromarray(np.ascontiguousarray(batch.data[0].transpose(1, 2, 0)))
+        picture = Image.fromarray(np.ascontiguousarray(batch.data[0]))
         if self.name.suffix.lower() == ".png":
             picture.save(self.path, "PNG")
         else:

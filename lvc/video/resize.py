@@ -21,15 +21,15 @@ class AreaScaler:
         self.reformatter = VideoReformatter()
 
     def scale_into(self, frame, picture: np.ndarray, rotation: int = 0) -> None:
-        """Writes `frame` (an av.VideoFrame) turned by `rotation` degrees counterclockwise into picture, uint8 [3, H,
-        W].
+        """Writes `frame` (an av.VideoFrame) turned by `rotation` degrees counterclockwise into picture, uint8 [H,
+        W, 3].
         """
         sides = (self.geometry.width, self.geometry.height)
         width, height = sides if rotation % 180 == 0 else sides[::-1]
         scaled = self.reformatter.reformat(frame, width, height, "gbrp", interpolation="AREA", dst_color_range="JPEG")
         for plane, channel in zip(scaled.planes, (1, 2, 0)):  # green, blue, red
             rows = samples_of(plane, width, height)
-            picture[channel] = np.rot90(rows, rotation // 90) if rotation else rows
+            picture[..., channel] = np.rot90(rows, rotation // 90) if rotation else rows
 
     def planes(self, frame) -> np.ndarray:
         """Luma and chroma of the same picture, not turned and in the range of the frame: uint8 [3, H, W]."""

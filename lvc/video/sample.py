@@ -150,7 +150,7 @@ def sampled_frames(
 ) -> Iterator[FrameBatch]:
     """Decodes a recording and yields its sampled frames, RGB, in batches of at most `batch`.
 
-    The data of a batch is fresh uint8 [T, 3, H, W]; pts are whole numbers in units of `probe(path).time_base`. Memory
+    The data of a batch is fresh uint8 [T, H, W, 3]; pts are whole numbers in units of `probe(path).time_base`. Memory
     does not grow with the recording. threads: of the decoder; 0 means as many as the machine has cores. notes: as for
     `chosen_frames`, as are errors.
     """
@@ -158,7 +158,7 @@ def sampled_frames(
     waiting: list[tuple[np.ndarray, int]] = []
     time_base = None
     for chosen, time_base in chosen_frames(path, sampling, threads=threads, notes=notes):
-        picture = np.empty((3, geometry.height, geometry.width), np.uint8)
+        picture = np.empty((geometry.height, geometry.width, 3), np.uint8)
         scaler.scale_into(chosen.frame, picture, chosen.rotation)
         waiting.append((picture, chosen.pts))
         if len(waiting) == batch:

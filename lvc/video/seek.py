@@ -58,7 +58,7 @@ class SeekableVideo:
         self._following = next(self._frames, None)
 
     def frames_shown_at(self, times: Sequence[Fraction]) -> list[np.ndarray | None]:
-        """The pictures that a player shows at some times in seconds, uint8 [3, H, W] each; None where the video has
+        """The pictures that a player shows at some times in seconds, uint8 [H, W, 3] each; None where the video has
         none.
         """
         return [self._frame_shown_at(Fraction(time)) for time in times]
@@ -72,7 +72,7 @@ class SeekableVideo:
         frame, start = self._shown
         if not start <= latest or (self._following is None and latest > start + self._period() + TOLERANCE_SECONDS):
             return None
-        picture = np.empty((3, self._geometry.height, self._geometry.width), np.uint8)
+        picture = np.empty((self._geometry.height, self._geometry.width, 3), np.uint8)
         self._scaler.scale_into(frame, picture, self._orientation.of(frame))
         return picture
 

@@ -260,8 +260,7 @@ class Writer:
         native = None
         if isinstance(frames, FrameBatch):
             pts = self._checked_batch(frames, pts)
-            pictures = frames.data.transpose(0, 2, 3, 1)
-            native = None if frames.native is None else frames.native.transpose(0, 2, 3, 1)
+            pictures, native = frames.data, frames.native
         else:
             pictures = pictures_of(frames, dimension_order=self._order)
         if self.codec.grid is None:

@@ -106,7 +106,7 @@ def coded(game, coded_bytes):
 
 @pytest.fixture
 def source_frames(recordings):
-    """The sampled frames [T, 3, H, W] and timestamps of game_0.mp4."""
+    """The sampled frames [T, H, W, 3] and timestamps of game_0.mp4."""
     from lvc.video.sample import Sampling, sampled_frames
 
     batches = list(sampled_frames(recordings / "game_0.mp4", Sampling(every=2, geometry=SIZE)))

@@ -101,7 +101,7 @@ def test_a_report_measures_what_decode_gives(lvc, coded, game, tiny_model, sourc
     assert lvc("decode", coded, "-o", "out.npy", "--model", tiny_model, "-q").code == 0
     with open("r.json") as file:
         report = json.load(file)
-    errors = ((np.load("out.npy").astype(float) - source_frames[0]) ** 2).mean(axis=(1, 2, 3))
+    errors = ((np.load("out.npy").transpose(0, 2, 3, 1).astype(float) - source_frames[0]) ** 2).mean(axis=(1, 2, 3))
     assert np.allclose([frame["psnr_avg"] for frame in report["psnr"]], 10 * np.log10(255**2 / errors), atol=1e-3)
     totals = report["lvc"]["totals"]
     assert totals["frames"] == 30 and totals["bytes_per_frame"] == pytest.approx(coded.stat().st_size / 30)

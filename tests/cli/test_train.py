@@ -28,7 +28,7 @@ def dataset(tmp_path_factory):
         for time_step, frame in enumerate(frames):
             frame[:, 4:8, time_step : time_step + 4] = 255
         with open_output(folder / f"{number}.mkv", geometry=geometry, time_base=Fraction(1, 30)) as writer:
-            writer.write(FrameBatch(frames, tuple(range(20)), Fraction(1, 30)))
+            writer.write(FrameBatch(frames.transpose(0, 2, 3, 1), tuple(range(20)), Fraction(1, 30)))
     output = folder / "dataset"
     assert main(["build-dataset", *map(str, sorted(folder.glob("*.mkv"))), "-o", str(output), "--every", "1", "--size", "32x16", "-q"]) == 0
     return output

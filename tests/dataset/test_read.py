@@ -32,7 +32,7 @@ def store(tmp_path_factory, make_recording, gameplay):
 def truth(store):
     """All training frames as sampling gives them."""
     paths = [store.folder.parent / "in" / f"{number}.mp4" for number in range(3)]
-    return np.concatenate([batch.data for path in paths for batch in sampled_frames(path, SAMPLING)])
+    return np.concatenate([batch.data for path in paths for batch in sampled_frames(path, SAMPLING)]).transpose(0, 3, 1, 2)
 
 
 def test_frames_are_numbered_through_the_recordings_of_a_split(store, truth):
@@ -71,7 +71,7 @@ def test_clips_stay_within_a_recording(store):
 
 def test_a_recording_by_name_with_timestamps(store, truth):
     batch = store.split("train").video("1.mp4", 5, 9)
-    assert np.array_equal(batch.data, truth[25:29])
+    assert np.array_equal(batch.data, truth[25:29].transpose(0, 2, 3, 1))
     assert [float(second) for second in batch.pts_seconds] == pytest.approx([5 / 30, 6 / 30, 7 / 30, 8 / 30])
     with pytest.raises(KeyError):
         store.split("train").video("3.mp4")

@@ -122,5 +122,5 @@ def test_the_model_of_the_game_is_taken_for_its_game_and_the_other_elsewhere(tmp
     assert made.model == "pacman"
     assert [candidate.checkpoint.name for candidate in made.tried][:2] == ["pacman", "arcade"], "networks come after what tells the game's own pixels"
     random = np.random.default_rng(2)
-    other = np.kron(random.integers(0, 256, (1, 3, 20, 25), dtype=np.uint8), np.ones((1, 1, 8, 8), np.uint8)).repeat(4, axis=0)
+    other = np.kron(random.integers(0, 256, (1, 20, 25, 3), dtype=np.uint8), np.ones((1, 8, 8, 1), np.uint8)).repeat(4, axis=0)
     assert ranked(other, SAMPLING.geometry)[0].checkpoint.name == "arcade"

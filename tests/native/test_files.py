@@ -44,8 +44,8 @@ def played(count: int = COUNT, *, start: int = 0, grid: PixelGrid = GRID) -> Fra
         left = (start + number) % (native.width - 4)
         pictures[number, 3:8, left : left + 4] = 0xF04020
     frames = Screen(grid, SHOWN).show(pictures[:, None])
-    rgb = np.stack([pictures >> 16, pictures >> 8 & 255, pictures & 255], axis=1).astype(np.uint8)
-    return FrameBatch(frames.transpose(0, 3, 1, 2), tuple(range(33 * start, 33 * (start + count), 33)), MILLISECOND, rgb, grid)
+    rgb = np.stack([pictures >> 16, pictures >> 8 & 255, pictures & 255], axis=3).astype(np.uint8)
+    return FrameBatch(frames, tuple(range(33 * start, 33 * (start + count), 33)), MILLISECOND, rgb, grid)
 
 
 def part_of(batch: FrameBatch, here: slice) -> FrameBatch:
@@ -84,7 +84,7 @@ def changed(path, target, **keys):
 def test_frames_are_shown_as_the_games_own_pixels_look(reader):
     found = torch.stack(list(reader)).numpy()
     # So few colours, at the best quality, are kept as they are: and what is shown of them is whole numbers.
-    assert np.array_equal(found, played().data)
+    assert np.array_equal(found, played().data.transpose(0, 3, 1, 2))
     assert reader.pts == played().pts and reader.geometry == SHOWN
 
 
@@ -135,7 +135,7 @@ def test_every_keeps_native_pixels_of_the_frames_that_are_kept(weights, tmp_path
         for start in range(0, COUNT, 4):
             writer.write(part_of(played(), slice(start, start + 4)))
     with lvc.open(tmp_path / "game.lvc", model=weights) as reader:
-        assert np.array_equal(torch.stack(list(reader)).numpy(), played().data[::3])
+        assert np.array_equal(torch.stack(list(reader)).numpy(), played().data[::3].transpose(0, 3, 1, 2))
 
 
 def test_frames_that_come_without_their_pixels_are_refused(weights, tmp_path):
@@ -174,7 +174,7 @@ def test_a_file_is_continued_with_its_grid(path, weights, tmp_path):
     with Writer(target, model=weights, append=True) as writer:  # what is not said is as in the file
         writer.write(part_of(played(), slice(KEYINT, None)))
     with lvc.open(target, model=weights) as reader:
-        assert np.array_equal(torch.stack(list(reader)).numpy(), played().data)
+        assert np.array_equal(torch.stack(list(reader)).numpy(), played().data.transpose(0, 3, 1, 2))
     assert target.read_bytes()[:200] == old[:200]
 
 
@@ -253,7 +253,7 @@ def test_a_recording_is_coded_by_its_games_own_pixels(recording, weights, tmp_pa
     with lvc.open(made.path, model=weights) as reader:
         assert PixelGrid.from_json(reader.header.extra["grid"]) == batch.grid and batch.grid.native == Geometry(60, 40)
         decoded = torch.stack(list(reader)).numpy()
-    error = np.square(decoded.astype(float) - batch.data).mean()
+    error = np.square(decoded.astype(float) - batch.data.transpose(0, 3, 1, 2)).mean()
     assert 10 * np.log10(255**2 / error) > 30, "frames look as the recording's, as far as this quality goes"
     assert made.frames == 8 and made.sample_psnr > 30
 

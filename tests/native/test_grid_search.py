@@ -139,7 +139,7 @@ def test_frames_and_times_are_the_same_with_a_grid_as_without(tmp_path, make_rec
         plain, more = (list(frames(path, sampling, batch=batch)) for frames in (sampled_frames, frames_with_native))
         assert [one.pts for one in plain] == [other.pts for other in more]
         assert all(np.array_equal(one.data, other.data) for one, other in zip(plain, more))
-        assert all(other.native.shape == (len(other), 3, 210, 160) for other in more)
+        assert all(other.native.shape == (len(other), 210, 160, 3) for other in more)
 
 
 # Parts

@@ -29,7 +29,7 @@ def luma_of(pictures: np.ndarray) -> np.ndarray:
 def native_of(path, native=NATIVE, **options) -> np.ndarray:
     """uint8 [T, h, w, 3]."""
     batches = native_frames(path, Sampling(every=1, geometry=native, native=True), **options)
-    return np.concatenate([batch.data for batch in batches]).transpose(0, 2, 3, 1)
+    return np.concatenate([batch.data for batch in batches])
 
 
 # Planes
@@ -108,10 +108,10 @@ def test_colours_of_a_full_range_are_told_from_limited_ones():
     grid = PixelGrid(Geometry(2, 1), Geometry(8, 4))
     picture = np.zeros((4, 8, 3), np.uint8)
     picture[:, 4:] = 255
-    found = np.empty((3, 1, 2), np.uint8)
+    found = np.empty((1, 2, 3), np.uint8)
     for pixel_format in ("yuv420p", "yuvj420p"):
         NativeSampler(grid, Blur(2, 2)).sample_into(frame_of(picture, pixel_format), found)
-        assert found.reshape(3, 2).T.tolist() == [[0, 0, 0], [255, 255, 255]]
+        assert found.reshape(2, 3).tolist() == [[0, 0, 0], [255, 255, 255]]
 
 
 @pytest.mark.parametrize("asked, reason", [(Geometry(200, 160), "a game of 160x210 pixels enlarged; one of 200x160 was expected"), (None, "no game's own pixels")])

@@ -29,7 +29,7 @@ class PlainReader:
     def frames(self, start: int, stop: int) -> FrameBatch:
         numbers = np.arange(start, stop)
         pixel = np.stack([numbers % 256, numbers // 256, np.full(len(numbers), 90)], axis=1).astype(np.uint8)
-        data = np.broadcast_to(pixel[:, :, None, None], (len(numbers), 3, 48, 64))
+        data = np.broadcast_to(pixel[:, None, None], (len(numbers), 48, 64, 3))
         return FrameBatch(np.ascontiguousarray(data), self.pts[start:stop], self.time_base)
 
 
@@ -39,7 +39,7 @@ class PlainSource:
     def frames_shown_at(self, times) -> list[np.ndarray]:
         pictures = [PlainReader().frames(int(3 * time), int(3 * time) + 1).data[0] for time in times]
         for picture in pictures:
-            picture[2] = 200
+            picture[..., 2] = 200
         return pictures
 
 

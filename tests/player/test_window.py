@@ -49,8 +49,8 @@ def test_the_cache_passes_a_fault_of_the_reader_on():
 
 
 def test_enlarging_makes_squares_and_swaps_the_colours():
-    frame = np.zeros((3, 2, 2), np.uint8)
-    frame[0, 0, 1] = 200
+    frame = np.zeros((2, 2, 3), np.uint8)
+    frame[0, 1, 0] = 200
     picture = window.enlarged(frame, 3)
     assert picture.shape == (6, 6, 3) and (picture[:3, 3:] == (0, 0, 200)).all() and not picture[3:].any()
 
@@ -69,7 +69,7 @@ def test_the_overlay_fits_pictures_of_any_size(size):
 
 
 def test_screenshots_never_overwrite(tmp_path):
-    frame = np.full((3, 4, 5), 7, np.uint8)
+    frame = np.full((4, 5, 3), 7, np.uint8)
     (tmp_path / "game-000001.png").write_text("mine")
     first = window.save_screenshot(frame, tmp_path, "game-000001")
     second = window.save_screenshot(frame, tmp_path, "game-000001")
@@ -80,7 +80,7 @@ def test_screenshots_never_overwrite(tmp_path):
 
 def test_a_screenshot_that_cannot_be_written_says_so(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
-        window.save_screenshot(np.zeros((3, 4, 5), np.uint8), tmp_path / "missing", "game")
+        window.save_screenshot(np.zeros((4, 5, 3), np.uint8), tmp_path / "missing", "game")
 
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a window server")

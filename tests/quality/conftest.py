@@ -13,7 +13,7 @@ TIME_BASE = Fraction(1, 90_000)
 
 
 def source_frames(count: int) -> np.ndarray:
-    return np.random.default_rng(5).integers(30, 220, (count, 3, GEOMETRY.height, GEOMETRY.width), dtype=np.uint8)
+    return np.random.default_rng(5).integers(30, 220, (count, GEOMETRY.height, GEOMETRY.width, 3), dtype=np.uint8)
 
 
 class KnownReader:

@@ -8,7 +8,7 @@ from lvc.quality import metrics
 
 
 def frame(seed: int, height: int, width: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (3, height, width), dtype=np.uint8)
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def disturbed(source: np.ndarray, strength: int, seed: int = 1) -> np.ndarray:
@@ -18,9 +18,9 @@ def disturbed(source: np.ndarray, strength: int, seed: int = 1) -> np.ndarray:
 
 def flat_art() -> np.ndarray:
     """Flat areas with hard edges, where variances are differences of nearly equal numbers."""
-    art = np.zeros((3, 160, 200), np.uint8)
-    art[:, 40:80, 50:120] = np.array([255, 254, 1], np.uint8)[:, None, None]
-    art[0, 100:, :] = 200
+    art = np.zeros((160, 200, 3), np.uint8)
+    art[40:80, 50:120] = [255, 254, 1]
+    art[100:, :, 0] = 200
     return art
 
 
@@ -33,7 +33,7 @@ def flat_art() -> np.ndarray:
 def test_ssim_and_psnr_equal_scikit_image(source, strength):
     decoded = disturbed(source, strength)
     expected = structural_similarity(
-        source, decoded, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255, channel_axis=0
+        source, decoded, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255, channel_axis=2
     )
     assert metrics.ssim(source, decoded) == pytest.approx(expected, abs=1e-6)
     assert metrics.psnr(source, decoded) == pytest.approx(peak_signal_noise_ratio(source, decoded), abs=1e-9)
@@ -46,7 +46,7 @@ def test_an_identical_frame_has_no_psnr_and_ssim_of_one():
 
 
 def test_the_greatest_error_does_not_overflow():
-    black, white = np.zeros((3, 300, 400), np.uint8), np.full((3, 300, 400), 255, np.uint8)
+    black, white = np.zeros((300, 400, 3), np.uint8), np.full((300, 400, 3), 255, np.uint8)
     assert metrics.mean_squared_error(black, white) == 255**2
     assert metrics.psnr(white, black) == 0.0
 

@@ -56,7 +56,7 @@ def test_the_worst_come_first_and_pictures_are_exact(report, source, reader):
     assert pair.note == ""
     for data, expected in ((pair.source, source[5]), (pair.decoded, source[5] + 9)):
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        assert (picture[:, :, ::-1].transpose(2, 0, 1) == expected).all()
+        assert (picture[:, :, ::-1] == expected).all()
 
 
 def test_equal_errors_keep_the_earlier_frame(material, source):
@@ -98,7 +98,7 @@ def test_a_shifted_source_is_refused_not_scored(material, reader, source):
 
 
 def test_another_size_is_refused(reader):
-    other = FrameBatch(np.zeros((1, 3, 20, 20), np.uint8), (0,), Fraction(1, 90_000))
+    other = FrameBatch(np.zeros((1, 20, 20, 3), np.uint8), (0,), Fraction(1, 90_000))
     with pytest.raises(InputError, match="20x20; the file's are 40x24"):
         built(reader, [other])
 
@@ -191,8 +191,8 @@ def test_the_page_asks_for_nothing_outside_and_holds_all_figures(report):
 
 
 def test_pictures_fit_their_allowance_even_for_noise_at_full_hd():
-    noise = np.random.default_rng(1).integers(0, 256, (3, 1080, 1920), dtype=np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
     frames = ShownFrames.of(ComparedFrame(None, noise, noise))
-    assert frames.source.shape == (3, 540, 960)
+    assert frames.source.shape == (540, 960, 3)
     pair = PicturePair.within(frames, 100_000)
     assert pair.size <= 100_000 and pair.note.startswith("lossy preview, 1/")

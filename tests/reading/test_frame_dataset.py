@@ -21,7 +21,7 @@ LEVEL = 1  # batches of another size may sum floats in another order
 
 def save_file(path, weights, pts, *, geometry=SMALL, seed=0, **options):
     path.parent.mkdir(exist_ok=True)
-    frames = np.random.default_rng(seed).integers(0, 256, (len(pts), 3, geometry.height, geometry.width), np.uint8)
+    frames = np.random.default_rng(seed).integers(0, 256, (len(pts), geometry.height, geometry.width, 3), np.uint8)
     with lvc.Writer(path, geometry=geometry, time_base=MILLISECOND, frame_duration=FRAME, model=weights, keyint=4, **options) as writer:
         writer.write(FrameBatch(frames, tuple(pts), MILLISECOND))
     return path

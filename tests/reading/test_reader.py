@@ -30,7 +30,7 @@ def coded(request, tmp_path_factory, save_small):
     """(file, weights) of one of each kind: predicted frames, and frames each coded alone."""
     folder = tmp_path_factory.mktemp("reader")
     weights = save_small(folder / "small.safetensors", request.param)
-    frames = np.random.default_rng(5).integers(0, 256, (COUNT, 3, SMALL.height, SMALL.width), np.uint8)
+    frames = np.random.default_rng(5).integers(0, 256, (COUNT, SMALL.height, SMALL.width, 3), np.uint8)
     path = folder / "game.lvc"
     with lvc.Writer(path, geometry=SMALL, time_base=MILLISECOND, frame_duration=333, model=weights, keyint=KEYINT) as writer:
         writer.write(FrameBatch(frames[:10], PTS[:10], MILLISECOND))

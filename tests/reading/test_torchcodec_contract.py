@@ -39,7 +39,7 @@ def recording(tmp_path_factory, make_recording):
     with lvc.Writer(
         coded, geometry=Geometry(40, 32), time_base=TENTH, frame_duration=1, model="lossless", keyint=6
     ) as writer:
-        writer.write(FrameBatch(pictures.transpose(0, 3, 1, 2), tuple(TICKS), TENTH))
+        writer.write(FrameBatch(pictures, tuple(TICKS), TENTH))
     film = make_recording(
         folder / "game.mp4",
         list(pictures),

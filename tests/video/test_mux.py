@@ -19,7 +19,7 @@ ODD = Geometry(51, 37)
 def frames(count, geometry=ODD, time_base=Fraction(1, 15_360), first=0, seed=0):
     random = np.random.default_rng(seed)
     pts = first + np.cumsum([0, *random.integers(20, 4000, count - 1)])
-    data = random.integers(0, 256, (count, 3, geometry.height, geometry.width), dtype=np.uint8)
+    data = random.integers(0, 256, (count, geometry.height, geometry.width, 3), dtype=np.uint8)
     return FrameBatch(data, tuple(pts.tolist()), time_base)
 
 
@@ -56,19 +56,19 @@ def test_mkv_keeps_pixels_and_rounds_to_milliseconds(tmp_path, codec):
 
 
 def test_libx264_is_close_and_names_its_colours(tmp_path, gameplay):
-    data = np.stack(gameplay(6, 96, 64)).transpose(0, 3, 1, 2)
-    batch = FrameBatch(np.ascontiguousarray(data), tuple(range(6)), Fraction(1, 3))
+    data = np.stack(gameplay(6, 96, 64))
+    batch = FrameBatch(data, tuple(range(6)), Fraction(1, 3))
     write(tmp_path / "out.mp4", batch, codec="libx264")
     back, _ = read(tmp_path / "out.mp4", Geometry(96, 64))
     difference = back.astype(int) - data
     assert np.abs(difference).mean() < 14  # chroma of half the resolution, on blocks of random colours
-    assert np.abs(difference.mean((0, 2, 3))).max() < 3
+    assert np.abs(difference.mean((0, 1, 2))).max() < 3
 
 
 def test_npy_is_an_array_with_timestamps_beside_it(tmp_path):
     batch = frames(19)
     write(tmp_path / "out.npy", batch)
-    assert np.array_equal(np.load(tmp_path / "out.npy", allow_pickle=False), batch.data)
+    assert np.array_equal(np.load(tmp_path / "out.npy", allow_pickle=False), batch.data.transpose(0, 3, 1, 2))
     beside = json.loads((tmp_path / "out.timestamps.json").read_text())
     assert beside == {"time_base": "1/15360", "pts": list(batch.pts)}
 
@@ -85,7 +85,7 @@ def test_png_folder(tmp_path):
     files = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert files == [f"frame_{number:06d}.png" for number in range(11)] + ["timestamps.json"]
     picture = cv2.imread(str(tmp_path / "pictures" / "frame_000007.png"))[:, :, ::-1]
-    assert np.array_equal(picture.transpose(2, 0, 1), batch.data[7])
+    assert np.array_equal(picture, batch.data[7])
     assert json.loads((tmp_path / "pictures" / "timestamps.json").read_text())["pts"] == list(batch.pts)
 
 

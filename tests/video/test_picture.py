@@ -17,7 +17,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
 def test_png_of_every_kind_is_read_as_rgb(tmp_path, mode):
     made = Image.fromarray(PIXELS).convert(mode)
     made.save(tmp_path / "a.png")
-    assert np.array_equal(read_picture(tmp_path / "a.png"), np.asarray(made.convert("RGB")).transpose(2, 0, 1))
+    assert np.array_equal(read_picture(tmp_path / "a.png"), np.asarray(made.convert("RGB")))
 
 
 def test_a_turned_jpg_stands_upright(tmp_path):
@@ -27,11 +27,11 @@ def test_a_turned_jpg_stands_upright(tmp_path):
     flat[:, :32] = 255
     Image.fromarray(flat).save(tmp_path / "a.jpg", exif=exif)
     read = read_picture(tmp_path / "a.jpg")
-    assert read.shape == (3, 64, 32) and read[:, :28].min() > 240 and read[:, 36:].max() < 15
+    assert read.shape == (64, 32, 3) and read[:28].min() > 240 and read[36:].max() < 15
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    batch = FrameBatch(PIXELS.transpose(2, 0, 1)[None], (0,), Fraction(1))
+    batch = FrameBatch(PIXELS[None], (0,), Fraction(1))
     for name in ("a.png", "a.jpg"):
         with open_output(tmp_path / name, geometry=batch.geometry, time_base=batch.time_base) as writer:
             writer.write(batch)
@@ -42,7 +42,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 
 def test_a_picture_of_two_frames_is_refused_and_nothing_is_left(tmp_path):
-    batch = FrameBatch(np.stack([PIXELS.transpose(2, 0, 1)] * 2), (0, 1), Fraction(1))
+    batch = FrameBatch(np.stack([PIXELS] * 2), (0, 1), Fraction(1))
     with pytest.raises(OutputError, match="one frame"), open_output(tmp_path / "a.png", geometry=batch.geometry, time_base=batch.time_base) as writer:
         writer.write(batch)
     assert not list(tmp_path.iterdir())

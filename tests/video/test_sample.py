@@ -29,7 +29,7 @@ def area(picture, geometry):
     """Average over areas by summing whole pixels: only for sizes that divide."""
     height, width = picture.shape[:2]
     blocks = picture.reshape(geometry.height, height // geometry.height, geometry.width, width // geometry.width, 3)
-    return blocks.mean((1, 3)).transpose(2, 0, 1)
+    return blocks.mean((1, 3))
 
 
 @pytest.mark.parametrize("every", [1, 2, 7, 10, 100])
@@ -37,7 +37,7 @@ def test_every_nth_frame_with_its_timestamp(tmp_path, make_recording, gameplay, 
     path = make_recording(tmp_path / "game.mp4", gameplay(53))
     data, seconds = read(path, every=every)
     assert seconds == [Fraction(number, 30) for number in range(0, 53, every)]
-    assert data.shape == (len(seconds), 3, 32, 48)
+    assert data.shape == (len(seconds), 32, 48, 3)
 
 
 def test_batches_are_cut_and_own_their_memory(tmp_path, make_recording, gameplay):
@@ -111,7 +111,7 @@ def test_matrix_and_range_of_the_stream_are_respected(tmp_path, make_recording, 
         color_range=ColorRange[color_range],
     )
     data, _ = read(path, geometry=Geometry(96, 32))
-    middle = data[0, :, 16, 8::16].T
+    middle = data[0, 16, 8::16]
     assert np.abs(middle.astype(int) - colours).max() <= 4
 
 
@@ -119,7 +119,7 @@ def test_area_average_matches_opencv(tmp_path, make_recording, gameplay):
     pictures = gameplay(1, 250, 190)  # 250 / 48 and 190 / 32 are no whole numbers
     path = make_recording(tmp_path / "game.mkv", pictures, codec="ffv1", pixel_format="bgra")
     data, _ = read(path)
-    wanted = cv2.resize(pictures[0], (48, 32), interpolation=cv2.INTER_AREA).transpose(2, 0, 1)
+    wanted = cv2.resize(pictures[0], (48, 32), interpolation=cv2.INTER_AREA)
     assert np.abs(data[0].astype(int) - wanted).mean() < 1
 
 
@@ -128,8 +128,8 @@ def test_odd_and_tiny_sizes(tmp_path, make_recording, gameplay, size):
     pictures = gameplay(2, *size)
     path = make_recording(tmp_path / "odd.mkv", pictures, codec="ffv1", pixel_format="yuv444p")
     data, _ = read(path)
-    assert data.shape == (2, 3, 32, 48)
-    assert np.abs(data.mean((2, 3)) - np.stack(pictures).mean((1, 2))).max() < 12
+    assert data.shape == (2, 32, 48, 3)
+    assert np.abs(data.mean((1, 2)) - np.stack(pictures).mean((1, 2))).max() < 12
 
 
 TURNS = {  # of the pictures clockwise: matrix of tkhd (ISO/IEC 14496-12, section 8.3.2): x' = ax + cy, y' = bx + dy
@@ -160,7 +160,7 @@ def test_rotation_flags_turn_the_picture(tmp_path, make_recording, turn):
     wanted = np.rot90(picture, -turn // 90)
     corners = [(4, 4), (4, -5), (-5, 4), (-5, -5)]
     for row, column in corners:
-        assert np.abs(data[0, :, row, column].astype(int) - wanted[row, column]).max() <= 4
+        assert np.abs(data[0, row, column].astype(int) - wanted[row, column]).max() <= 4
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ FORMS = {
     "batches of 5, CHW views": lambda frames: [frames[at : at + 5].transpose(0, 3, 1, 2) for at in range(0, COUNT, 5)],
     "torch, HWC": lambda frames: [torch.from_numpy(frames)],
     "torch, CHW": lambda frames: list(torch.from_numpy(frames).permute(0, 3, 1, 2)),
-    "FrameBatch": lambda frames: [FrameBatch(frames.transpose(0, 3, 1, 2), tuple(range(COUNT)), Fraction(1, 30))],
+    "FrameBatch": lambda frames: [FrameBatch(frames, tuple(range(COUNT)), Fraction(1, 30))],
     "with timestamps": lambda frames: [(frame, number) for number, frame in enumerate(frames)],
     "a batch with timestamps": lambda frames: [(frames, np.arange(COUNT))],
 }
@@ -175,8 +175,8 @@ def test_what_does_not_fit_is_refused_and_nothing_of_it_taken(writer_of, frames)
             ((frames[2], 2**63), "64 bits"),
             ((frames[2], 5 + 2**50), "2\\*\\*50"),
             ((frames[2],), "pts"),
-            ((FrameBatch(frames[2:3, :, :16].transpose(0, 3, 1, 2), (7,), MILLISECOND),), "16x32"),
-            ((FrameBatch(frames[2:3].transpose(0, 3, 1, 2), (7,), Fraction(1, 30)),), "1/30"),
+            ((FrameBatch(frames[2:3, :, :16], (7,), MILLISECOND),), "16x32"),
+            ((FrameBatch(frames[2:3], (7,), Fraction(1, 30)),), "1/30"),
         ]:
             with pytest.raises(lvc.OptionError, match=reason):
                 writer.write(*call)

@@ -56,7 +56,7 @@ def measured(codec: GroupCodec, frames: np.ndarray) -> tuple[int, float]:
 def recorded(clip):
     """24 frames [T, 160, 200, 3] of a real game."""
     batches = sampled_frames(clip, Sampling(every=10, geometry=Geometry(200, 160)))
-    return np.concatenate([batch.data.transpose(0, 2, 3, 1) for batch in batches])
+    return np.concatenate([batch.data for batch in batches])
 
 
 @pytest.fixture(scope="module")
