@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("episodes")
     for name, count in COUNTS.items():
-        frames = np.random.default_rng(count).integers(0, 256, (count, 3, 32, 40), np.uint8)
+        frames = np.random.default_rng(count).integers(0, 256, (count, 32, 40, 3), np.uint8)
         with lvc.Writer(
             folder / f"{name}.lvc", geometry=SMALL, time_base=TENTH, frame_duration=1, model="lossless", keyint=4
         ) as writer:
