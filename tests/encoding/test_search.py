@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lvc.encoding.encode as encoding
 from lvc.codecs.family import open_codec
 from lvc.encoding import encode as encoding
 from lvc.encoding.encode import encode, groups_of, levels_of, settled_level
