@@ -230,7 +230,7 @@ def test_native_pixels_go_on_after_a_change(tmp_path, make_recording, kind, at):
     )
     batches = list(frames_with_native(path, Sampling(every=1, geometry=Geometry(200, 160))))
     assert [batch.grid.native for batch in batches] == [Geometry(160, 210)] * len(batches)
-    found = np.concatenate([batch.native for batch in batches]).transpose(0, 2, 3, 1).astype(int)
+    found = np.concatenate([batch.native for batch in batches]).astype(int)
     wanted = np.concatenate([first.native, second.native])
     assert found.shape == wanted.shape
     # As of recordings that do not change, see test_planes.py; chroma is smeared otherwise than was fitted where only
@@ -297,7 +297,7 @@ def test_a_grey_game_keeps_its_levels(tmp_path, make_recording, codec, pixel_for
     )
     (batch,) = frames_with_native(path, Sampling(every=1, geometry=Geometry(200, 160)))
     assert batch.grid.native == Geometry(160, 210)
-    found = batch.native.transpose(0, 2, 3, 1).astype(int)
+    found = batch.native.astype(int)
     assert np.abs(found - grey(made.native)).mean() < 2 and np.ptp(found, axis=-1).mean() < 1
     # Shown as frames, and sampled as frames, alike.
     (plain,) = sampled_frames(path, Sampling(every=1, geometry=Geometry(200, 160)))
@@ -312,7 +312,7 @@ def test_one_colour_is_an_ordinary_recording(tmp_path, make_recording, codec, pi
     )
     (batch,) = frames_with_native(path, Sampling(every=1, geometry=SMALL))
     wanted = grey(np.array([[colour]], np.uint8))[0, 0] if pixel_format == "gray" else colour
-    assert batch.grid is None and np.abs(batch.data.astype(int) - np.array(wanted)[:, None, None]).max() <= 3
+    assert batch.grid is None and np.abs(batch.data.astype(int) - np.array(wanted)).max() <= 3
 
 
 # The shape of pixels
