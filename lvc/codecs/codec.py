@@ -128,10 +128,7 @@ class GroupDecoder(ABC):
         """Decodes until `stop` frames are there, or leaves them where they are already."""
 
     def latents(self, places) -> Latents:
-        """Latents of the frames at these places of the group: a slice, or whole numbers below `decoded`.
-
-        Raises OptionError where the family has none to hand out.
-        """
+        """Latents of the frames at these places of the group: a slice, or whole numbers below `decoded`; where the traits' no_latents is empty."""
         raise NotImplementedError
 
     @abstractmethod

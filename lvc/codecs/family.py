@@ -73,6 +73,11 @@ register(
 )
 
 
+def registrations() -> dict[str, Registration]:
+    """The families that are known, by name."""
+    return dict(_families)
+
+
 def model_names(*, weights: bool | None = None) -> list[str]:
     """All models by name; weights: only those that come from weights files, or only those that need none."""
     return [model for family in _families.values() if weights in (None, family.weights) for model in family.models]

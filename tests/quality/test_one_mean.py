@@ -25,7 +25,7 @@ def half(make_recording, gameplay, tmp_path_factory):
         flat = np.full((32, 40, 3), (30, 60 * number, 90), np.uint8)
         pictures += [flat, np.clip(flat + random.normal(0, 12, flat.shape), 0, 255).astype(np.uint8)]
     # Without loss, and without a conversion of colours.
-    make_recording(folder / "game.mkv", pictures, codec="ffv1", pixel_format="gbrp")
+    make_recording(folder / "game.mkv", pictures, codec="ffv1", pixel_format="bgra")
     assert main(["encode", str(folder / "game.mkv"), "-o", str(folder / "game.lvc"), "--every", "1", "--size", "40x32", "--model", "arcade", "--crf", "40", "--keyint", "1", "-q"]) == 0
     return folder, np.stack(pictures)
 

@@ -280,7 +280,7 @@ def test_a_black_and_white_game_is_read(every):
     batches = list(frames_with_native(CASES / "bw_game.mp4", Sampling(every=every, geometry=Geometry(200, 160))))
     native = np.concatenate([batch.native for batch in batches])
     assert len(native) == 120 // every
-    assert batches[0].grid.native == Geometry(80, 60) and np.ptp(native, axis=1).max() <= 3, "all grey"
+    assert batches[0].grid.native == Geometry(80, 60) and np.ptp(native, axis=-1).max() <= 3, "all grey"
 
 
 @pytest.mark.parametrize(
