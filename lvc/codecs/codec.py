@@ -183,7 +183,9 @@ class GroupCodec(ABC):
 
     def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
         """Bits that each frame of a group costs, float64 [frames], where frames share a packet: here evenly."""
-        return np.concatenate([np.full(packet.frame_count, 8 * len(packet.payload) / packet.frame_count) for packet in packets])
+        return np.concatenate(
+            [np.full(packet.frame_count, 8 * len(packet.payload) / packet.frame_count) for packet in packets]
+        )
 
     @property
     def error_worth(self) -> float:
@@ -205,7 +207,9 @@ class GroupCodec(ABC):
         """Raises OptionError for a group of so many frames that they would fill the memory."""
         most = max(1, MAX_GROUP_BYTES // self.group_frame_bytes)
         if frames > most:
-            raise OptionError(f"groups of {frames} frames of {self.geometry}: {most} with this model at most; choose a smaller keyint")
+            raise OptionError(
+                f"groups of {frames} frames of {self.geometry}: {most} with this model at most; choose a smaller keyint"
+            )
 
     def frames_of(self, packets: tuple[Packet, ...]) -> int:
         """How many frames a group of packets has; FormatError where they are too many, before one is decoded."""

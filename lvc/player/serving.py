@@ -88,7 +88,7 @@ class PageServer:
         stop = min(start + self.run, len(self.reader))
         if not 0 <= start < stop:
             raise IndexError(f"frame {start}")
-        return self.reader.frames(start, stop).data.transpose(0, 2, 3, 1).tobytes()
+        return self.reader.frames(start, stop).data.tobytes()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Until the page is quit; whether it was."""

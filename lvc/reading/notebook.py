@@ -57,7 +57,7 @@ def spread(count: int, most: int) -> list[int]:
 
 def pictures_of(reader: Reader, numbers: Sequence[int]) -> list[np.ndarray]:
     """Frames by number, uint8 [H, W, 3] each."""
-    return list(reader.frames_at(numbers).data.transpose(0, 2, 3, 1))
+    return list(reader.frames_at(numbers).data)
 
 
 def row_of(pictures: Sequence[np.ndarray], *, narrow: bool = True) -> Image.Image:

@@ -88,7 +88,9 @@ def file(checkpoint, tmp_path_factory):
 def test_traits_are_those_that_the_codec_keeps_to(checkpoint, codec):
     traits = codec.traits
     assert traits.digest_of in ("symbols", PICTURES)
-    assert bool(traits.no_latents) <= (not traits.renders_latents), "what hands out no latents cannot make pixels of them"
+    assert bool(traits.no_latents) <= (not traits.renders_latents), (
+        "what hands out no latents cannot make pixels of them"
+    )
     assert (codec.crf is not None) == traits.variable_rate
     assert not traits.efforts or traits.usual_effort in traits.efforts
     assert (checkpoint[0].sha256 == NO_WEIGHTS) == (checkpoint[1] is None)

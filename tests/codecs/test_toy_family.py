@@ -30,8 +30,42 @@ def recordings(tmp_path_factory, make_recording, gameplay):
 def weights(toy, recordings, tmp_path_factory):
     """Trained by the command that users have."""
     folder = tmp_path_factory.mktemp("weights")
-    assert main(["build-dataset", str(recordings), "-o", str(folder / "set"), "--every", "2", "--size", "48x32", "--split", "1:1:1", "-w", "1", "-q"]) == 0
-    assert main(["train", str(folder / "set"), "--model", "toy", "--steps", "3", "-o", str(folder / "mine.safetensors"), "-q"]) == 0
+    assert (
+        main(
+            [
+                "build-dataset",
+                str(recordings),
+                "-o",
+                str(folder / "set"),
+                "--every",
+                "2",
+                "--size",
+                "48x32",
+                "--split",
+                "1:1:1",
+                "-w",
+                "1",
+                "-q",
+            ]
+        )
+        == 0
+    )
+    assert (
+        main(
+            [
+                "train",
+                str(folder / "set"),
+                "--model",
+                "toy",
+                "--steps",
+                "3",
+                "-o",
+                str(folder / "mine.safetensors"),
+                "-q",
+            ]
+        )
+        == 0
+    )
     return folder / "mine.safetensors"
 
 
@@ -83,7 +117,9 @@ def test_it_is_decoded_verified_and_reported(file, weights, recordings, tmp_path
 
 def test_a_level_is_searched_for_it(weights, recordings, tmp_path):
     sampling = lvc.Sampling(every=2, geometry=lvc.Geometry(48, 32))
-    made = lvc.encode(recordings / "0.mp4", tmp_path / "a.lvc", sampling=sampling, model=weights, target=lvc.Target(min_psnr=45))
+    made = lvc.encode(
+        recordings / "0.mp4", tmp_path / "a.lvc", sampling=sampling, model=weights, target=lvc.Target(min_psnr=45)
+    )
     with lvc.open(made.path, model=weights) as reader:
         assert reader.metadata.crf == made.crf and 0 < made.crf < 63
 

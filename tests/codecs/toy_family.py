@@ -51,7 +51,9 @@ class ToyCodec(GroupCodec):
 
     def encode_group(self, frames):
         symbols = np.rint((frames.astype(np.int32) - self.mean) / self.step).astype(np.int32)
-        packets = tuple(Packet(frame_count=1, payload=zlib.compress(frame.astype("<i2").tobytes())) for frame in symbols)
+        packets = tuple(
+            Packet(frame_count=1, payload=zlib.compress(frame.astype("<i2").tobytes())) for frame in symbols
+        )
         return CodedGroup(packets, symbols_digest(symbols), Latents(symbols, np.zeros((len(frames), 0), np.float32)))
 
     def render(self, latents):
@@ -108,17 +110,46 @@ class ToyOptions:
 
 
 class ToyTrainer(Trainer):
-    recipes: ClassVar = {"toy": Recipe("toy", quantiser={"name": "step"}, entropy={"name": "zlib"}, training=ToyOptions())}
+    recipes: ClassVar = {
+        "toy": Recipe("toy", quantiser={"name": "step"}, entropy={"name": "zlib"}, training=ToyOptions())
+    }
 
-    def train(self, model, training, validation, output, *, recipe, files, name, description="", dataset=None, overwrite=False, **more):
+    def train(
+        self,
+        model,
+        training,
+        validation,
+        output,
+        *,
+        recipe,
+        files,
+        name,
+        description="",
+        dataset=None,
+        overwrite=False,
+        **more,
+    ):
         frames = training.frames(range(len(training)))
         for step in range(recipe.training.steps):
             model.mean = frames.mean(axis=(0, 2, 3)).round().astype(np.uint8)
-            yield Progress(1, step + 1, recipe.training.steps, (step + 1) / recipe.training.steps, 0.0, 1.0, {"loss": float(frames.std())}, learning_rate=1.0)
+            yield Progress(
+                1,
+                step + 1,
+                recipe.training.steps,
+                (step + 1) / recipe.training.steps,
+                0.0,
+                1.0,
+                {"loss": float(frames.std())},
+                learning_rate=1.0,
+            )
         flat = np.broadcast_to(model.mean[:, None, None], frames.shape[1:])
-        figures = Validation.of([mean_squared_error(frame, flat) for frame in validation.frames(range(len(validation)))], bits=None)
+        figures = Validation.of(
+            [mean_squared_error(frame, flat) for frame in validation.frames(range(len(validation)))], bits=None
+        )
         facts = {"dataset": dataset or {}, "options": asdict(recipe.training), "position": {"figures": asdict(figures)}}
-        metadata = Metadata(name, "toy", asdict(model.config), model.geometry, recipe.quantiser, recipe.entropy, description, facts)
+        metadata = Metadata(
+            name, "toy", asdict(model.config), model.geometry, recipe.quantiser, recipe.entropy, description, facts
+        )
         files.save(output, Checkpoint(metadata, model), overwrite=overwrite)
         yield Progress(1, step + 1, recipe.training.steps, 1.0, 0.0, 1.0, {}, validation=figures, best=True)
         yield Progress(1, step + 1, recipe.training.steps, 1.0, 0.0, 1.0, {}, ended="all steps done")

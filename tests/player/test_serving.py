@@ -26,7 +26,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 @pytest.fixture(scope="module")
 def game(tmp_path_factory):
     path = tmp_path_factory.mktemp("serving") / "game.lvc"
-    frames = np.broadcast_to(np.array(COLOURS, np.uint8)[:, :, None, None], (COUNT, 3, 16, 24))
+    frames = np.broadcast_to(np.array(COLOURS, np.uint8)[:, None, None], (COUNT, 16, 24, 3))
     with lvc.Writer(
         path, geometry=Geometry(24, 16), time_base=TENTH, frame_duration=1, model="lossless", keyint=8
     ) as writer:

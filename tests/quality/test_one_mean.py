@@ -26,7 +26,28 @@ def half(make_recording, gameplay, tmp_path_factory):
         pictures += [flat, np.clip(flat + random.normal(0, 12, flat.shape), 0, 255).astype(np.uint8)]
     # Without loss, and without a conversion of colours.
     make_recording(folder / "game.mkv", pictures, codec="ffv1", pixel_format="bgra")
-    assert main(["encode", str(folder / "game.mkv"), "-o", str(folder / "game.lvc"), "--every", "1", "--size", "40x32", "--model", "arcade", "--crf", "40", "--keyint", "1", "-q"]) == 0
+    assert (
+        main(
+            [
+                "encode",
+                str(folder / "game.mkv"),
+                "-o",
+                str(folder / "game.lvc"),
+                "--every",
+                "1",
+                "--size",
+                "40x32",
+                "--model",
+                "arcade",
+                "--crf",
+                "40",
+                "--keyint",
+                "1",
+                "-q",
+            ]
+        )
+        == 0
+    )
     return folder, np.stack(pictures)
 
 
@@ -50,11 +71,15 @@ def test_half_of_the_frames_identical(half, capsys):
     figures = Validation.of(errors, bits=None)
     assert (figures.psnr, figures.identical, figures.frames) == (expected, 4, 8)
     assert figures.psnr_lowest < expected
-    with lvc.Writer(folder / "again.lvc", fps=30, geometry=Geometry(40, 32), model="arcade", crf=40, keyint=8) as writer:
+    with lvc.Writer(
+        folder / "again.lvc", fps=30, geometry=Geometry(40, 32), model="arcade", crf=40, keyint=8
+    ) as writer:
         writer.write(pictures[[0, 1, 0, 1, 0, 1, 0, 1]])
     with lvc.open(folder / "again.lvc", dimension_order="NHWC") as reader:
         sampled = reader.get_frames_at([0, 2, 4, 7]).data.numpy()
-    assert writer.sample_psnr == mean_of_psnr(mean_squared_error(*pair) for pair in zip(pictures[[0, 0, 0, 1]], sampled))
+    assert writer.sample_psnr == mean_of_psnr(
+        mean_squared_error(*pair) for pair in zip(pictures[[0, 0, 0, 1]], sampled)
+    )
 
 
 def test_a_clip_without_loss_is_said_to_be_one(half):

@@ -21,7 +21,7 @@ def save(path, frames, pts=None):
     with lvc.Writer(
         path, geometry=Geometry(24, 16), time_base=TENTH, frame_duration=1, model="lossless", keyint=5
     ) as writer:
-        writer.write(FrameBatch(frames.transpose(0, 3, 1, 2), tuple(pts or range(len(frames))), TENTH))
+        writer.write(FrameBatch(frames, tuple(pts or range(len(frames))), TENTH))
     return path
 
 

@@ -47,10 +47,17 @@ CLIP_LENGTH = {JOINT: 3, PRIOR: 8}
 LEAD = {JOINT: 8, PRIOR: 0}  # how far before a clip of the joint stage lies the frame that its references begin with
 SIDE = {JOINT: 10, PRIOR: 12}  # blocks of a window
 KEY_WEIGHT = {JOINT: 0.1, PRIOR: 0.05}  # of a keyframe's bits, which are few of a file's; a predicted frame's weigh 1
-EVEN_QUALITIES = {JOINT: 0.4, PRIOR: 0.2}  # exponent that keeps the best qualities' large losses from drowning the others
-PASSES_TRAINED = 3  # of the prior's passes over latents at each step, drawn anew: half of the work, the same gradient on average
+EVEN_QUALITIES = {
+    JOINT: 0.4,
+    PRIOR: 0.2,
+}  # exponent that keeps the best qualities' large losses from drowning the others
+PASSES_TRAINED = (
+    3  # of the prior's passes over latents at each step, drawn anew: half of the work, the same gradient on average
+)
 CLIP_NORM = 1.0
-SHARED_RATE = 0.2  # learning rate of the linear transforms, less than the networks': they start from the principal directions
+SHARED_RATE = (
+    0.2  # learning rate of the linear transforms, less than the networks': they start from the principal directions
+)
 SCENERY_BATCH = 64  # frames
 START_FRAMES = 1500  # that give the principal directions
 AVERAGE = 0.999  # of the exponential average of the weights, which is what is kept
@@ -123,7 +130,9 @@ def sceneries(model: Temporal, source: Frames, device: torch.device) -> Tensor |
     found = []
     for first, last in zip(firsts, [*firsts[1:], len(source)]):
         chunks = [range(start, min(start + SCENERY_BATCH, last)) for start in range(first, last, SCENERY_BATCH)]
-        found.append(steadied(torch.cat([model.scenery(to_input(source.frames(chunk), device)) for chunk in chunks])).half())
+        found.append(
+            steadied(torch.cat([model.scenery(to_input(source.frames(chunk), device)) for chunk in chunks])).half()
+        )
     return torch.cat(found)
 
 
@@ -159,7 +168,9 @@ class TemporalRun:
         groups = [{"params": parameters, "share": share} for share, parameters in groups.items() if parameters]
         self.optimiser = torch.optim.Adam(groups, lr=self.options.lr, betas=(0.9, 0.98), fused=True)
         # A step trains some of the prior's passes.
-        self.objective = self.team.over(self.joint_loss if stage == JOINT else self.prior_loss, self.model, all_used=False)
+        self.objective = self.team.over(
+            self.joint_loss if stage == JOINT else self.prior_loss, self.model, all_used=False
+        )
         self.since = 0
 
     def step(self, frames: np.ndarray, scenery: Tensor | None, learning_rate: float) -> dict[str, float]:
@@ -169,24 +180,39 @@ class TemporalRun:
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate * group["share"]
-        windows, corners = moving_windows(frames, length, SIDE[stage], STRIDE, np.random.default_rng([self.options.seed, self.position.step, *filter(None, [self.team.rank])]))
+        windows, corners = moving_windows(
+            frames,
+            length,
+            SIDE[stage],
+            STRIDE,
+            np.random.default_rng([self.options.seed, self.position.step, *filter(None, [self.team.rank])]),
+        )
         frames, corners = to_input(windows, self.device), torch.from_numpy(corners)
         every = corners.repeat_interleave(length, dim=0)
         if scenery is not None:
             rows, columns = frames.shape[2] // STRIDE, frames.shape[3] // STRIDE
-            parts = (part[:, row : row + rows, column : column + columns] for part, (row, column) in zip(scenery, every.tolist()))
+            parts = (
+                part[:, row : row + rows, column : column + columns]
+                for part, (row, column) in zip(scenery, every.tolist())
+            )
             scenery = torch.stack([part.float() for part in parts])
         with seeded(self.options.seed, self.position.step, self.device, self.team.rank):
             crf = torch.rand(len(corners), device=self.device) * (CRF_LEVELS - 1)
             passes = torch.randperm(self.model.prior.passes)[:PASSES_TRAINED].tolist()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            loss, figures = self.objective(frames, scenery, crf if stage == JOINT else crf.round(), length, corners, passes)
+            loss, figures = self.objective(
+                frames, scenery, crf if stage == JOINT else crf.round(), length, corners, passes
+            )
         figures = self.team.mean({"loss": loss.item(), **figures})
         if not math.isfinite(figures["loss"]):
-            raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate")
+            raise ModelError(
+                f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate"
+            )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([parameter for group in self.optimiser.param_groups for parameter in group["params"]], CLIP_NORM)
+        torch.nn.utils.clip_grad_norm_(
+            [parameter for group in self.optimiser.param_groups for parameter in group["params"]], CLIP_NORM
+        )
         self.optimiser.step()
         self.since += 1
         kept = min(AVERAGE, self.since / (self.since + 9))
@@ -195,7 +221,9 @@ class TemporalRun:
                 averaged.lerp_(current, 1 - kept)
         return figures
 
-    def joint_loss(self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]) -> tuple[Tensor, dict]:
+    def joint_loss(
+        self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]
+    ) -> tuple[Tensor, dict]:
         """Of each clip the error of all frames, and the bits of the first as a keyframe and of the last as a predicted one."""
         every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
         latents = self.model.analyse(frames, every, scenery, corners=places).float()
@@ -208,20 +236,30 @@ class TemporalRun:
         references = joined([references.map(torch.zeros_like), references])
         relation = torch.tensor([KEY, PREDICTED], device=self.device).repeat(len(crf))
         bits = self.model.prior.rate(
-            coded, references, relation, crf.repeat_interleave(2), soft=True, passes=passes, corners=corners.repeat_interleave(2, dim=0)
+            coded,
+            references,
+            relation,
+            crf.repeat_interleave(2),
+            soft=True,
+            passes=passes,
+            corners=corners.repeat_interleave(2, dim=0),
         ).view(-1, 2)
         weight, share = self.model.error_worth(crf), self.share(frames)
         loss = weight * error.view(-1, length).mean(dim=1) * share + bits[:, 1] + KEY_WEIGHT[JOINT] * bits[:, 0]
         loss = (loss / weight ** EVEN_QUALITIES[JOINT]).mean() / share / 50
         return loss, {"bytes": bits[:, 1].mean().item() / 8 / share, "mse": error.detach().mean().item()}
 
-    def prior_loss(self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]) -> tuple[Tensor, dict]:
+    def prior_loss(
+        self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]
+    ) -> tuple[Tensor, dict]:
         every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
         with torch.no_grad():
             latents = self.model.analyse(frames, every, scenery, corners=places).float()
             symbols, _ = held_clips(latents.view(-1, length, *latents.shape[1:]))
         relation = torch.tensor([KEY, *[PREDICTED] * (length - 1)], device=self.device).repeat(len(crf))
-        bits = self.model.prior.rate(symbols.flatten(0, 1), chains_of(symbols), relation, every, passes=passes, corners=places)
+        bits = self.model.prior.rate(
+            symbols.flatten(0, 1), chains_of(symbols), relation, every, passes=passes, corners=places
+        )
         share = self.share(frames)
         bits = bits.view(-1, length) / share
         loss = bits[:, 1:].mean(dim=1) + KEY_WEIGHT[PRIOR] * bits[:, 0]
@@ -250,11 +288,17 @@ class TemporalRun:
             self.position = Position(**kept["position"])
             self.average.load_state_dict(checkpoint.model.state_dict())
             self.enter(self.stage_at(max(self.position.step - 1, 0)))
-            self.model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")})
-            self.optimiser.load_state_dict({"state": self.moments(tensors), "param_groups": self.optimiser.state_dict()["param_groups"]})
+            self.model.load_state_dict(
+                {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+            )
+            self.optimiser.load_state_dict(
+                {"state": self.moments(tensors), "param_groups": self.optimiser.state_dict()["param_groups"]}
+            )
             self.since = int(tensors["since"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{path}: holds no state of training to go on from; {type(error).__name__}: {error}") from error
+            raise ModelError(
+                f"{path}: holds no state of training to go on from; {type(error).__name__}: {error}"
+            ) from error
 
     def moments(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
@@ -316,7 +360,15 @@ def train_temporal(
     for path in (output, last) if team.leads else ():
         check_output(path, overwrite=overwrite or resume)
     samplers = {
-        stage: ClipSampler(training, batch=options.batch, seed=options.seed, length=length, lead=LEAD[stage], part=team.rank, parts=team.count)
+        stage: ClipSampler(
+            training,
+            batch=options.batch,
+            seed=options.seed,
+            length=length,
+            lead=LEAD[stage],
+            part=team.rank,
+            parts=team.count,
+        )
         for stage, length in CLIP_LENGTH.items()
     }
     if not resume:
@@ -333,7 +385,9 @@ def train_temporal(
         entropy={"name": "prediction"},
         description=description,
     )
-    loop = TemporalLoop(run, samplers, sceneries(run.average, training, run.device), validation, blank, dataset or {}, files)
+    loop = TemporalLoop(
+        run, samplers, sceneries(run.average, training, run.device), validation, blank, dataset or {}, files
+    )
     yield from loop.records(last, workers, should_stop)
     if loop.ended == "interrupted":
         return
@@ -348,7 +402,16 @@ class TemporalLoop:
     scenery: of every training frame, where the model has placed channels. blank: the metadata before anything is known.
     """
 
-    def __init__(self, run: TemporalRun, samplers: dict[str, ClipSampler], scenery: Tensor | None, validation: Frames, blank: Metadata, dataset: dict, files: WeightsFiles):
+    def __init__(
+        self,
+        run: TemporalRun,
+        samplers: dict[str, ClipSampler],
+        scenery: Tensor | None,
+        validation: Frames,
+        blank: Metadata,
+        dataset: dict,
+        files: WeightsFiles,
+    ):
         self.run, self.samplers, self.scenery, self.validation = run, samplers, scenery, validation
         self.blank, self.dataset, self.files = blank, dataset, files
         self.clock = Clock(run.position)
@@ -357,21 +420,42 @@ class TemporalLoop:
     def facts(self) -> dict:
         run = self.run
         run.position.seconds = self.clock.seconds()
-        return {"dataset": self.dataset, "options": asdict(run.options), "processes": run.team.count, "position": asdict(run.position)}
+        return {
+            "dataset": self.dataset,
+            "options": asdict(run.options),
+            "processes": run.team.count,
+            "position": asdict(run.position),
+        }
 
     def keep(self, last: Path) -> None:
         if self.run.team.leads:
-            self.files.save(last, Checkpoint(replace(self.blank, training=self.facts()), self.run.average), overwrite=True, state=self.run.state())
+            self.files.save(
+                last,
+                Checkpoint(replace(self.blank, training=self.facts()), self.run.average),
+                overwrite=True,
+                state=self.run.state(),
+            )
 
     def share_done(self) -> float:
         options = self.run.options
-        return self.run.team.largest(max(self.run.position.step / options.steps, self.clock.seconds() / (options.limit_seconds or math.inf)))[0]
+        return self.run.team.largest(
+            max(self.run.position.step / options.steps, self.clock.seconds() / (options.limit_seconds or math.inf))
+        )[0]
 
     def record(self, terms: dict | None = None, **more) -> Progress:
         run, position = self.run, self.run.position
         frames = run.options.batch * run.team.count * CLIP_LENGTH[run.stage or JOINT]
         speed = self.clock.steps() * frames / max(self.clock.run_seconds(), 1e-9)
-        return Progress(position.epoch + 1, position.step, run.options.steps, self.share_done(), self.clock.seconds(), speed, terms or {}, **more)
+        return Progress(
+            position.epoch + 1,
+            position.step,
+            run.options.steps,
+            self.share_done(),
+            self.clock.seconds(),
+            speed,
+            terms or {},
+            **more,
+        )
 
     def records(self, last: Path, workers: int, should_stop: Callable[[], bool]) -> Iterator[Progress]:
         """Trains to the end, or until something ends it earlier; `last` is written after each validation."""
@@ -384,7 +468,11 @@ class TemporalLoop:
                 self.keep(last)
                 yield self.record(ended=self.ended)
                 return
-            figures = run.team.told(lambda: validate_temporal(run.average, self.validation, clips=run.options.validation_clips, device=run.device))
+            figures = run.team.told(
+                lambda: validate_temporal(
+                    run.average, self.validation, clips=run.options.validation_clips, device=run.device
+                )
+            )
             position.figures = asdict(figures)
             position.epoch, position.batch = position.epoch + 1, 0
             self.keep(last)
@@ -398,14 +486,24 @@ class TemporalLoop:
         for indices, frames in zip(chosen, sampler.batches(position.epoch, start=position.batch, workers=workers)):
             share = self.share_done()
             if share >= 1:
-                self.ended = "all steps done" if position.step >= options.steps else f"the limit of {options.limit_seconds:g} seconds"
+                self.ended = (
+                    "all steps done"
+                    if position.step >= options.steps
+                    else f"the limit of {options.limit_seconds:g} seconds"
+                )
                 return
             if run.stage_at(position.step, share) != stage:
                 return
             # Each stage has a cosine of its own.
-            inside = share / options.joint_share if stage == JOINT else (share - options.joint_share) / (1 - options.joint_share)
+            inside = (
+                share / options.joint_share
+                if stage == JOINT
+                else (share - options.joint_share) / (1 - options.joint_share)
+            )
             learning_rate = learning_rate_at(options.lr, run.since, inside)
-            terms = run.step(frames, None if self.scenery is None else self.scenery[torch.from_numpy(indices)], learning_rate)
+            terms = run.step(
+                frames, None if self.scenery is None else self.scenery[torch.from_numpy(indices)], learning_rate
+            )
             position.step += 1
             position.batch += 1
             losses.append(terms["loss"])
@@ -422,4 +520,6 @@ class TemporalLoop:
         exact.for_coding()  # raises before anything is written that could not code
         copies, residuals = prediction_tables()
         metadata = replace(self.blank, config=as_json(asdict(exact.config)), training=self.facts())
-        self.files.save(output, Checkpoint(metadata, exact, {"copies": copies, "residuals": residuals}), overwrite=True, half=True)
+        self.files.save(
+            output, Checkpoint(metadata, exact, {"copies": copies, "residuals": residuals}), overwrite=True, half=True
+        )

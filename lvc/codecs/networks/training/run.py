@@ -47,8 +47,16 @@ class Run:
     density: of rounded latents, or of the side information where there is some, if a rate is trained, else None.
     """
 
-    def __init__(self, model: Model, quantiser: Quantiser, options: TrainingOptions, *, device: torch.device, team: Team = ALONE):
-        self.model, self.quantiser, self.options, self.device, self.team = model.to(device), quantiser, options, device, team
+    def __init__(
+        self, model: Model, quantiser: Quantiser, options: TrainingOptions, *, device: torch.device, team: Team = ALONE
+    ):
+        self.model, self.quantiser, self.options, self.device, self.team = (
+            model.to(device),
+            quantiser,
+            options,
+            device,
+            team,
+        )
         self.distortion = options.distortion or model.distortion
         self.density = None
         if isinstance(quantiser, Round) and options.rate_weight > 0:
@@ -63,7 +71,9 @@ class Run:
             with seeded(options.seed, -1, device):
                 self.adversary = Adversary().to(device)
             self.adversary_optimiser = torch.optim.Adam(self.adversary.parameters(), lr=options.lr, fused=True)
-        self.autocast = options.precision == "bfloat16" or (options.precision == "auto" and fast_bfloat16(model, device))
+        self.autocast = options.precision == "bfloat16" or (
+            options.precision == "auto" and fast_bfloat16(model, device)
+        )
         self.position = Position()
 
     def initialise(self, source: Frames) -> None:
@@ -96,9 +106,13 @@ class Run:
             terms["loss"].backward()
         figures = self.team.mean({name: term.item() for name, term in terms.items()})
         if not math.isfinite(figures["loss"]):
-            raise ModelError(f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate")
+            raise ModelError(
+                f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate"
+            )
         if self.options.clip is not None:
-            torch.nn.utils.clip_grad_norm_((part for group in self.optimiser.param_groups for part in group["params"]), self.options.clip)
+            torch.nn.utils.clip_grad_norm_(
+                (part for group in self.optimiser.param_groups for part in group["params"]), self.options.clip
+            )
         self.optimiser.step()
         if self.adversary is not None:
             self.adversary_optimiser.param_groups[0]["lr"] = learning_rate
@@ -170,21 +184,41 @@ class Run:
         if (metadata.model, metadata.config) != (self.model.name, as_json(asdict(self.model.config))):
             raise OptionError(f"{path}: is of another model than asked for: {metadata.model} {metadata.config}")
         processes = ("processes", kept.get("processes", 1), self.team.count)
-        for what, stored, asked in (("quantiser", metadata.quantiser, self.quantiser.spec()), processes, *self.compared(kept.get("options"))):
+        for what, stored, asked in (
+            ("quantiser", metadata.quantiser, self.quantiser.spec()),
+            processes,
+            *self.compared(kept.get("options")),
+        ):
             if stored != asked:
-                raise OptionError(f"{path}: was trained with {what} {stored}, not {asked}; a run goes on with its own options, or starts again without --resume")
+                raise OptionError(
+                    f"{path}: was trained with {what} {stored}, not {asked}; a run goes on with its own options, or starts again without --resume"
+                )
         tensors = files.load_state(path)
         try:
             self.position = Position(**kept["position"])
             self.model.load_state_dict(checkpoint.model.state_dict())
             if self.density is not None:
-                self.density.load_state_dict({name.removeprefix("density."): tensor for name, tensor in tensors.items() if name.startswith("density.")})
+                self.density.load_state_dict(
+                    {
+                        name.removeprefix("density."): tensor
+                        for name, tensor in tensors.items()
+                        if name.startswith("density.")
+                    }
+                )
             restore_moments(self.optimiser, "optimiser", tensors)
             if self.adversary is not None:
-                self.adversary.load_state_dict({name.removeprefix("adversary."): tensor for name, tensor in tensors.items() if name.startswith("adversary.")})
+                self.adversary.load_state_dict(
+                    {
+                        name.removeprefix("adversary."): tensor
+                        for name, tensor in tensors.items()
+                        if name.startswith("adversary.")
+                    }
+                )
                 restore_moments(self.adversary_optimiser, "adversary_optimiser", tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{path}: holds no state of training to go on from; {type(error).__name__}: {error}") from error
+            raise ModelError(
+                f"{path}: holds no state of training to go on from; {type(error).__name__}: {error}"
+            ) from error
 
     def compared(self, stored: dict | None) -> Iterator[tuple[str, object, object]]:
         stored = stored if isinstance(stored, dict) else {}

@@ -87,23 +87,34 @@ class SymbolCounts:
 
 
 @torch.no_grad()
-def fit_tables(model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device) -> Tables:
+def fit_tables(
+    model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device
+) -> Tables:
     """The factorised prior's tables, from the quantised latents of at most `limit` training frames."""
     learn = learned_by_channel if model.tables_by_channel else learned
     return learn(symbols_of(model, quantiser, source, limit=limit, device=device), quantiser.alphabet)
 
 
-def fit_hyper_tables(model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device) -> dict[str, Tables]:
+def fit_hyper_tables(
+    model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device
+) -> dict[str, Tables]:
     """The hyperprior's tables: of the side information from at most `limit` training frames, and of all scales."""
     symbols = symbols_of(model, quantiser, source, limit=limit, device=device)
     return {"side": learned_by_channel(side_symbols(model.hyper, symbols), None), "scales": scale_tables()}
 
 
 @torch.no_grad()
-def symbols_of(model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device) -> np.ndarray:
+def symbols_of(
+    model: Model, quantiser: Quantiser, source: Frames, *, limit: int | None, device: torch.device
+) -> np.ndarray:
     """Quantised latents int32 [T, *latent_shape] of at most `limit` frames."""
     model.eval()
-    return np.concatenate([quantiser.quantise(model.analyse(to_input(frames, device))).symbols.cpu().numpy() for frames in batches(source, limit)])
+    return np.concatenate(
+        [
+            quantiser.quantise(model.analyse(to_input(frames, device))).symbols.cpu().numpy()
+            for frames in batches(source, limit)
+        ]
+    )
 
 
 @torch.no_grad()
