@@ -26,7 +26,7 @@ from lvc.cli.options import (
     stdout_for_data,
     workers_of,
 )
-from lvc.codecs.crf import DEFAULT_CRF
+from lvc.codecs.crf import DEFAULT_CRF, psnr_of_crf
 from lvc.errors import InputError, LvcError, OptionError, OutputError, UnexpectedError
 from lvc.output import check_output, part_of
 from lvc.parallel.workers import Done, Failed, Lost, Report, threads_of
@@ -40,6 +40,7 @@ from lvc.video.picture import is_picture
 SUMMARY = "code recordings and pictures into .lvc files"
 
 UNLIKE_PSNR = 30.0  # dB below which a game's picture is visibly another one
+FALLEN_SHORT = 3.0  # dB below what the level means
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,47 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recordings that FFmpeg reads, pictures (.png, .jpg), or folders of either, searched to any depth",
     )
     parser.add_argument("-i", "--input", action="append", default=[], metavar="INPUT", help="the same, as an option")
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)",
-    )
-    parser.add_argument(
-        "--model",
-        default="auto",
-        help="a shipped model's name (see `lvc models`) or a weights file (default: the shipped one that serves the first frames best)",
-    )
-    parser.add_argument(
-        "--crf", type=int, help=f"quality of models of variable rate, 0 (best) to 63 (default {DEFAULT_CRF})"
-    )
-    parser.add_argument(
-        "--min-psnr",
-        type=float,
-        metavar="DB",
-        help="the smallest file whose frames have this PSNR on average, in place of --crf",
-    )
+    parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)")
+    parser.add_argument("--model", default="auto", help="a shipped model's name (see `lvc models`) or a weights file (default: auto, the one that is cheapest at the wanted quality)")
+    parser.add_argument("--crf", type=int, help=f"quality of models of variable rate, 0 (best) to 63 (default {DEFAULT_CRF})")
+    parser.add_argument("--min-psnr", type=float, metavar="DB", help="the smallest file whose frames have this PSNR on average, in place of --crf")
     parser.add_argument("--min-ssim", type=float, metavar="SSIM", help="the same by SSIM")
-    parser.add_argument(
-        "--target-bytes-per-frame",
-        type=float,
-        metavar="BYTES",
-        help="the best file of at most so many bytes a frame, in place of --crf",
-    )
-    parser.add_argument("--effort", type=int, help="how hard the encoder looks for cheap symbols, 0 or 1 (default 1)")
-    parser.add_argument(
-        "--quantiser",
-        metavar="NAME[,KEY=VALUE]",
-        help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)",
-    )
-    parser.add_argument(
-        "--entropy",
-        metavar="NAME[,KEY=VALUE]",
-        help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)",
-    )
-    parser.add_argument(
-        "--keyint", default="64", help="frames from keyframe to keyframe, or seconds as in 20s (default %(default)s)"
-    )
+    parser.add_argument("--target-bytes-per-frame", type=float, metavar="BYTES", help="the best file of at most so many bytes a frame, in place of --crf")
+    parser.add_argument("--lossless", action="store_true", help="the sampled frames come back exactly as they were")
+    parser.add_argument("--effort", type=int, help="how long the encoder may look for a smaller file, 0, 1 or 2 (default 1)")
+    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)")
+    parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)")
+    parser.add_argument("--keyint", help="frames from keyframe to keyframe, or seconds as in 20s (default: 64, of standard codecs 256)")
     add_sampling(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s); the file is the same")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also measure the result: .html, .json or .csv")
@@ -311,13 +282,12 @@ def lines_of(made, source: Path) -> Iterator[str]:
         f"model {made.model}{level}"
     )
     for candidate in made.tried if len(made.tried) > 1 else ():
-        trial = candidate.trial
-        quality = "without loss" if trial.psnr is None else f"at {trial.psnr:.1f} dB"
-        identical = f", {trial.identical} of them identical" if 0 < trial.identical < trial.frames else ""
-        yield f"  tried {candidate.checkpoint.name}: {trial.bytes_per_frame:.0f} bytes a frame {quality} on the first {trial.frames} frames{identical}"
+        fit = candidate.fit
+        yield f"  tried {candidate.checkpoint.name}: {fit.bytes_per_frame:.0f} bytes a frame at {fit.psnr:.1f} dB on {fit.frames} frames"
     for note in made.notes:
         yield f"lvc encode: {source}: {note}"
-    if made.sample_psnr is not None and made.sample_psnr < UNLIKE_PSNR:
+    asked = UNLIKE_PSNR if made.crf is None else min(UNLIKE_PSNR, psnr_of_crf(made.crf) - FALLEN_SHORT)
+    if made.sample_psnr is not None and made.sample_psnr < asked:
         yield (
             f"lvc encode: warning: {source}: its first frames come back at {made.sample_psnr:.1f} dB: unlike what {made.model} was trained on, or too coarse; "
             "lvc report shows it, lvc train makes a model of your own"
@@ -347,7 +317,7 @@ def picture_coded(task: Task):
 def coding_options(options: argparse.Namespace) -> dict:
     """What recordings and pictures are coded with alike."""
     return {
-        "model": options.model,
+        "model": model_of(options),
         "quantiser": None if options.quantiser is None else spec_of(options.quantiser, "--quantiser"),
         "entropy": None if options.entropy is None else spec_of(options.entropy, "--entropy"),
         "crf": options.crf,
@@ -388,6 +358,15 @@ def recording_coded(task: Task, report: Report):
         )
 
 
+def model_of(options: argparse.Namespace) -> str:
+    """The model's name or file; raises OptionError for a quality beside --lossless."""
+    if not options.lossless:
+        return options.model
+    if options.model != "auto" or options.crf is not None or target_of(options) is not None:
+        raise OptionError("--lossless chooses the model, and has one quality: --model, --crf and targets do not go with it")
+    return "lossless"
+
+
 def target_of(options: argparse.Namespace):
     from lvc.encoding.search import Target
 
@@ -399,8 +378,10 @@ def target_of(options: argparse.Namespace):
     return Target(**given) if any(value is not None for value in given.values()) else None
 
 
-def keyint_of(text: str, sampling, info) -> int:
+def keyint_of(text: str | None, sampling, info) -> int | None:
     """Reads a keyframe interval in frames ("64"), or in seconds ("20s") of sampled frames."""
+    if text is None:
+        return None
     try:
         if not text.endswith("s"):
             return int(text)

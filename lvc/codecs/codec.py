@@ -7,7 +7,7 @@ A group is a keyframe and the frames that need it; it decodes alone. Frames are 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.crf import error_worth
+from lvc.codecs.crf import CRF_LEVELS, error_worth
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry, Latents
@@ -42,7 +42,7 @@ class Traits:
     no_latents: why there are no integer latents to hand out; empty where there are.
     renders_latents: pictures are made of a frame's latents alone, by `GroupCodec.render`; otherwise only a group's decoder has them.
     efforts: how hard the encoder may look, and usual_effort: if not told; no efforts where there is no choice.
-    usual_keyint: frames of a group, if not told. finds_scenes: the encoder finds cuts between scenes by itself, and groups need not end there.
+    fitted: frames of the recording choose the quantiser, see `GroupCodec.fitted`. usual_keyint: frames of a group, if not told. finds_scenes: the encoder finds cuts between scenes by itself, and groups need not end there.
     """
 
     variable_rate: bool = False
@@ -58,6 +58,7 @@ class Traits:
     efforts: range = range(0)
     usual_effort: int = 0
     usual_keyint: int = 64
+    fitted: bool = False
     finds_scenes: bool = False
 
 
@@ -98,6 +99,26 @@ class CodedGroup:
     @property
     def payload_bytes(self) -> int:
         return sum(len(packet.payload) for packet in self.packets)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a codec comes to on some frames of a recording: mean PSNR in dB over frames, payload bytes a frame, and the
+    quantiser's spec that gives it, where that is chosen by the frames; else None."""
+
+    frames: int
+    psnr: float
+    bytes_per_frame: float
+    quantiser: dict | None = None
+
+
+BEST_KNOWN_PSNR = 60.0  # dB that a frame counts as at most, where codecs are compared: one that comes back exactly has none
+
+
+def psnr_of_frames(frames: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+    """PSNR in dB of each frame, at most BEST_KNOWN_PSNR, float64 [T]. Both uint8 [T, H, W, 3]."""
+    error = np.square(frames.astype(np.int16) - decoded, dtype=np.int32).mean(axis=(1, 2, 3))
+    return np.minimum(10 * np.log10(255**2 / np.maximum(error, 1e-9)), BEST_KNOWN_PSNR)
 
 
 class GroupDecoder(ABC):
@@ -173,6 +194,19 @@ class GroupCodec(ABC):
     def encode_group(self, frames: np.ndarray) -> CodedGroup:
         """Codes the frames of one group, uint8 [T, H, W, 3] of `settings.coded_geometry`."""
 
+    def fitted(self, runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Fit:
+        """Tries the codec on runs of a recording's frames, and chooses by them what it chooses by frames.
+
+        runs: of each the frames that are coded and those that are shown, uint8 [T, H, W, 3]; the same twice without a grid.
+        """
+        psnr, size = [], 0
+        for coded_frames, shown in runs:
+            coded = self.encode_group(coded_frames)
+            psnr.append(psnr_of_frames(shown, self.decoded_pictures(coded)))
+            size += coded.payload_bytes
+        psnr = np.concatenate(psnr)
+        return Fit(len(psnr), float(psnr.mean()), size / len(psnr))
+
     @abstractmethod
     def open_group(self, packets: tuple[Packet, ...]) -> GroupDecoder:
         """The decoder of a group's packets; raises FormatError where they have too many frames, before anything is decoded."""
@@ -205,11 +239,12 @@ class GroupCodec(ABC):
 
     def check_group_frames(self, frames: int) -> None:
         """Raises OptionError for a group of so many frames that they would fill the memory."""
-        most = max(1, MAX_GROUP_BYTES // self.group_frame_bytes)
-        if frames > most:
-            raise OptionError(
-                f"groups of {frames} frames of {self.geometry}: {most} with this model at most; choose a smaller keyint"
-            )
+        if frames > self.most_group_frames:
+            raise OptionError(f"groups of {frames} frames of {self.geometry}: {self.most_group_frames} with this model at most; choose a smaller keyint")
+
+    @property
+    def most_group_frames(self) -> int:
+        return max(1, MAX_GROUP_BYTES // self.group_frame_bytes)
 
     def frames_of(self, packets: tuple[Packet, ...]) -> int:
         """How many frames a group of packets has; FormatError where they are too many, before one is decoded."""
@@ -256,6 +291,22 @@ class Family(ABC):
     def traits_of(self, checkpoint: Checkpoint) -> Traits:
         """Of a codec with these weights, at their own settings."""
         return self.traits
+
+    def levels(self, checkpoint: Checkpoint) -> range:
+        """What a search for a target goes through, the best quality first."""
+        return range(CRF_LEVELS)
+
+    def at_level(self, checkpoint: Checkpoint, level: int) -> dict:
+        """The options of `open_codec` that a level means."""
+        return {"crf": level}
+
+    def serves(self, model: str, effort: int | None) -> bool:
+        """Whether a model without weights is to be tried where nobody has named one: its encoder is at hand, and fast enough for the effort."""
+        return True
+
+    def note(self, model: str) -> str:
+        """What a person should know who gets this model without having named it; empty for nothing."""
+        return ""
 
     @abstractmethod
     def open(self, checkpoint: Checkpoint, settings: Settings) -> GroupCodec:

@@ -11,6 +11,11 @@ def psnr_of_crf(crf: float) -> float:
     return BEST_PSNR + (LEAST_PSNR - BEST_PSNR) * crf / (CRF_LEVELS - 1)
 
 
+def crf_of_psnr(psnr: float) -> int:
+    """The level whose PSNR is nearest."""
+    return min(max(round((BEST_PSNR - psnr) / (BEST_PSNR - LEAST_PSNR) * (CRF_LEVELS - 1)), 0), CRF_LEVELS - 1)
+
+
 def error_worth(crf):
     """Bits a frame that one unit of mean squared error (of 255 levels) is worth at a level, a number or a tensor."""
     return BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))

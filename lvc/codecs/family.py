@@ -17,6 +17,7 @@ from lvc.native.pixel_grid import PixelGrid
 # A file of 400 bytes may ask for frames of any size. These cost less than 1 GB in all with the shipped weights: 4K fits.
 MAX_PIXELS = 1 << 23
 MAX_PIXELS_VARIABLE = "LVC_MAX_PIXELS"
+EFFORTS = range(3)  # that may be asked for; a family whose own end earlier does its best
 LOOKING_BACK = ("adaptive",)  # entropy models that any family may use, whose frames need those before them
 
 
@@ -155,14 +156,10 @@ def checked_effort(effort: int | None, checkpoint: Checkpoint, traits: Traits) -
     if effort is None:
         return traits.usual_effort
     if not traits.efforts:
-        raise OptionError(
-            f"effort is for models of variable rate; {checkpoint.name} has one rate, and no choice of symbols"
-        )
-    if not (type(effort) is int and effort in traits.efforts):
-        raise OptionError(
-            f"effort must be a whole number from {traits.efforts[0]} to {traits.efforts[-1]}, not {effort!r}"
-        )
-    return effort
+        raise OptionError(f"effort is for models of variable rate; {checkpoint.name} has one rate, and no choice of symbols")
+    if not (type(effort) is int and effort in EFFORTS):
+        raise OptionError(f"effort must be a whole number from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort!r}")
+    return min(effort, traits.efforts[-1])
 
 
 def check_pixels(geometry: Geometry) -> None:

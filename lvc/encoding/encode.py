@@ -10,24 +10,25 @@ from pathlib import Path
 import numpy as np
 
 from lvc.codecs.codec import GroupCodec
-from lvc.codecs.crf import CRF_LEVELS
-from lvc.codecs.family import open_codec, traits_of
-from lvc.encoding.search import Candidate, Target, Trial, joined, level_for, ranked, tried
+from lvc.codecs.crf import CRF_LEVELS, crf_of_psnr
+from lvc.codecs.family import family_of, open_codec, traits_of
+from lvc.encoding.search import Target, Trial, joined, level_for, tried
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.native.pixel_grid import PixelGrid
 from lvc.native.sample import GridLost, frames_with_native, frames_with_native_ahead
+from lvc.native.spread import spread_runs
 from lvc.output import check_output, part_of
 from lvc.video.demux import VideoInfo, probe
 from lvc.video.picture import read_picture
 from lvc.video.resize import resize
 from lvc.video.sample import FramesAhead, Sampling, sampled_ahead, sampled_frames
 from lvc.weights import checkpoints
-from lvc.writing.writer import DEFAULT_KEYINT, Writer
+from lvc.writing.choice import AUTO, Candidate, Run, candidates, pairs_of
+from lvc.writing.writer import RUN_FRAMES, Writer
 
-AUTO = "auto"  # in place of a model's name
 PROBED = 64  # frames of a recording's beginning on which levels are tried
-RANKED = 16  # frames of it on which models are tried: these differ by far more than the frames do
+PLACES = 0.35, 0.75  # shares of a recording's length at which models are tried, beside its beginning
 
 
 def shown_name(path: Path) -> str:
@@ -41,7 +42,7 @@ class Encoded:
 
     sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording. crf: the
     quality level, of models of variable rate. tried: the models that were tried, the one taken first. notes: what was done that the recording
-    does not say, as times that go on where its clock starts again, a line each.
+    does not say, as times that go on where its clock starts again, and what is to be known of the choice, a line each.
     """
 
     path: Path
@@ -66,7 +67,7 @@ def encode(
     crf: int | None = None,
     target: Target | None = None,
     effort: int | None = None,
-    keyint: int = DEFAULT_KEYINT,
+    keyint: int | None = None,
     device: str = "cpu",
     overwrite: bool = False,
     threads: int = 0,
@@ -75,7 +76,7 @@ def encode(
 ) -> Encoded:
     """Codes the sampled frames of a video into a file; memory does not grow with the video's length.
 
-    model: a name, a weights file, or AUTO for the shipped model that serves the first frames best. target: in place of crf,
+    model: a name, a weights file, or AUTO for the one that is cheapest at the wanted quality, tried on frames spread over the recording. keyint: frames of a group, by default what suits the model. target: in place of crf,
     what the file must reach; the level is searched on the first frames, then settled on all of them.
     threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new frames. frames: what `frames_with_native_ahead` gives of the
     source, where that has begun already. Raises InputError, OptionError, ModelError or OutputError.
@@ -122,20 +123,28 @@ def _encoded(
     crf: int | None,
     target: Target | None,
     effort: int | None,
-    keyint: int,
+    keyint: int | None,
     device: str,
     overwrite: bool,
     progress: Callable[[int], None] | None,
 ) -> Encoded:
     """Codes frames into a file. again: samples the recording once more, for a target."""
     with frames as batches:
-        begun = beginning(batches, PROBED if target is not None else RANKED if model == AUTO else 1)
+        begun = beginning(batches, PROBED if target is not None else RUN_FRAMES)
         first = first_frames(begun, source)
-        checkpoint, candidates = model_for(model, first, sampling.geometry, crf=crf, specified=quantiser or entropy, device=device)
+
+        def runs() -> list[Run]:
+            return spread(first, source, sampling)
+
+        wanted = {"crf": crf, "quantiser": quantiser, "entropy": entropy}
+        checkpoint, wanted, tried_models = decided(
+            model, runs, sampling.geometry, grid=first.grid, wanted=wanted, target=target, effort=effort, device=device
+        )
         grid = first.grid if traits_of(checkpoint).takes_native else None
         if target is not None:
-            codec_at = levels_of(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device, grid=grid)
-            crf = settled_level(first, target, codec_at, lambda: groups_of(again(), keyint))
+            keyint = keyint or traits_of(checkpoint).usual_keyint
+            search = Search(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device, grid=grid)
+            wanted = search.settled(first, target, lambda: groups_of(again(), keyint), near=wanted)
         made = coded(
             chain(begun, batches),
             source,
@@ -146,16 +155,14 @@ def _encoded(
             facts={"name": shown_name(source), **facts_of(info), **sampling.as_json()},
             model=checkpoint,
             frame_duration=sampling.nominal_ticks(info),
-            quantiser=quantiser,
-            entropy=entropy,
-            crf=crf,
+            **wanted,
             effort=effort,
             keyint=keyint,
             device=device,
             overwrite=overwrite,
             progress=progress,
         )
-    return replace(made, tried=candidates, notes=tuple(frames.notes))
+    return replace(made, tried=tried_models, notes=(*frames.notes, *notes_of(tried_models)))
 
 
 def facts_of(info: VideoInfo) -> dict:
@@ -180,48 +187,118 @@ def first_frames(batches: list[FrameBatch], source: Path) -> FrameBatch:
     return next(groups_of(batches, PROBED))
 
 
-def model_for(model, first: FrameBatch, geometry: Geometry, *, crf: int | None, specified, device: str) -> tuple[checkpoints.Checkpoint, tuple[Candidate, ...]]:
-    """The weights that were named, or those that serve the first frames best, and which were tried for that."""
-    if model != AUTO:
-        return checkpoints.load(model, device=device), ()
-    if specified:
-        raise OptionError("a quantiser or an entropy coder goes with a model: name one")
-    native = None if first.native is None else first.native[:RANKED]
-    candidates = tuple(ranked(first.data[:RANKED], geometry, native=native, grid=first.grid, crf=crf, device=device))
-    return candidates[0].checkpoint, candidates
+def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
+    """Runs of frames over a recording: its beginning, and others where it is longer."""
+    batches = [FrameBatch(first.data[:RUN_FRAMES], first.pts[:RUN_FRAMES], first.time_base, None if first.native is None else first.native[:RUN_FRAMES], first.grid)]
+    if len(first) >= RUN_FRAMES:
+        batches += spread_runs(source, sampling, places=PLACES, frames=RUN_FRAMES)
+    return [run_of(batch) for batch in batches]
 
 
-def levels_of(
-    checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: int | None, effort: int | None, device: str, grid: PixelGrid | None = None
-) -> Callable[[int], GroupCodec]:
-    """Makes the codec of each level; raises OptionError where there is nothing to search."""
-    if crf is not None:
-        raise OptionError("a target finds the crf itself: give one of them")
-    if not traits_of(checkpoint).variable_rate:
-        raise OptionError(f"a target needs a model of variable rate, and {checkpoint.name} has one rate (choose another quantiser)")
-    return lambda level: open_codec(checkpoint, geometry=geometry, crf=level, effort=effort, device=device, grid=grid)
+def run_of(batch: FrameBatch) -> Run:
+    channels_last = lambda data: None if data is None else np.ascontiguousarray(data.transpose(0, 2, 3, 1))
+    return Run(channels_last(batch.data), channels_last(batch.native))
 
 
-def settled_level(first: FrameBatch, target: Target, codec_at: Callable[[int], GroupCodec], groups: Callable[[], Iterable[FrameBatch]]) -> int:
-    """The level that meets the target at the least cost over all groups of a recording: searched on `first`, then tried in full.
+def decided(
+    model,
+    runs: Callable[[], list[Run]],
+    geometry: Geometry,
+    *,
+    grid: PixelGrid | None,
+    wanted: dict,
+    target: Target | None,
+    effort: int | None,
+    device: str,
+) -> tuple[checkpoints.Checkpoint, dict, tuple[Candidate, ...]]:
+    """The weights that were named, or those that serve a recording best; crf, quantiser and entropy to code with; and what was tried.
 
-    Raises OptionError where no level does.
+    runs: gives frames of the recording, where some are needed. wanted: crf, quantiser and entropy as asked for.
+    """
+    near = dict(wanted)
+    if target is not None and target.min_psnr is not None:
+        near["crf"] = crf_of_psnr(target.min_psnr)
+    if model == AUTO:
+        if wanted["quantiser"] or wanted["entropy"]:
+            raise OptionError("a quantiser or an entropy coder goes with a model: name one")
+        found = tuple(candidates(runs(), geometry, grid=grid, crf=near["crf"], effort=effort, device=device))
+        return found[0].checkpoint, {**near, "quantiser": found[0].fit.quantiser}, found
+    checkpoint = checkpoints.load(model, device=device)
+    traits = traits_of(checkpoint)
+    if not traits.fitted or wanted["quantiser"] is not None:
+        return checkpoint, wanted if target is None else near, ()
+    codec = open_codec(checkpoint, geometry=geometry, crf=near["crf"], effort=effort, device=device)
+    return checkpoint, {**near, "quantiser": codec.fitted(pairs_of(runs(), None)).quantiser}, ()
+
+
+def notes_of(tried: tuple[Candidate, ...]) -> tuple[str, ...]:
+    """What a person should know who did not name the model."""
+    found = {family_of(one.checkpoint.metadata.model).note(one.checkpoint.metadata.model) for one in tried}
+    return tuple(sorted(found - {""}))
+
+
+class Search:
+    """Finds the level of a model that meets a target, over all groups of a recording; raises OptionError where there is nothing to search."""
+
+    def __init__(
+        self, checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: int | None = None, effort: int | None, device: str, grid: PixelGrid | None = None
+    ):
+        if crf is not None:
+            raise OptionError("a target finds the crf itself: give one of them")
+        self.traits = traits_of(checkpoint)
+        if not self.traits.variable_rate:
+            raise OptionError(f"a target needs a model of variable rate, and {checkpoint.name} has one rate (choose another quantiser)")
+        family = family_of(checkpoint.metadata.model)
+        self.levels = len(family.levels(checkpoint))
+        self._options = lambda level: family.at_level(checkpoint, level)
+        self.codec_at = lambda level: open_codec(checkpoint, geometry=geometry, effort=effort, device=device, grid=grid, **self._options(level))
+
+    def settled(self, first: FrameBatch, target: Target, groups: Callable[[], Iterable[FrameBatch]], *, near: dict) -> dict:
+        """crf, quantiser and entropy to code with. near: such as are thought to come near a target of PSNR."""
+        start = None
+        if target.min_psnr is not None and near["quantiser"] is not None:
+            start = near["quantiser"]["level"]
+        level, trial = settled_level(first, target, self.codec_at, groups, levels=self.levels, near=start)
+        options = self._options(level)
+        if "crf" not in options:  # what the file came to
+            options = {**options, "crf": crf_of_psnr(trial.psnr)}
+            if near["quantiser"] is not None:
+                options["quantiser"] = {**near["quantiser"], **options["quantiser"]}
+        return {"crf": None, "quantiser": None, "entropy": None, **options}
+
+
+def settled_level(
+    first: FrameBatch,
+    target: Target,
+    codec_at: Callable[[int], GroupCodec],
+    groups: Callable[[], Iterable[FrameBatch]],
+    *,
+    levels: int = CRF_LEVELS,
+    near: int | None = None,
+) -> tuple[int, Trial]:
+    """The level that meets the target at the least cost over all groups of a recording, and what they come to: searched on `first`, then tried in full.
+
+    near: a level to begin at, in place of the search on `first`. Raises OptionError where no level does.
     """
     similarity = target.min_ssim is not None
+    known: dict[int, Trial] = {}
 
     def trial(codec: GroupCodec, group: FrameBatch) -> Trial:
         return tried(codec, group.data, group.native, similarity=similarity)
 
     def whole(level: int) -> Trial:
-        codec = codec_at(level)
-        return joined([trial(codec, group) for group in groups()])
+        if level not in known:
+            codec = codec_at(level)
+            known[level] = joined([trial(codec, group) for group in groups()])
+        return known[level]
 
-    hardest = CRF_LEVELS - 1 if target.bytes_per_frame is None else 0
-    near = level_for(target, lambda level: trial(codec_at(level), first))
-    level = level_for(target, whole, start=CRF_LEVELS - 1 - hardest if near is None else near)
+    hardest = levels - 1 if target.bytes_per_frame is None else 0
+    if near is None:
+        near = level_for(target, lambda level: trial(codec_at(level), first), levels=levels)
+    level = level_for(target, whole, start=levels - 1 - hardest if near is None else near, levels=levels)
     if level is None:
         raise OptionError(f"{target} cannot be reached with this model")
-    return level
+    return level, whole(level)
 
 
 def groups_of(batches: Iterable[FrameBatch], keyint: int) -> Iterator[FrameBatch]:
@@ -270,9 +347,13 @@ def encode_picture(
     if geometry is not None:
         picture = resize(picture[None], geometry)[0]
     batch = FrameBatch(np.ascontiguousarray(picture[None]), (0,), Fraction(1))
-    checkpoint, candidates = model_for(model, batch, batch.geometry, crf=crf, specified=quantiser or entropy, device=device)
+    wanted = {"crf": crf, "quantiser": quantiser, "entropy": entropy}
+    checkpoint, wanted, tried_models = decided(
+        model, lambda: [run_of(batch)], batch.geometry, grid=None, wanted=wanted, target=target, effort=effort, device=device
+    )
     if target is not None:
-        crf = settled_level(batch, target, levels_of(checkpoint, batch.geometry, crf=crf, effort=effort, device=device), lambda: [batch])
+        search = Search(checkpoint, batch.geometry, crf=crf, effort=effort, device=device)
+        wanted = search.settled(batch, target, lambda: [batch], near=wanted)
     made = coded(
         [batch],
         source,
@@ -282,14 +363,12 @@ def encode_picture(
         facts={"name": shown_name(source), "width": width, "height": height},
         model=checkpoint,
         frame_duration=1,
-        quantiser=quantiser,
-        entropy=entropy,
-        crf=crf,
+        **wanted,
         effort=effort,
         device=device,
         overwrite=overwrite,
     )
-    return replace(made, tried=candidates)
+    return replace(made, tried=tried_models, notes=notes_of(tried_models))
 
 
 def coded(

@@ -1,4 +1,4 @@
-"""Finds the quality level that meets a target, and the shipped model that serves a recording best, on some of its frames."""
+"""Finds the quality level that meets a target."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,17 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvc.codecs.codec import GroupCodec
-from lvc.codecs.crf import CRF_LEVELS, DEFAULT_CRF
-from lvc.codecs.family import open_codec, traits_of
+from lvc.codecs.crf import CRF_LEVELS
 from lvc.errors import OptionError
-from lvc.frames import Geometry
-from lvc.native.pixel_grid import PixelGrid
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error, ssim
-from lvc.weights import checkpoints
-from lvc.weights.checkpoints import Checkpoint
 
 GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, table and index entry; header and trailer
-SUITED_PSNR = 38.0  # dB, from which on a model without torch suits frames
 
 
 @dataclass(frozen=True)
@@ -102,17 +96,17 @@ def joined(trials: Sequence[Trial]) -> Trial:
     return Trial(mean("bytes_per_frame") + HEADER_BYTES / sum(counts), tuple(error for trial in trials for error in trial.errors), similarity)
 
 
-def level_for(target: Target, trial_at: Callable[[int], Trial], *, start: int | None = None) -> int | None:
+def level_for(target: Target, trial_at: Callable[[int], Trial], *, start: int | None = None, levels: int = CRF_LEVELS) -> int | None:
     """The quality level that meets the target at the least cost (bytes, or quality for a target of bytes); None where none does.
 
     trial_at: what a level comes to; bytes and quality fall as levels rise. The ends of the search are tried themselves: the
-    level given met the target, and its neighbour on the other side did not. start: a level that is thought to be near.
+    level given met the target, and its neighbour on the other side did not. start: a level that is thought to be near. levels: from 0, how many there are.
     """
     # Depth 0 meets the target most easily, the last depth hardest.
-    level_at = (lambda depth: depth) if target.bytes_per_frame is None else (lambda depth: CRF_LEVELS - 1 - depth)
-    good, bad = -1, CRF_LEVELS  # all up to `good` meet it, all from `bad` on do not
+    level_at = (lambda depth: depth) if target.bytes_per_frame is None else (lambda depth: levels - 1 - depth)
+    good, bad = -1, levels  # all up to `good` meet it, all from `bad` on do not
     # From `start` in strides that double; without it by halves, as each stride then leads out of the range.
-    depth, stride = (CRF_LEVELS // 2, CRF_LEVELS) if start is None else (level_at(start), 1)
+    depth, stride = (levels // 2, levels) if start is None else (level_at(start), 1)
     while bad - good > 1:
         if not good < depth < bad:
             depth = (good + bad) // 2
@@ -122,46 +116,3 @@ def level_for(target: Target, trial_at: Callable[[int], Trial], *, start: int | 
             bad, depth = depth, depth - stride
         stride *= 2
     return None if good < 0 else level_at(good)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A shipped model on some frames: what it came to at a level, and what that costs, in bits a frame with the error's worth."""
-
-    checkpoint: Checkpoint
-    trial: Trial
-    cost: float
-
-
-def ranked(
-    frames: np.ndarray,
-    geometry: Geometry,
-    *,
-    native: np.ndarray | None = None,
-    grid: PixelGrid | None = None,
-    crf: int | None = None,
-    names: Sequence[str] | None = None,
-    device: str = "cpu",
-) -> list[Candidate]:
-    """The shipped models of variable rate on frames uint8 [T, H, W, 3], the cheapest at the wanted quality first.
-
-    native: the game's own pixels of these frames, and the `grid` that they are shown by, for models that take them.
-    """
-    crf = DEFAULT_CRF if crf is None else crf
-    trials: list[tuple[Checkpoint, GroupCodec, Trial]] = []
-    # Those without torch first: they take a tenth of the time, and where one suits the frames no other comes near, and none is loaded.
-    needs_torch = {name: checkpoints.needs_torch(name) for name in (checkpoints.shipped() if names is None else names)}
-    for name in sorted(needs_torch, key=lambda name: needs_torch[name]):
-        if needs_torch[name] and any(trial.reaches(SUITED_PSNR) for _, _, trial in trials):
-            continue
-        checkpoint = checkpoints.load(name, device=device)
-        traits = traits_of(checkpoint)
-        if not traits.variable_rate:
-            continue
-        codec = open_codec(checkpoint, geometry=geometry, crf=crf, effort=traits.efforts[0] if traits.efforts else None, device=device, grid=grid if traits.takes_native else None)
-        trials.append((checkpoint, codec, tried(codec, frames, native)))
-    if not trials:
-        raise OptionError("no shipped model serves many rates; name one with --model")
-    worth = trials[-1][1].error_worth  # one for all; networks, which come last, ask for more quality at a level than colours alone do
-    found = [Candidate(checkpoint, trial, 8 * trial.bytes_per_frame + worth * trial.mse) for checkpoint, _, trial in trials]
-    return sorted(found, key=lambda candidate: candidate.cost)

@@ -19,6 +19,7 @@ from lvc.errors import OptionError, OutputError
 from lvc.frames import Geometry
 from lvc.parallel.background import Background
 from lvc.weights import checkpoints
+from lvc.writing.choice import AUTO
 from lvc.writing.clock import rate_of
 from lvc.writing.writer import Writer
 
@@ -83,10 +84,8 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         self.video_length, self.name_prefix = video_length, name_prefix
         self.fps = rate_of(self.metadata.get("render_fps", DEFAULT_FPS) if fps is None else fps)
         model = writer_options.pop("model", None)
-        if not isinstance(model, checkpoints.Checkpoint):  # loaded once for all recordings
-            model = checkpoints.load(
-                checkpoints.DEFAULT if model is None else model, device=writer_options.get("device", "cpu")
-            )
+        if model not in (None, AUTO) and not isinstance(model, checkpoints.Checkpoint):  # loaded once for all recordings
+            model = checkpoints.load(model, device=writer_options.get("device", "cpu"))
         self._options = {"model": model, **writer_options}
         self.video_folder = Path(video_folder)
         try:
@@ -160,9 +159,9 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         default.
         """
         height, width = picture.shape[:2]
-        return (
-            Geometry(width, height) if traits_of(self._options["model"]).any_size and width * height <= SMALL else None
-        )
+        model = self._options["model"]
+        any_size = model is None or model == AUTO or traits_of(model).any_size
+        return Geometry(width, height) if any_size and width * height <= SMALL else None
 
     def stop_recording(self) -> None:
         """Ends the recording; its last frames are coded while the environment goes on."""

@@ -5,7 +5,7 @@ import operator
 import os
 import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from lvc.codecs.codec import CodedGroup
+from lvc.codecs.codec import CodedGroup, GroupCodec
 from lvc.codecs.family import open_codec, traits_of
 from lvc.container.layout import MAX_SPAN_TICKS, Group, Header
 from lvc.container.reader import ContainerReader
@@ -25,12 +25,14 @@ from lvc.output import check_output, check_unclaimed, identity, part_of, repaire
 from lvc.parallel.background import Background
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error
 from lvc.weights import checkpoints
+from lvc.writing.choice import AUTO, Run, candidates
 from lvc.writing.clock import Clock, rate_of
 from lvc.writing.pictures import checked_order, pictures_of
 from lvc.writing.scene import is_cut
 
 VERSION = "0.1.0"
-DEFAULT_KEYINT = 64
+CHOSEN_BY = 48  # frames of which a writer chooses the model, where none is named
+RUN_FRAMES = 12  # of each run of them that models are tried on
 SAMPLE_FRAMES = 4  # decoded again from the first group, to tell whether the model suits the recording
 SHORTEST_SCENE = 8  # frames: a screen that flashes does not get a keyframe for each flash
 MAX_KEYINT = 4096  # bounds what one group costs in memory: 4096 frames of 200x160 latents are 130 MB
@@ -48,7 +50,7 @@ class Writer:
     1 / fps) and each frame comes with its `pts`. frame_duration: ticks from one kept frame to the next (by default as fps says).
     geometry: size of the coded frames (by default 200x160 for models that take any, and else the model's); others are area-averaged to it. every: keep one frame of so many.
     grid: how the game's own pixels, that every batch brings along then, are shown as frames; for models that take them.
-    model, quantiser, entropy, crf, effort, keyint, device: as for `encode`. dimension_order: "HWC" or "CHW", see `write`.
+    model, quantiser, entropy, crf, effort, keyint, device: as for `encode`; without a model the first frames choose one. dimension_order: "HWC" or "CHW", see `write`.
     queue_frames: how many may wait to be coded (one group may in any case); beyond that `write` blocks, so that memory is bounded.
     source: JSON object for the header. append: continue a file that is there, at its settings.
 
@@ -97,47 +99,93 @@ class Writer:
         header = None if old is None else old.header
         try:
             checkpoint = self._checkpoint(header, model, device)
-            self.geometry = chosen(
-                geometry,
-                header,
-                "geometry",
-                DEFAULT_GEOMETRY if traits_of(checkpoint).any_size else checkpoint.metadata.geometry,
-            )
+            usual = DEFAULT_GEOMETRY if checkpoint is None or traits_of(checkpoint).any_size else checkpoint.metadata.geometry
+            self.geometry = chosen(geometry, header, "geometry", usual)
             if not isinstance(self.geometry, Geometry):
                 raise OptionError(f"geometry must be a Geometry, as lvc.Geometry(200, 160), not {self.geometry!r:.60}")
-            self.codec = open_codec(
-                checkpoint,
-                geometry=self.geometry,
-                quantiser=chosen(quantiser, header, "quantiser", None),
-                entropy=chosen(entropy, header, "entropy", None),
-                crf=crf if crf is not None or header is None else header.extra.get("crf"),
-                effort=effort,
-                device=device,
-                grid=grid if header is None else agreed_grid(header, grid),
-            )
-            self.keyint = whole("keyint", chosen(keyint, header, "keyint", DEFAULT_KEYINT), 1, MAX_KEYINT)
-            self.codec.check_group_frames(self.keyint)
-            ticks = self._set_clock(header, fps, every, time_base, frame_duration)
-            self.header = self._agreed(
-                header,
-                Header(
-                    width=self.geometry.width,
-                    height=self.geometry.height,
-                    time_base=self.time_base,
-                    frame_duration=ticks,
-                    keyint=self.keyint,
-                    model={"name": checkpoint.name, "sha256": checkpoint.sha256},
-                    quantiser=self.codec.quantiser_spec,
-                    entropy=self.codec.entropy_spec,
-                    source=chosen(source, header, "source", {"every": self.every}),
-                    encoder=f"lvc {VERSION}",
-                    extra=self._extra(),
-                ),
-            )
+            keyint = chosen(keyint, header, "keyint", None)
+            self.keyint = None if keyint is None else whole("keyint", keyint, 1, MAX_KEYINT)
+            self._coding_options = {
+                "quantiser": chosen(quantiser, header, "quantiser", None),
+                "entropy": chosen(entropy, header, "entropy", None),
+                "crf": crf if crf is not None or header is None else header.extra.get("crf"),
+                "effort": effort,
+                "device": device,
+                "grid": grid if header is None else agreed_grid(header, grid),
+            }
+            self._ticks = self._set_clock(header, fps, every, time_base, frame_duration)
+            self._source = chosen(source, header, "source", {"every": self.every})
+            self.codec: GroupCodec | None = None  # until the first frames have said which
+            self.header: Header | None = None
+            self._pending = checkpoint if checkpoint is not None and self._is_fitted(checkpoint) else None
+            if checkpoint is None and (quantiser or entropy):
+                raise OptionError("a quantiser or an entropy coder goes with a model: name one")
+            if checkpoint is not None and self._pending is None:
+                self._settle(checkpoint, header)
             self._open(old, overwrite=overwrite, inputs=inputs)
         finally:
             if old is not None:
                 old.close()
+
+    # The model, and what of it the first frames decide
+
+    def _is_fitted(self, checkpoint: checkpoints.Checkpoint) -> bool:
+        """Whether frames choose the quantiser of this model, and none is given."""
+        return traits_of(checkpoint).fitted and self._coding_options["quantiser"] is None
+
+    def _settle(self, checkpoint: checkpoints.Checkpoint, old: Header | None = None) -> None:
+        """Opens the codec, and says in a header what the file is."""
+        self.codec = open_codec(checkpoint, geometry=self.geometry, **self._coding_options)
+        if self.keyint is None:
+            self.keyint = min(self.codec.traits.usual_keyint, self.codec.most_group_frames)
+        self.codec.check_group_frames(self.keyint)
+        self.header = self._agreed(
+            old,
+            Header(
+                width=self.geometry.width,
+                height=self.geometry.height,
+                time_base=self.time_base,
+                frame_duration=self._ticks,
+                keyint=self.keyint,
+                model={"name": checkpoint.name, "sha256": checkpoint.sha256},
+                quantiser=self.codec.quantiser_spec,
+                entropy=self.codec.entropy_spec,
+                source=self._source,
+                encoder=f"lvc {VERSION}",
+                extra=self._extra(),
+            ),
+        )
+
+    def _choose(self) -> None:
+        """Takes the model that serves the waiting frames best, fitted to them, and begins the file."""
+        options = self._coding_options
+        runs = [Run(*run) for run in self._runs()]
+        chosen_model = self._pending
+        if not runs:  # a file without a frame
+            chosen_model = chosen_model or checkpoints.load(checkpoints.DEFAULT)
+        elif chosen_model is None:
+            best = candidates(runs, self.geometry, grid=options["grid"], crf=options["crf"], effort=options["effort"], device=options["device"])[0]
+            chosen_model, options["quantiser"] = best.checkpoint, best.fit.quantiser
+        else:
+            codec = open_codec(chosen_model, geometry=self.geometry, **options)
+            options["quantiser"] = codec.fitted([(run.frames, run.frames) for run in runs]).quantiser
+        if not traits_of(chosen_model).takes_native:
+            options["grid"] = None
+        self._settle(chosen_model)
+        if self.codec.grid is None:
+            self._waiting = [(picture, time, None) for picture, time, _ in self._waiting]
+        self._begin_coding()
+        waiting, self._waiting = self._waiting, []
+        for frame in waiting:
+            self._take(*frame)
+
+    def _runs(self) -> Iterator[tuple]:
+        """Frames of the waiting ones to choose by, with their native pixels."""
+        count = min(len(self._waiting), RUN_FRAMES)
+        starts = {0, len(self._waiting) - count} if len(self._waiting) >= 2 * RUN_FRAMES else {0}
+        for start in sorted(starts) if count else ():
+            frames, _, native = zip(*self._waiting[start : start + count])
+            yield np.stack(frames), None if native[0] is None else np.stack(native)
 
     # What was not asked for is as in the header of the file that is continued
 
@@ -145,11 +193,16 @@ class Writer:
         crf = {} if self.codec.crf is None else {"crf": self.codec.crf}
         return crf if self.codec.grid is None else {**crf, "grid": self.codec.grid.as_json()}
 
-    def _checkpoint(self, old: Header | None, model, device: str) -> checkpoints.Checkpoint:
+    def _checkpoint(self, old: Header | None, model, device: str) -> checkpoints.Checkpoint | None:
+        """The model that was named, or the header's; None where frames are to choose it."""
         if model is None and old is not None:
             return checkpoints.find(old.model["name"], old.model["sha256"], device=device)
+        if model in (None, AUTO):
+            if old is not None:
+                raise OptionError(f"{self.path}: is continued with its own model, {old.model['name']}; leave the model out")
+            return None
         if not isinstance(model, checkpoints.Checkpoint):
-            model = checkpoints.load(checkpoints.DEFAULT if model is None else model, device=device)
+            model = checkpoints.load(model, device=device)
         if old is not None:
             self._check_same(
                 "model", f"{old.model['name']} ({old.model['sha256'][:16]})", f"{model.name} ({str(model.sha256)[:16]})"
@@ -208,31 +261,33 @@ class Writer:
         self._timed: bool | None = None  # whether frames come with pts
         # Mean dB of a few frames of the first group, when it is written; None before, and where all came back identical.
         self.sample_psnr: float | None = None
-        threads = (os.cpu_count() or 1) if self.codec.traits.side_by_side else 1
-        self._coding = Background(self._queue_frames, name="lvc-writer", threads=threads)
+        self._coding: Background | None = None
         self._file = self._container = None
-        self._output = written_whole(
-            self.path,
-            overwrite=overwrite,
-            inputs=inputs,
-            recoverable=self._recoverable,
-            extends=self._continued is not None,
-        )
+        self._old_frames = 0 if old is None else old.frame_count
+        self._output = written_whole(self.path, overwrite=overwrite, inputs=inputs, recoverable=self._recoverable, extends=self._continued is not None)
         self._output.__enter__()
+        self._last_pts = None
         try:
             self._file = open(self.part, "wb")  # noqa: SIM115, closed by close()
-            self._container = ContainerWriter(self._file, self.header)
-            self._old_frames = 0 if old is None else old.frame_count
-            if old is not None:
-                self._check_unchanged()
-                self._container.continue_from(old)
-                shutil.copymode(self.path, self.part)
+            if self.codec is not None:
+                self._begin_coding(old)
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
-        self._last_pts = self._container.last_pts
+        if old is not None:
+            self._last_pts = self._container.last_pts
         if self._clock is not None and self._last_pts is not None:
             self._clock.start = self._last_pts + self.header.frame_duration
+
+    def _begin_coding(self, old: ContainerReader | None = None) -> None:
+        """Writes the header, and what is there already; from here on groups can be coded."""
+        threads = (os.cpu_count() or 1) if self.codec.traits.side_by_side else 1
+        self._coding = Background(self._queue_frames, name="lvc-writer", threads=threads)
+        self._container = ContainerWriter(self._file, self.header)
+        if old is not None:
+            self._check_unchanged()
+            self._container.continue_from(old)
+            shutil.copymode(self.path, self.part)
 
     def _recoverable(self) -> bool:
         # Before a group is coded there is nothing to recover.
@@ -245,7 +300,7 @@ class Writer:
     @property
     def frames_written(self) -> int:
         """Frames that are coded and in the file, those of a file that was continued among them."""
-        return self._container.frame_count
+        return self._old_frames if self._container is None else self._container.frame_count
 
     def write(self, frames, pts: int | Iterable[int] | None = None) -> None:
         """Takes one frame or a batch; blocks while the queue is full.
@@ -256,39 +311,44 @@ class Writer:
         """
         if self._output is None:
             raise OptionError(f"{self.path}: is closed; nothing more can be written")
-        self._coding.check()
+        if self._coding is not None:
+            self._coding.check()
         native = None
         if isinstance(frames, FrameBatch):
             pts = self._checked_batch(frames, pts)
             pictures, native = frames.data, frames.native
         else:
             pictures = pictures_of(frames, dimension_order=self._order)
-        if self.codec.grid is None:
+        grid = self._coding_options["grid"]
+        if grid is None:
             native = None
-        elif native is None or frames.grid.native != self.codec.grid.native:
-            raise OptionError(
-                f"this file shows a game's {self.codec.grid} pixels: batches that bring these along were expected"
-            )
+        elif native is None or frames.grid.native != grid.native:
+            raise OptionError(f"this file shows a game's {grid} pixels: batches that bring these along were expected")
         kept = range(-self._given % self.every, len(pictures), self.every)
         times = self._times(len(pictures), pts)
         self._check_times([times[place] for place in kept])
         self._given, self._timed = self._given + len(pictures), pts is not None
         for place in kept:
-            picture = self._fitted(pictures[place])
-            if self._ends_scene(picture):
-                self._hand_over()
-            self._waiting.append((picture, times[place], None if native is None else native[place].copy()))
+            self._take(self._fitted(pictures[place]), times[place], None if native is None else native[place].copy())
             self._last_pts = times[place]
-            if len(self._waiting) == self.keyint:
-                self._hand_over()
+
+    def _take(self, picture: np.ndarray, time: int, native: np.ndarray | None) -> None:
+        """Adds a frame to the next group, and hands over what is whole with it or before it."""
+        if self.codec is None:
+            self._waiting.append((picture, time, native))
+            if len(self._waiting) == CHOSEN_BY:
+                self._choose()
+            return
+        if self._ends_scene(picture):
+            self._hand_over()
+        self._waiting.append((picture, time, native))
+        if len(self._waiting) == self.keyint:
+            self._hand_over()
 
     def _ends_scene(self, picture: np.ndarray) -> bool:
         """Whether the waiting frames are a group of their own, because this one has nothing to do with them."""
-        return (
-            self.codec.traits.predicts
-            and len(self._waiting) >= SHORTEST_SCENE
-            and is_cut(self._waiting[-1][0], picture)
-        )
+        looks = self.codec.traits.predicts and not self.codec.traits.finds_scenes
+        return looks and len(self._waiting) >= SHORTEST_SCENE and is_cut(self._waiting[-1][0], picture)
 
     def _checked_batch(self, batch: FrameBatch, pts) -> tuple[int, ...]:
         if pts is not None:
@@ -325,7 +385,7 @@ class Writer:
                 raise OptionError(f"timestamps must be within 64 bits, not {time}")
             if last is not None and time <= last:
                 raise OptionError(f"timestamps must increase from frame to frame; {time} follows {last}")
-            if (len(self._waiting) + place) % self.keyint == 0:
+            if (len(self._waiting) + place) % (self.keyint or MAX_KEYINT) == 0:
                 first = time
             if time - first >= MAX_SPAN_TICKS:
                 raise OptionError(f"timestamps of a group must span less than 2**50 ticks, not {first} to {time}")
@@ -369,6 +429,8 @@ class Writer:
 
     def _finish_coding(self) -> None:
         """Codes all frames that were written."""
+        if self.codec is None:
+            self._choose()
         if self._waiting:
             self._hand_over()
         self._coding.finish()
@@ -400,7 +462,8 @@ class Writer:
             output, self._output = self._output, None
             with contextlib.suppress(BaseException):  # `error` came first and is told; an interrupt ends the waiting
                 self._finish_coding()
-            self._coding.stop()
+            if self._coding is not None:
+                self._coding.stop()
             with contextlib.suppress(OSError):  # of a full disk, which `error` tells already
                 if self._file is not None:
                     self._file.close()

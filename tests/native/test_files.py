@@ -9,10 +9,11 @@ import pytest
 import torch
 
 import lvc
+from lvc.codecs.codec import BEST_KNOWN_PSNR
 from lvc.codecs.family import open_codec
 from lvc.container.header import inflated
 from lvc.encoding.encode import encode
-from lvc.encoding.search import ranked, tried
+from lvc.encoding.search import tried
 from lvc.errors import FormatError, LvcError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.native.pixel_grid import Blur, PixelGrid
@@ -20,6 +21,7 @@ from lvc.native.sample import frames_with_native
 from lvc.native.shown import Screen
 from lvc.video.sample import Sampling
 from lvc.weights import checkpoints
+from lvc.writing.choice import Run, candidates
 from lvc.writing.writer import Writer
 from tests.builders.pixel_art import game
 from tests.fuzz.sealing import assembled, parts_of
@@ -270,5 +272,6 @@ def test_what_a_codec_of_native_pixels_is_tried_on_is_what_a_file_shows(weights)
     codec = open_codec(checkpoints.load(weights), geometry=SHOWN, crf=0, grid=GRID)
     trial = tried(codec, batch.data, batch.native, similarity=True)
     assert (trial.mse, trial.ssim, trial.psnr, trial.identical) == (0, 1, None, 4), "so few colours are kept as they are"
-    (found,) = ranked(batch.data, SHOWN, native=batch.native, grid=GRID, crf=0, names=[str(weights)])
-    assert found.trial.mse == 0
+    run = Run(batch.data, batch.native)
+    (found,) = candidates([run], SHOWN, grid=GRID, crf=0, names=[str(weights)])
+    assert found.fit.psnr == BEST_KNOWN_PSNR and found.cost == found.fit.bytes_per_frame

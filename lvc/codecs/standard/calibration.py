@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 RUNS, RUN_FRAMES = 2, 12  # runs of frames that are tried, and frames of each: a trial takes libaom a second or two
-BEST_KNOWN = 60.0  # dB that a frame counts as at most: one that comes back exactly says nothing of a level
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,6 @@ def runs_of(groups: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [np.stack(frames)]
     starts = np.linspace(0, total - RUN_FRAMES, RUNS).astype(int)
     return [np.stack(frames[start : start + RUN_FRAMES]) for start in starts]
-
-
-def psnr_of(frames: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-    """PSNR in dB of each frame, at most BEST_KNOWN. Both uint8 [T, H, W, 3]."""
-    error = np.square(frames.astype(np.int16) - decoded, dtype=np.int32).mean(axis=(1, 2, 3))
-    return np.minimum(10 * np.log10(255**2 / np.maximum(error, 1e-9)), BEST_KNOWN)
 
 
 def level_at(wanted: float, trial: Callable[[int], Point], grid: Sequence[int], *, guess: int) -> Point:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.codec import CodedGroup, GroupCodec, GroupDecoder, Settings, Traits
+from lvc.codecs.codec import CodedGroup, Fit, GroupCodec, GroupDecoder, Settings, Traits, psnr_of_frames
 from lvc.codecs.crf import CRF_LEVELS, psnr_of_crf
-from lvc.codecs.standard.calibration import Point, level_at, psnr_of, runs_of
+from lvc.codecs.standard.calibration import Point, level_at, runs_of
 from lvc.codecs.standard.decoding import decoded_frames
 from lvc.codecs.standard.encoding import LOSSLESS_STREAMS, encoder_of, lossless_payload
 from lvc.codecs.standard.streams import STREAMS
@@ -46,27 +46,30 @@ class StandardCodec(GroupCodec):
         encoder = encoder_of(self.checkpoint.metadata.model)
         level = self._level
         if level is None:
-            level = self.fitted([frames]).level
+            level = self.fitted([(run, run) for run in runs_of([frames])]).quantiser["level"]
         if level not in encoder.levels:
             raise OptionError(f"{encoder.name} has levels {encoder.levels[0]} to {encoder.levels[-1]}, not {level}")
         return encoder.encode(frames, level, self.settings.effort)
 
-    def fitted(self, groups: Sequence[np.ndarray]) -> Point:
-        """The level that gives frames uint8 [T, H, W, 3] of some groups the quality that crf means, and about what they come to at it.
+    def fitted(self, runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Fit:
+        """The level that gives some frames the quality that crf means, and what they come to at it.
 
-        Trials are coded at `TRIED_EFFORT` at most; what a higher effort does to quality at the same level is known well enough.
+        Trials are coded at TRIED_EFFORT at most; what a higher effort does to quality at the same level is known well enough.
         """
+        if self._lossless or self._level is not None:
+            return super().fitted(runs)
         encoder = encoder_of(self.checkpoint.metadata.model)
-        runs = runs_of(groups)
         effort = min(self.settings.effort, TRIED_EFFORT)
         gained = encoder.gain if self.settings.effort > effort else 0.0
+        count = sum(len(shown) for _, shown in runs)
 
         def trial(level: int) -> Point:
-            payloads = [encoder.encode(run, level, effort) for run in runs]
-            psnr = [psnr_of(run, np.stack(list(self.frames_of_payload(payload)))) for run, payload in zip(runs, payloads)]
-            return Point(level, float(np.concatenate(psnr).mean()) + gained, sum(map(len, payloads)) / sum(map(len, runs)))
+            payloads = [encoder.encode(shown, level, effort) for _, shown in runs]
+            psnr = [psnr_of_frames(shown, np.stack(list(self.frames_of_payload(payload)))) for (_, shown), payload in zip(runs, payloads)]
+            return Point(level, float(np.concatenate(psnr).mean()) + gained, sum(map(len, payloads)) / count)
 
-        return level_at(psnr_of_crf(self.crf), trial, encoder.grid, guess=self.crf * len(encoder.grid) // CRF_LEVELS)
+        found = level_at(psnr_of_crf(self.crf), trial, encoder.grid, guess=self.crf * len(encoder.grid) // CRF_LEVELS)
+        return Fit(count, found.psnr, found.bytes_per_frame, {"name": CONSTANT, "level": found.level, "encoder": encoder.name})
 
     def _digest(self, payload: bytes) -> int:
         digest = 0

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvc.codecs.standard.calibration import RUN_FRAMES, RUNS, Point, level_at, psnr_of, runs_of
+from lvc.codecs.codec import psnr_of_frames
+from lvc.codecs.standard.calibration import RUN_FRAMES, RUNS, Point, level_at, runs_of
 
 GRID = (1, 4, 8, 16, 24, 32, 40, 48, 56, 63)
 
@@ -51,5 +52,5 @@ def test_an_identical_frame_counts_as_the_best_known():
     frames = np.zeros((2, 4, 4, 3), np.uint8)
     other = frames.copy()
     other[1] = 255
-    assert psnr_of(frames, frames).tolist() == [60, 60]
-    assert psnr_of(frames, other).tolist() == [60, 0]
+    assert psnr_of_frames(frames, frames).tolist() == [60, 60]
+    assert psnr_of_frames(frames, other).tolist() == [60, 0]

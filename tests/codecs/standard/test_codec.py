@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from lvc.codecs.codec import PICTURES
+from lvc.codecs.codec import PICTURES, psnr_of_frames
 from lvc.codecs.crf import psnr_of_crf
 from lvc.codecs.family import family_of, open_codec
 from lvc.codecs.standard import ffmpeg
-from lvc.codecs.standard.calibration import psnr_of
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
@@ -103,7 +102,7 @@ def test_crf_means_quality(model):
         codec = codec_of(model, Geometry(96, 64), crf=crf, effort=0)
         coded = codec.encode_group(frames)
         sizes.append(coded.payload_bytes)
-        reached.append(psnr_of(frames, decoded(codec, coded.packets)).mean())
+        reached.append(psnr_of_frames(frames, decoded(codec, coded.packets)).mean())
     assert sizes == sorted(sizes, reverse=True) and reached == sorted(reached, reverse=True)
     # Within 1.5 dB: a level is read from a straight line between trials of a tiny clip, whose first frame is 1 of 24.
     assert np.allclose(reached, [psnr_of_crf(crf) for crf in (0, 20, 40, 60)], atol=1.5)
