@@ -1,4 +1,5 @@
-"""Short runs of a recording's sampled frames, spread over its length: what there is to see in it, without decoding it all."""
+"""Short runs of a recording's sampled frames, spread over its length: what there is to see in it, without decoding it
+all."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,16 @@ from lvc.video.demux import Orientation, Ticks, opened_video, probe
 from lvc.video.sample import SampledFrame, Sampling
 
 
-def spread_runs(path: Path, sampling: Sampling, *, places: tuple[float, ...], frames: int, threads: int = 0) -> list[FrameBatch]:
-    """Up to `frames` sampled frames in a row from each place, a share of the recording's length, with the game's own pixels where it shows them.
+def spread_runs(
+    path: Path, sampling: Sampling, *, places: tuple[float, ...], frames: int, threads: int = 0
+) -> list[FrameBatch]:
+    """Up to `frames` sampled frames in a row from each place, a share of the recording's length, with the game's own
+    pixels where it shows them.
 
-    A run begins at the keyframe before its place, so its frames may lie a little beside those that `frames_with_native` gives, and times are the
-    stream's own. A place that cannot be reached gives none: runs are for estimates. Raises InputError for a recording that cannot be opened.
+    A run begins at the keyframe before its place, so its frames may lie a little beside those that
+    `frames_with_native` gives, and times are the
+    stream's own. A place that cannot be reached gives none: runs are for estimates. Raises InputError for a recording
+    that cannot be opened.
     """
     seconds = probe(path, stream=sampling.stream).duration_seconds
     found = []
@@ -25,7 +31,9 @@ def spread_runs(path: Path, sampling: Sampling, *, places: tuple[float, ...], fr
             with opened_video(path, threads=threads, stream=sampling.stream) as (container, stream):
                 container.seek((stream.start_time or 0) + int(place * seconds / stream.time_base), stream=stream)
                 finder = NativeFinder(path, sampling.geometry)
-                ready = [one for chosen in taken(container, stream, path, sampling, frames) for one in finder.given(chosen)]
+                ready = [
+                    one for chosen in taken(container, stream, path, sampling, frames) for one in finder.given(chosen)
+                ]
                 ready += finder.rest()
         except (InputError, av.FFmpegError):
             continue

@@ -1,4 +1,5 @@
-"""Which model serves a recording: those that could are tried on some of its frames, and the cheapest at the wanted quality is taken."""
+"""Which model serves a recording: those that could are tried on some of its frames, and the cheapest at the wanted
+quality is taken."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ TOO_FAR = 1.5  # dB below the wanted quality, from which on a model does not ser
 
 @dataclass(frozen=True)
 class Run:
-    """Some frames of a recording in a row, uint8 [T, H, W, 3], and the game's own pixels of each, uint8 [T, h, w, 3], or None."""
+    """Some frames of a recording in a row, uint8 [T, H, W, 3], and the game's own pixels of each, uint8 [T, h, w, 3],
+    or None."""
 
     frames: np.ndarray
     native: np.ndarray | None = None
@@ -49,7 +51,8 @@ def candidates(
 ) -> list[Candidate]:
     """Models of variable rate on runs of a recording, the cheapest at the quality that crf means first.
 
-    grid: by which the runs' native pixels are shown. names: models to try; by default those that are shipped or need no weights.
+    grid: by which the runs' native pixels are shown. names: models to try; by default those that are shipped or need
+    no weights.
     Raises OptionError where there is none.
     """
     wanted = psnr_of_crf(DEFAULT_CRF if crf is None else crf)
@@ -59,7 +62,14 @@ def candidates(
         used = grid if traits.takes_native else None
         # Models of few colours are far from others or near each other at any effort; the others' bytes depend on it.
         tried_effort = min(traits.efforts, default=None) if traits.takes_native else effort
-        codec = open_codec(checkpoint, geometry=geometry, crf=crf, effort=tried_effort if traits.efforts else None, device=device, grid=used)
+        codec = open_codec(
+            checkpoint,
+            geometry=geometry,
+            crf=crf,
+            effort=tried_effort if traits.efforts else None,
+            device=device,
+            grid=used,
+        )
         fit = codec.fitted(pairs_of(runs, used))
         found.append(Candidate(checkpoint, fit, cost_of(fit, wanted)))
     if not found:
@@ -69,20 +79,27 @@ def candidates(
 
 
 def pairs_of(runs: Sequence[Run], grid: PixelGrid | None) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each run the frames that are coded and those that are shown; with a grid of those runs that show its pixels."""
+    """Of each run the frames that are coded and those that are shown; with a grid of those runs that show its
+    pixels."""
     if grid is None:
         return [(run.frames, run.frames) for run in runs]
-    return [(run.native, run.frames) for run in runs if run.native is not None and run.native.shape[1:3] == (grid.native.height, grid.native.width)]
+    return [
+        (run.native, run.frames)
+        for run in runs
+        if run.native is not None and run.native.shape[1:3] == (grid.native.height, grid.native.width)
+    ]
 
 
 def cost_of(fit: Fit, wanted: float) -> float:
-    """Bytes a frame at the wanted PSNR; more quality than that is worth nothing, and less as many bytes as would mend it."""
+    """Bytes a frame at the wanted PSNR; more quality than that is worth nothing, and less as many bytes as would mend
+    it."""
     short = max(0.0, wanted - fit.psnr)
     return float("inf") if short > TOO_FAR else fit.bytes_per_frame * BYTES_A_DECIBEL**short
 
 
 def tried_models(names: Sequence[str] | None, effort: int | None, device: str, suited) -> Iterator[Checkpoint]:
-    """Models to try in turn. suited: whether one of those before serves; then no network is loaded, which none of them needs."""
+    """Models to try in turn. suited: whether one of those before serves; then no network is loaded, which none of
+    them needs."""
     if names is not None:
         yield from (checkpoints.load(name, device=device) for name in names)
         return

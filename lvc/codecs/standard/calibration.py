@@ -1,4 +1,5 @@
-"""Which level of an encoder's quantiser gives a wanted quality: read from trials at fixed levels, so that it falls as the wish rises."""
+"""Which level of an encoder's quantiser gives a wanted quality: read from trials at fixed levels, so that it falls as
+the wish rises."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,9 +29,11 @@ def runs_of(groups: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def level_at(wanted: float, trial: Callable[[int], Point], grid: Sequence[int], *, guess: int) -> Point:
-    """The level whose PSNR is nearest to the one wanted, by a straight line between two trials of the grid; bytes likewise, on a log scale.
+    """The level whose PSNR is nearest to the one wanted, by a straight line between two trials of the grid; bytes
+    likewise, on a log scale.
 
-    trial: what frames come to at a level; PSNR falls as levels rise. grid: levels to try, the best first. guess: the place in it to begin at.
+    trial: what frames come to at a level; PSNR falls as levels rise. grid: levels to try, the best first. guess: the
+    place in it to begin at.
     The levels tried do not depend on the wish, so that of two wishes the higher never gets the higher level.
     """
     known: dict[int, Point] = {}

@@ -22,7 +22,8 @@ CONSTANT = "constant"  # the quantiser's name where one level serves a whole fil
 class StandardCodec(GroupCodec):
     """Codes groups by an encoder that is at hand, and decodes them by FFmpeg's decoders.
 
-    The quantiser's spec has the encoder's level, chosen for the whole file from its frames; a group for which there is none gets one of its own.
+    The quantiser's spec has the encoder's level, chosen for the whole file from its frames; a group for which there
+    is none gets one of its own.
     """
 
     def __init__(self, checkpoint: Checkpoint, settings: Settings, traits: Traits):
@@ -54,7 +55,8 @@ class StandardCodec(GroupCodec):
     def fitted(self, runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Fit:
         """The level that gives some frames the quality that crf means, and what they come to at it.
 
-        Trials are coded at TRIED_EFFORT at most; what a higher effort does to quality at the same level is known well enough.
+        Trials are coded at TRIED_EFFORT at most; what a higher effort does to quality at the same level is known well
+        enough.
         """
         if self._lossless or self._level is not None:
             return super().fitted(runs)
@@ -65,11 +67,16 @@ class StandardCodec(GroupCodec):
 
         def trial(level: int) -> Point:
             payloads = [encoder.encode(shown, level, effort) for _, shown in runs]
-            psnr = [psnr_of_frames(shown, np.stack(list(self.frames_of_payload(payload)))) for (_, shown), payload in zip(runs, payloads)]
+            psnr = [
+                psnr_of_frames(shown, np.stack(list(self.frames_of_payload(payload))))
+                for (_, shown), payload in zip(runs, payloads)
+            ]
             return Point(level, float(np.concatenate(psnr).mean()) + gained, sum(map(len, payloads)) / count)
 
         found = level_at(psnr_of_crf(self.crf), trial, encoder.grid, guess=self.crf * len(encoder.grid) // CRF_LEVELS)
-        return Fit(count, found.psnr, found.bytes_per_frame, {"name": CONSTANT, "level": found.level, "encoder": encoder.name})
+        return Fit(
+            count, found.psnr, found.bytes_per_frame, {"name": CONSTANT, "level": found.level, "encoder": encoder.name}
+        )
 
     def _digest(self, payload: bytes) -> int:
         digest = 0
@@ -82,7 +89,9 @@ class StandardCodec(GroupCodec):
         name = self.checkpoint.metadata.model
         if self._lossless:
             if not payload or payload[0] >= len(LOSSLESS_STREAMS):
-                raise FormatError(f"a lossless group begins with the number of its codec, below {len(LOSSLESS_STREAMS)}")
+                raise FormatError(
+                    f"a lossless group begins with the number of its codec, below {len(LOSSLESS_STREAMS)}"
+                )
             name, payload = LOSSLESS_STREAMS[payload[0]], payload[1:]
         return map(np.ascontiguousarray, decoded_frames(STREAMS[name], payload, self.geometry))
 
@@ -93,7 +102,8 @@ class StandardCodec(GroupCodec):
         return StandardDecoder(self, packets[0].payload, count)
 
     def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
-        """Bits of each frame: for AV1 and FFV1, whose frames are stored in the order in which they are shown, else evenly."""
+        """Bits of each frame: for AV1 and FFV1, whose frames are stored in the order in which they are shown, else
+        evenly."""
         payload = packets[0].payload
         name = LOSSLESS_STREAMS[payload[0]] if self._lossless else self.checkpoint.metadata.model
         stream = STREAMS[name]

@@ -13,8 +13,12 @@ DESCRIPTIONS = {
     "lossless": "frames as they were, by FFV1 or H.264, whichever is smaller",
 }
 NO_LATENTS = "a standard video codec made it, whose streams have no latents to hand out"
-NO_LIBAOM = "no ffmpeg with libaom is found, so x265 stands in for it, with files up to half as large again: install ffmpeg, or pip install imageio-ffmpeg"
-USUAL_KEYINT = 256  # a keyframe costs rich pictures 5 to 20 times another frame, and these decode at many hundred frames a second
+NO_LIBAOM = (
+    "no ffmpeg with libaom is found, so x265 stands in for it, with files up to half as large again: "
+    "install ffmpeg, or pip install imageio-ffmpeg"
+)
+# A keyframe costs rich pictures 5 to 20 times another frame, and these streams decode at many hundred frames a second.
+USUAL_KEYINT = 256
 LOSSY = Traits(
     variable_rate=True,
     predicts=True,
@@ -29,7 +33,15 @@ LOSSY = Traits(
     fitted=True,
     finds_scenes=True,
 )
-LOSSLESS = Traits(predicts=True, any_size=True, side_by_side=True, lossless=True, digest_of=PICTURES, no_latents=NO_LATENTS, renders_latents=False)
+LOSSLESS = Traits(
+    predicts=True,
+    any_size=True,
+    side_by_side=True,
+    lossless=True,
+    digest_of=PICTURES,
+    no_latents=NO_LATENTS,
+    renders_latents=False,
+)
 
 
 class StandardFamily(Family):
@@ -65,7 +77,14 @@ class StandardFamily(Family):
 
     def without_weights(self, model: str) -> Checkpoint:
         specs = {"quantiser": {"name": "constant"}, "entropy": {"name": model}}
-        return Checkpoint(Metadata(name=model, model=model, config={}, geometry=DEFAULT_GEOMETRY, description=DESCRIPTIONS[model], **specs), None, {}, NO_WEIGHTS)
+        return Checkpoint(
+            Metadata(
+                name=model, model=model, config={}, geometry=DEFAULT_GEOMETRY, description=DESCRIPTIONS[model], **specs
+            ),
+            None,
+            {},
+            NO_WEIGHTS,
+        )
 
 
 FAMILY = StandardFamily()

@@ -24,10 +24,16 @@ def codec_of(model: str, geometry: Geometry = ODD, **settings):
 def scene(count: int, geometry: Geometry = ODD, seed: int = 0) -> np.ndarray:
     """A textured ground that scrolls under a square, uint8 [T, H, W, 3]."""
     random = np.random.default_rng(seed)
-    ground = random.integers(0, 256, (geometry.height // 2 + 1, geometry.width + count, 3), np.uint8).repeat(2, 0).astype(float)
+    ground = (
+        random.integers(0, 256, (geometry.height // 2 + 1, geometry.width + count, 3), np.uint8)
+        .repeat(2, 0)
+        .astype(float)
+    )
     for _ in range(3):
         ground = (ground + np.roll(ground, 1, 1)) / 2
-    frames = np.stack([ground[: geometry.height, number : number + geometry.width] for number in range(count)]).astype(np.uint8)
+    frames = np.stack([ground[: geometry.height, number : number + geometry.width] for number in range(count)]).astype(
+        np.uint8
+    )
     for number in range(count):
         frames[number, 8:20, 2 * number : 2 * number + 12] = (250, 200, 20)
     return frames
@@ -141,7 +147,9 @@ def test_damaged_payloads_are_refused_or_show_by_their_digest(groups, model):
             decoder.advance(len(frames))
         except FormatError:
             continue
-        assert decoder.digest != coded.digest or np.array_equal(decoder.pictures(slice(None)), decoded(codec, coded.packets))
+        assert decoder.digest != coded.digest or np.array_equal(
+            decoder.pictures(slice(None)), decoded(codec, coded.packets)
+        )
 
 
 @ALL
@@ -181,7 +189,15 @@ def test_too_many_frames_are_refused_before_one_is_decoded():
         codec.open_group((Packet(frame_count=4096, payload=b""),))
 
 
-@pytest.mark.parametrize("options", [{"quantiser": {"name": "scale"}}, {"entropy": {"name": "raw"}}, {"quantiser": {"name": "constant", "level": -1}}, {"quantiser": {"name": "constant", "level": "3"}}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quantiser": {"name": "scale"}},
+        {"entropy": {"name": "raw"}},
+        {"quantiser": {"name": "constant", "level": -1}},
+        {"quantiser": {"name": "constant", "level": "3"}},
+    ],
+)
 def test_other_quantisers_and_entropy_coders_are_refused(options):
     with pytest.raises(OptionError):
         codec_of("hevc", **options)

@@ -1,4 +1,5 @@
-"""Files of standard codecs through what everybody uses: written, read, sought, continued, read while they grow, verified, mended."""
+"""Files of standard codecs through what everybody uses: written, read, sought, continued, read while they grow,
+verified, mended."""
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ def pictures(count: int, seed: int = 0) -> np.ndarray:
 
 
 def written(path, frames, **options):
-    with lvc.Writer(path, fps=10, geometry=SIZE, model="hevc", keyint=6, effort=0, quantiser=LEVEL, **options) as writer:
+    with lvc.Writer(
+        path, fps=10, geometry=SIZE, model="hevc", keyint=6, effort=0, quantiser=LEVEL, **options
+    ) as writer:
         writer.write(frames)
     return path
 
@@ -52,7 +55,9 @@ def test_a_file_is_continued_at_its_own_settings(tmp_path):
 
 
 def test_a_file_is_read_while_it_grows(tmp_path):
-    with lvc.Writer(tmp_path / "game.lvc", fps=10, geometry=SIZE, model="hevc", keyint=4, effort=0, quantiser=LEVEL, queue_frames=0) as writer:
+    with lvc.Writer(
+        tmp_path / "game.lvc", fps=10, geometry=SIZE, model="hevc", keyint=4, effort=0, quantiser=LEVEL, queue_frames=0
+    ) as writer:
         writer.write(pictures(12))
         writer._coding.finish()
         with lvc.open(writer.part) as reader:
