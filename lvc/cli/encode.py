@@ -51,17 +51,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recordings that FFmpeg reads, pictures (.png, .jpg), or folders of either, searched to any depth",
     )
     parser.add_argument("-i", "--input", action="append", default=[], metavar="INPUT", help="the same, as an option")
-    parser.add_argument("-o", "--output", type=Path, help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)")
-    parser.add_argument("--model", default="auto", help="a shipped model's name (see `lvc models`) or a weights file (default: auto, the one that is cheapest at the wanted quality)")
-    parser.add_argument("--crf", type=int, help=f"quality of models of variable rate, 0 (best) to 63 (default {DEFAULT_CRF})")
-    parser.add_argument("--min-psnr", type=float, metavar="DB", help="the smallest file whose frames have this PSNR on average, in place of --crf")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)",
+    )
+    parser.add_argument(
+        "--model",
+        default="auto",
+        help="a shipped model's name (see `lvc models`) or a weights file (default: auto, the one that is cheapest at the wanted quality)",
+    )
+    parser.add_argument(
+        "--crf", type=int, help=f"quality of models of variable rate, 0 (best) to 63 (default {DEFAULT_CRF})"
+    )
+    parser.add_argument(
+        "--min-psnr",
+        type=float,
+        metavar="DB",
+        help="the smallest file whose frames have this PSNR on average, in place of --crf",
+    )
     parser.add_argument("--min-ssim", type=float, metavar="SSIM", help="the same by SSIM")
-    parser.add_argument("--target-bytes-per-frame", type=float, metavar="BYTES", help="the best file of at most so many bytes a frame, in place of --crf")
+    parser.add_argument(
+        "--target-bytes-per-frame",
+        type=float,
+        metavar="BYTES",
+        help="the best file of at most so many bytes a frame, in place of --crf",
+    )
     parser.add_argument("--lossless", action="store_true", help="the sampled frames come back exactly as they were")
-    parser.add_argument("--effort", type=int, help="how long the encoder may look for a smaller file, 0, 1 or 2 (default 1)")
-    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)")
-    parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)")
-    parser.add_argument("--keyint", help="frames from keyframe to keyframe, or seconds as in 20s (default: 64, of standard codecs 256)")
+    parser.add_argument(
+        "--effort", type=int, help="how long the encoder may look for a smaller file, 0, 1 or 2 (default 1)"
+    )
+    parser.add_argument(
+        "--quantiser",
+        metavar="NAME[,KEY=VALUE]",
+        help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)",
+    )
+    parser.add_argument(
+        "--entropy",
+        metavar="NAME[,KEY=VALUE]",
+        help="raw, adaptive[,forget=1 to 8], factorised (default: what the weights were trained with)",
+    )
+    parser.add_argument(
+        "--keyint", help="frames from keyframe to keyframe, or seconds as in 20s (default: 64, of standard codecs 256)"
+    )
     add_sampling(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s); the file is the same")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also measure the result: .html, .json or .csv")
@@ -363,7 +396,9 @@ def model_of(options: argparse.Namespace) -> str:
     if not options.lossless:
         return options.model
     if options.model != "auto" or options.crf is not None or target_of(options) is not None:
-        raise OptionError("--lossless chooses the model, and has one quality: --model, --crf and targets do not go with it")
+        raise OptionError(
+            "--lossless chooses the model, and has one quality: --model, --crf and targets do not go with it"
+        )
     return "lossless"
 
 

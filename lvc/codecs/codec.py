@@ -112,7 +112,9 @@ class Fit:
     quantiser: dict | None = None
 
 
-BEST_KNOWN_PSNR = 60.0  # dB that a frame counts as at most, where codecs are compared: one that comes back exactly has none
+BEST_KNOWN_PSNR = (
+    60.0  # dB that a frame counts as at most, where codecs are compared: one that comes back exactly has none
+)
 
 
 def psnr_of_frames(frames: np.ndarray, decoded: np.ndarray) -> np.ndarray:
@@ -240,7 +242,9 @@ class GroupCodec(ABC):
     def check_group_frames(self, frames: int) -> None:
         """Raises OptionError for a group of so many frames that they would fill the memory."""
         if frames > self.most_group_frames:
-            raise OptionError(f"groups of {frames} frames of {self.geometry}: {self.most_group_frames} with this model at most; choose a smaller keyint")
+            raise OptionError(
+                f"groups of {frames} frames of {self.geometry}: {self.most_group_frames} with this model at most; choose a smaller keyint"
+            )
 
     @property
     def most_group_frames(self) -> int:

@@ -2,7 +2,10 @@
 
 CRF_LEVELS = 64  # from 0, the best
 DEFAULT_CRF = 32
-BEST_WEIGHT, LEAST_WEIGHT = 1500.0, 8.0  # bits a frame that one unit of mean squared error (of 255 levels) is worth, at crf 0 and 63
+BEST_WEIGHT, LEAST_WEIGHT = (
+    1500.0,
+    8.0,
+)  # bits a frame that one unit of mean squared error (of 255 levels) is worth, at crf 0 and 63
 BEST_PSNR, LEAST_PSNR = 48.0, 28.0  # dB that crf 0 and 63 mean, for families whose encoder can tell
 
 

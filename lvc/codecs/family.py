@@ -156,7 +156,9 @@ def checked_effort(effort: int | None, checkpoint: Checkpoint, traits: Traits) -
     if effort is None:
         return traits.usual_effort
     if not traits.efforts:
-        raise OptionError(f"effort is for models of variable rate; {checkpoint.name} has one rate, and no choice of symbols")
+        raise OptionError(
+            f"effort is for models of variable rate; {checkpoint.name} has one rate, and no choice of symbols"
+        )
     if not (type(effort) is int and effort in EFFORTS):
         raise OptionError(f"effort must be a whole number from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort!r}")
     return min(effort, traits.efforts[-1])

@@ -106,7 +106,10 @@ def encode(
         part_of(output).unlink(missing_ok=True)
         again = lambda: sampled_frames(source, sampling, threads=threads)
         made = _encoded(source, output, info, sampled_ahead(source, sampling, threads=threads), again, **options)
-        return replace(made, notes=(f"{str(lost).removeprefix(f'{source}: ')}: all were coded as an ordinary recording's", *made.notes))
+        return replace(
+            made,
+            notes=(f"{str(lost).removeprefix(f'{source}: ')}: all were coded as an ordinary recording's", *made.notes),
+        )
 
 
 def _encoded(
@@ -189,7 +192,15 @@ def first_frames(batches: list[FrameBatch], source: Path) -> FrameBatch:
 
 def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
     """Runs of frames over a recording: its beginning, and others where it is longer."""
-    batches = [FrameBatch(first.data[:RUN_FRAMES], first.pts[:RUN_FRAMES], first.time_base, None if first.native is None else first.native[:RUN_FRAMES], first.grid)]
+    batches = [
+        FrameBatch(
+            first.data[:RUN_FRAMES],
+            first.pts[:RUN_FRAMES],
+            first.time_base,
+            None if first.native is None else first.native[:RUN_FRAMES],
+            first.grid,
+        )
+    ]
     if len(first) >= RUN_FRAMES:
         batches += spread_runs(source, sampling, places=PLACES, frames=RUN_FRAMES)
     return [run_of(batch) for batch in batches]
@@ -241,19 +252,32 @@ class Search:
     """Finds the level of a model that meets a target, over all groups of a recording; raises OptionError where there is nothing to search."""
 
     def __init__(
-        self, checkpoint: checkpoints.Checkpoint, geometry: Geometry, *, crf: int | None = None, effort: int | None, device: str, grid: PixelGrid | None = None
+        self,
+        checkpoint: checkpoints.Checkpoint,
+        geometry: Geometry,
+        *,
+        crf: int | None = None,
+        effort: int | None,
+        device: str,
+        grid: PixelGrid | None = None,
     ):
         if crf is not None:
             raise OptionError("a target finds the crf itself: give one of them")
         self.traits = traits_of(checkpoint)
         if not self.traits.variable_rate:
-            raise OptionError(f"a target needs a model of variable rate, and {checkpoint.name} has one rate (choose another quantiser)")
+            raise OptionError(
+                f"a target needs a model of variable rate, and {checkpoint.name} has one rate (choose another quantiser)"
+            )
         family = family_of(checkpoint.metadata.model)
         self.levels = len(family.levels(checkpoint))
         self._options = lambda level: family.at_level(checkpoint, level)
-        self.codec_at = lambda level: open_codec(checkpoint, geometry=geometry, effort=effort, device=device, grid=grid, **self._options(level))
+        self.codec_at = lambda level: open_codec(
+            checkpoint, geometry=geometry, effort=effort, device=device, grid=grid, **self._options(level)
+        )
 
-    def settled(self, first: FrameBatch, target: Target, groups: Callable[[], Iterable[FrameBatch]], *, near: dict) -> dict:
+    def settled(
+        self, first: FrameBatch, target: Target, groups: Callable[[], Iterable[FrameBatch]], *, near: dict
+    ) -> dict:
         """crf, quantiser and entropy to code with. near: such as are thought to come near a target of PSNR."""
         start = None
         if target.min_psnr is not None and near["quantiser"] is not None:
@@ -349,7 +373,14 @@ def encode_picture(
     batch = FrameBatch(np.ascontiguousarray(picture[None]), (0,), Fraction(1))
     wanted = {"crf": crf, "quantiser": quantiser, "entropy": entropy}
     checkpoint, wanted, tried_models = decided(
-        model, lambda: [run_of(batch)], batch.geometry, grid=None, wanted=wanted, target=target, effort=effort, device=device
+        model,
+        lambda: [run_of(batch)],
+        batch.geometry,
+        grid=None,
+        wanted=wanted,
+        target=target,
+        effort=effort,
+        device=device,
     )
     if target is not None:
         search = Search(checkpoint, batch.geometry, crf=crf, effort=effort, device=device)
@@ -392,4 +423,12 @@ def coded(
             raise InputError(f"{source}: has a video stream but not one frame")
     frames, geometry = writer.frames_written, writer.geometry
     raw_bytes = frames * geometry.width * geometry.height * 3
-    return Encoded(output, frames, output.stat().st_size, raw_bytes, writer.header.model["name"], writer.sample_psnr, writer.codec.crf)
+    return Encoded(
+        output,
+        frames,
+        output.stat().st_size,
+        raw_bytes,
+        writer.header.model["name"],
+        writer.sample_psnr,
+        writer.codec.crf,
+    )

@@ -69,7 +69,9 @@ class Target:
     def __str__(self) -> str:
         if self.min_psnr is not None:
             return f"a PSNR of {self.min_psnr:g} dB"
-        return f"an SSIM of {self.min_ssim:g}" if self.min_ssim is not None else f"{self.bytes_per_frame:g} bytes a frame"
+        return (
+            f"an SSIM of {self.min_ssim:g}" if self.min_ssim is not None else f"{self.bytes_per_frame:g} bytes a frame"
+        )
 
 
 def tried(codec: GroupCodec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False) -> Trial:
@@ -96,7 +98,9 @@ def joined(trials: Sequence[Trial]) -> Trial:
     return Trial(mean("bytes_per_frame") + HEADER_BYTES / sum(counts), tuple(error for trial in trials for error in trial.errors), similarity)
 
 
-def level_for(target: Target, trial_at: Callable[[int], Trial], *, start: int | None = None, levels: int = CRF_LEVELS) -> int | None:
+def level_for(
+    target: Target, trial_at: Callable[[int], Trial], *, start: int | None = None, levels: int = CRF_LEVELS
+) -> int | None:
     """The quality level that meets the target at the least cost (bytes, or quality for a target of bytes); None where none does.
 
     trial_at: what a level comes to; bytes and quality fall as levels rise. The ends of the search are tried themselves: the

@@ -84,7 +84,9 @@ class RecordVideo(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
         self.video_length, self.name_prefix = video_length, name_prefix
         self.fps = rate_of(self.metadata.get("render_fps", DEFAULT_FPS) if fps is None else fps)
         model = writer_options.pop("model", None)
-        if model not in (None, AUTO) and not isinstance(model, checkpoints.Checkpoint):  # loaded once for all recordings
+        if model not in (None, AUTO) and not isinstance(
+            model, checkpoints.Checkpoint
+        ):  # loaded once for all recordings
             model = checkpoints.load(model, device=writer_options.get("device", "cpu"))
         self._options = {"model": model, **writer_options}
         self.video_folder = Path(video_folder)

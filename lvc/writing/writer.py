@@ -99,7 +99,11 @@ class Writer:
         header = None if old is None else old.header
         try:
             checkpoint = self._checkpoint(header, model, device)
-            usual = DEFAULT_GEOMETRY if checkpoint is None or traits_of(checkpoint).any_size else checkpoint.metadata.geometry
+            usual = (
+                DEFAULT_GEOMETRY
+                if checkpoint is None or traits_of(checkpoint).any_size
+                else checkpoint.metadata.geometry
+            )
             self.geometry = chosen(geometry, header, "geometry", usual)
             if not isinstance(self.geometry, Geometry):
                 raise OptionError(f"geometry must be a Geometry, as lvc.Geometry(200, 160), not {self.geometry!r:.60}")
@@ -164,7 +168,14 @@ class Writer:
         if not runs:  # a file without a frame
             chosen_model = chosen_model or checkpoints.load(checkpoints.DEFAULT)
         elif chosen_model is None:
-            best = candidates(runs, self.geometry, grid=options["grid"], crf=options["crf"], effort=options["effort"], device=options["device"])[0]
+            best = candidates(
+                runs,
+                self.geometry,
+                grid=options["grid"],
+                crf=options["crf"],
+                effort=options["effort"],
+                device=options["device"],
+            )[0]
             chosen_model, options["quantiser"] = best.checkpoint, best.fit.quantiser
         else:
             codec = open_codec(chosen_model, geometry=self.geometry, **options)
@@ -199,7 +210,9 @@ class Writer:
             return checkpoints.find(old.model["name"], old.model["sha256"], device=device)
         if model in (None, AUTO):
             if old is not None:
-                raise OptionError(f"{self.path}: is continued with its own model, {old.model['name']}; leave the model out")
+                raise OptionError(
+                    f"{self.path}: is continued with its own model, {old.model['name']}; leave the model out"
+                )
             return None
         if not isinstance(model, checkpoints.Checkpoint):
             model = checkpoints.load(model, device=device)
@@ -264,7 +277,13 @@ class Writer:
         self._coding: Background | None = None
         self._file = self._container = None
         self._old_frames = 0 if old is None else old.frame_count
-        self._output = written_whole(self.path, overwrite=overwrite, inputs=inputs, recoverable=self._recoverable, extends=self._continued is not None)
+        self._output = written_whole(
+            self.path,
+            overwrite=overwrite,
+            inputs=inputs,
+            recoverable=self._recoverable,
+            extends=self._continued is not None,
+        )
         self._output.__enter__()
         self._last_pts = None
         try:

@@ -46,7 +46,17 @@ def test_the_level_given_meets_the_target_and_its_neighbour_does_not(qualities, 
             assert not 0 <= harder <= 63 or not met[harder]
 
 
-@pytest.mark.parametrize("wrong", [{}, {"min_psnr": 40, "min_ssim": 0.9}, {"min_psnr": -1}, {"min_ssim": 1.0}, {"bytes_per_frame": 0}, {"min_psnr": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"min_psnr": 40, "min_ssim": 0.9},
+        {"min_psnr": -1},
+        {"min_ssim": 1.0},
+        {"bytes_per_frame": 0},
+        {"min_psnr": float("nan")},
+    ],
+)
 def test_targets_that_make_no_sense_are_refused(wrong):
     with pytest.raises(OptionError):
         Target(**wrong)
@@ -74,7 +84,9 @@ def test_a_file_meets_its_target_as_cheaply_as_a_level_can(tmp_path, clip, train
 
     def measured(level: int) -> Trial:
         codec = open_codec(checkpoint, geometry=SMALL, crf=level, effort=0)
-        return joined([tried(codec, group.data, similarity=True) for group in groups_of(sampled_frames(clip, SMALL_SAMPLING), 64)])
+        return joined(
+            [tried(codec, group.data, similarity=True) for group in groups_of(sampled_frames(clip, SMALL_SAMPLING), 64)]
+        )
 
     # What level 30 comes to can be reached, and is not what the ends of the range come to.
     middle = measured(30)
@@ -97,7 +109,11 @@ def test_the_search_over_all_frames_ends_at_the_best_level_wherever_it_begins(be
         return trial_of(49 if depth(level) <= last else 51, 51 if depth(level) <= last else 49)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoding, "tried", lambda level, frames, native, similarity: trial(level, begins if frames is None else best))
+        patch.setattr(
+            encoding,
+            "tried",
+            lambda level, frames, native, similarity: trial(level, begins if frames is None else best),
+        )
         patch.setattr(encoding, "joined", lambda trials: trials[0])
         group = lambda frames: SimpleNamespace(data=frames, native=None)
         search = lambda: settled_level(group(None), target, lambda level: level, lambda: [group(0)])
@@ -133,7 +149,8 @@ def test_a_standard_codec_meets_its_target_as_cheaply_as_a_level_can(tmp_path, c
         level = reader.header.quantiser["level"]
     codec_at = Search(checkpoints.load("hevc"), SAMPLING.geometry, effort=0, device="cpu").codec_at
     here, beyond = (
-        joined([tried(codec_at(one), group.data) for group in groups_of(sampled_frames(clip, SAMPLING), 256)]) for one in (level, level + towards_hard(target))
+        joined([tried(codec_at(one), group.data) for group in groups_of(sampled_frames(clip, SAMPLING), 256)])
+        for one in (level, level + towards_hard(target))
     )
     assert target.met(here) and not target.met(beyond)
     assert made.file_bytes <= here.bytes_per_frame * made.frames

@@ -40,7 +40,12 @@ def weights(tmp_path_factory, save_small):
 def played(count: int = COUNT, *, start: int = 0, grid: PixelGrid = GRID) -> FrameBatch:
     """A square of some colours that runs over tiles, and how it is shown."""
     native = grid.native
-    colours = np.kron(np.random.default_rng(1).choice([0x102030, 0xA0A000, 0x707070], (-(-native.height // 4), -(-native.width // 4))), np.ones((4, 4), int))
+    colours = np.kron(
+        np.random.default_rng(1).choice(
+            [0x102030, 0xA0A000, 0x707070], (-(-native.height // 4), -(-native.width // 4))
+        ),
+        np.ones((4, 4), int),
+    )
     pictures = np.repeat(colours[None, : native.height, : native.width], count, axis=0).astype(np.int32)
     for number in range(count):
         left = (start + number) % (native.width - 4)
@@ -55,7 +60,19 @@ def part_of(batch: FrameBatch, here: slice) -> FrameBatch:
 
 
 def writer_of(path, weights, **options) -> Writer:
-    return Writer(path, **{"geometry": SHOWN, "grid": GRID, "time_base": MILLISECOND, "frame_duration": 33, "model": weights, "keyint": KEYINT, "crf": 0} | options)
+    return Writer(
+        path,
+        **{
+            "geometry": SHOWN,
+            "grid": GRID,
+            "time_base": MILLISECOND,
+            "frame_duration": 33,
+            "model": weights,
+            "keyint": KEYINT,
+            "crf": 0,
+        }
+        | options,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +93,11 @@ def reader(path, weights):
 def changed(path, target, **keys):
     """The file with other keys in its header, under checksums that hold."""
     text, records = parts_of(path.read_bytes())
-    target.write_bytes(assembled(json.dumps({**json.loads(text if text.startswith(b"{") else inflated(text)), **keys}).encode(), records))
+    target.write_bytes(
+        assembled(
+            json.dumps({**json.loads(text if text.startswith(b"{") else inflated(text)), **keys}).encode(), records
+        )
+    )
     return target
 
 
@@ -180,7 +201,11 @@ def test_a_file_is_continued_with_its_grid(path, weights, tmp_path):
     assert target.read_bytes()[:200] == old[:200]
 
 
-@pytest.mark.parametrize("grid", [replace(GRID, native=Geometry(21, 13)), replace(GRID, chroma=Blur())], ids=["other pixels", "another chroma"])
+@pytest.mark.parametrize(
+    "grid",
+    [replace(GRID, native=Geometry(21, 13)), replace(GRID, chroma=Blur())],
+    ids=["other pixels", "another chroma"],
+)
 def test_another_grid_is_refused_and_the_old_file_is_left_alone(path, weights, tmp_path, grid):
     target = tmp_path / "game.lvc"
     target.write_bytes(path.read_bytes())
@@ -202,7 +227,10 @@ HOSTILE = {
     "a side that is too long": {**WHOLE, "source": [1 << 40, 65]},
     "a part that is missing": {key: value for key, value in WHOLE.items() if key != "luma"},
     "a part that nobody knows": {**WHOLE, "more": 1},
-    "a kernel that swings": {**WHOLE, "luma": {"stride": [1, 1], "across": [-(1 << 30), 256 + (1 << 31), -(1 << 30)], "down": [256]}},
+    "a kernel that swings": {
+        **WHOLE,
+        "luma": {"stride": [1, 1], "across": [-(1 << 30), 256 + (1 << 31), -(1 << 30)], "down": [256]},
+    },
     "a stride of nothing": {**WHOLE, "chroma": {"stride": [0, 2], "across": [256], "down": [256]}},
     "fractions": {**WHOLE, "native": [22.5, 13]},
 }
@@ -217,7 +245,17 @@ def test_a_header_that_asks_for_what_cannot_be_is_refused(path, weights, tmp_pat
         Writer(target, model=weights, append=True)
 
 
-@pytest.mark.parametrize("grid", [None, {**WHOLE, "native": [24, 16]}, {**WHOLE, "native": [8, 5]}, {**WHOLE, "native": [88, 65]}, {**WHOLE, "source": [16384, 16384]}], ids=str)
+@pytest.mark.parametrize(
+    "grid",
+    [
+        None,
+        {**WHOLE, "native": [24, 16]},
+        {**WHOLE, "native": [8, 5]},
+        {**WHOLE, "native": [88, 65]},
+        {**WHOLE, "source": [16384, 16384]},
+    ],
+    ids=str,
+)
 def test_a_header_of_another_grid_gives_frames_or_a_typed_error(path, weights, tmp_path, grid):
     target = changed(path, tmp_path / "bad.lvc", grid=grid)
     with lvc.open(target, model=weights) as reader:
@@ -243,7 +281,9 @@ def test_a_grid_that_other_models_cannot_show_is_refused(tmp_path, save_small):
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory, make_recording):
     made = game(16, Geometry(480, 320), native=Geometry(60, 40), colours=6)
-    return make_recording(tmp_path_factory.mktemp("recording") / "game.mp4", made.shown, options={"crf": "8", "preset": "veryfast"})
+    return make_recording(
+        tmp_path_factory.mktemp("recording") / "game.mp4", made.shown, options={"crf": "8", "preset": "veryfast"}
+    )
 
 
 SAMPLING = Sampling(every=2, geometry=Geometry(50, 40))
