@@ -207,8 +207,7 @@ def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
 
 
 def run_of(batch: FrameBatch) -> Run:
-    channels_last = lambda data: None if data is None else np.ascontiguousarray(data.transpose(0, 2, 3, 1))
-    return Run(channels_last(batch.data), channels_last(batch.native))
+    return Run(batch.data, batch.native)
 
 
 def decided(
@@ -285,7 +284,7 @@ class Search:
         level, trial = settled_level(first, target, self.codec_at, groups, levels=self.levels, near=start)
         options = self._options(level)
         if "crf" not in options:  # what the file came to
-            options = {**options, "crf": crf_of_psnr(trial.psnr)}
+            options = {**options, "crf": 0 if trial.psnr is None else crf_of_psnr(trial.psnr)}
             if near["quantiser"] is not None:
                 options["quantiser"] = {**near["quantiser"], **options["quantiser"]}
         return {"crf": None, "quantiser": None, "entropy": None, **options}

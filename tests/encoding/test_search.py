@@ -124,7 +124,7 @@ def test_the_search_over_all_frames_ends_at_the_best_level_wherever_it_begins(be
             assert depth(search()[0]) == best
 
 
-def test_what_cannot_be_reached_is_said(clip):
+def test_what_cannot_be_reached_is_said(clip, trained_temporal):
     codec_at = Search(checkpoints.load(trained_temporal), SMALL, effort=0, device="cpu").codec_at
     frames = next(groups_of(sampled_frames(clip, SAMPLING), 4))
     for target in (Target(min_psnr=80), Target(bytes_per_frame=1)):
