@@ -1,0 +1,122 @@
+/* Motion: compensation at quarter samples, and the list of candidates that merge and vector prediction choose from.
+ *
+ * Interpolation filters are HEVC's 8-tap ones (Ugur et al. 2013). Candidates: spatial neighbours, the same place in the
+ * previous frame, the last motions coded in this frame (VVC's history, Zhang et al. 2018), and rest.
+ */
+#ifndef LVC_HYBRID_INTER_H
+#define LVC_HYBRID_INTER_H
+#include "hybrid_base.h"
+
+static const int16_t taps[4][8] = {
+    {0, 0, 0, 64, 0, 0, 0, 0}, {-1, 4, -10, 58, 17, -5, 1, 0}, {-1, 4, -11, 40, 40, -11, 4, -1}, {0, 1, -5, 17, 58, -10, 4, -1}};
+
+static void compensate(const pel *ref, int stride, int sw, int sh, int x, int y, int w, int h, Vector mv, pel *out, int out_stride) {
+  int x0 = clampi(x + (mv.x >> 2), 4 - PAD, sw + PAD - 5 - w), y0 = clampi(y + (mv.y >> 2), 4 - PAD, sh + PAD - 5 - h);
+  const int fx = mv.x & 3, fy = mv.y & 3;
+  const pel *p = ref + y0 * stride + x0;
+  if (!fx && !fy) {
+    for (int j = 0; j < h; j++) memcpy(out + j * out_stride, p + j * stride, w * sizeof(pel));
+    return;
+  }
+  if (!fy) {
+    const int16_t *t = taps[fx];
+    for (int j = 0; j < h; j++)
+      for (int i = 0; i < w; i++) {
+        const pel *q = p + j * stride + i - 3;
+        int v = t[0] * q[0] + t[1] * q[1] + t[2] * q[2] + t[3] * q[3] + t[4] * q[4] + t[5] * q[5] + t[6] * q[6] + t[7] * q[7];
+        out[j * out_stride + i] = (v + 32) >> 6;
+      }
+    return;
+  }
+  int16_t mid[(32 + 8) * 32];
+  const pel *top = p - 3 * stride;
+  if (!fx) {
+    for (int j = 0; j < h + 7; j++) for (int i = 0; i < w; i++) mid[j * w + i] = top[j * stride + i] * 8;
+  } else {
+    const int16_t *t = taps[fx];
+    for (int j = 0; j < h + 7; j++)
+      for (int i = 0; i < w; i++) {
+        const pel *q = top + j * stride + i - 3;
+        int v = t[0] * q[0] + t[1] * q[1] + t[2] * q[2] + t[3] * q[3] + t[4] * q[4] + t[5] * q[5] + t[6] * q[6] + t[7] * q[7];
+        mid[j * w + i] = (v + 4) >> 3;
+      }
+  }
+  const int16_t *t = taps[fy];
+  for (int j = 0; j < h; j++)
+    for (int i = 0; i < w; i++) {
+      const int16_t *q = mid + j * w + i;
+      int v = t[0] * q[0] + t[1] * q[w] + t[2] * q[2 * w] + t[3] * q[3 * w] + t[4] * q[4 * w] + t[5] * q[5 * w] + t[6] * q[6 * w] + t[7] * q[7 * w];
+      out[j * out_stride + i] = (v + 256) >> 9;
+    }
+}
+
+static void predict_inter(const State *s, const Motion *m, int c, int x, int y, int w, int h, pel *out) {
+  compensate(plane(s, s->time - s->distance[m->ref[0]], c), s->stride, s->w, s->h, x, y, w, h, m->mv[0], out, w);
+  if (m->ref[1] < 0) return;
+  pel other[1024];
+  compensate(plane(s, s->time - s->distance[m->ref[1]], c), s->stride, s->w, s->h, x, y, w, h, m->mv[1], other, w);
+  for (int i = 0; i < w * h; i++) out[i] = (out[i] + other[i] + 1) >> 1;
+}
+
+INLINE int same_motion(const Motion *a, const Motion *b) {
+  if (a->ref[0] != b->ref[0] || a->ref[1] != b->ref[1] || a->mv[0].x != b->mv[0].x || a->mv[0].y != b->mv[0].y) return 0;
+  return a->ref[1] < 0 || (a->mv[1].x == b->mv[1].x && a->mv[1].y == b->mv[1].y);
+}
+static int add_candidate(Motion *list, int n, const Motion *m) {
+  if (n >= MAX_MERGE) return n;
+  for (int i = 0; i < n; i++) if (same_motion(list + i, m)) return n;
+  list[n] = *m;
+  return n + 1;
+}
+static int past_motion(const State *s, int x, int y, Motion *out) {
+  if (x >= s->w || y >= s->h) return 0;
+  const Cell *cell = s->past + (y >> 2) * s->cw + (x >> 2);
+  if (cell->kind != INTER) return 0;
+  *out = cell->motion;
+  for (int k = 0; k < 2; k++)
+    if (out->ref[k] >= 0) {
+      int d = s->past_distance[out->ref[k]], found = 0;
+      for (int r = 0; r < s->refs; r++) if (s->distance[r] == d) { found = r; break; }
+      out->ref[k] = found;
+    }
+  return 1;
+}
+/* MAX_MERGE distinct motions, the likely ones first. */
+static void merge_candidates(const State *s, int x, int y, int w, int h, Motion *list) {
+  int n = 0;
+  const int place[5][2] = {{x - 1, y + h - 1}, {x + w - 1, y - 1}, {x + w, y - 1}, {x - 1, y + h}, {x - 1, y - 1}};
+  for (int i = 0; i < 5; i++) {
+    const Cell *cell = coded_cell(s, place[i][0], place[i][1]);
+    if (cell && cell->kind == INTER) n = add_candidate(list, n, &cell->motion);
+  }
+  Motion m;
+  if (past_motion(s, x + w / 2, y + h / 2, &m)) n = add_candidate(list, n, &m);
+  for (int i = 0; i < s->n_history; i++) n = add_candidate(list, n, s->history + i);
+  for (int r = 0; n < MAX_MERGE; r++) {
+    m = (Motion){{r < s->refs ? r : 0, -1}, {{r < s->refs ? 0 : r * 4, 0}, {0, 0}}};
+    n = add_candidate(list, n, &m);
+  }
+}
+static void remember_motion(State *s, const Motion *m) {
+  int i = 0;
+  while (i < s->n_history && !same_motion(s->history + i, m)) i++;
+  if (i == s->n_history && s->n_history < 6) s->n_history++;
+  if (i == 6) i = 5;
+  for (; i > 0; i--) s->history[i] = s->history[i - 1];
+  s->history[0] = *m;
+}
+/* Two predictions of a vector into reference `ref`: the first two different vectors of candidates that use it. */
+static void vector_predictions(const State *s, const Motion *list, int ref, Vector out[2]) {
+  int n = 0;
+  for (int i = 0; i < MAX_MERGE && n < 2; i++)
+    for (int k = 0; k < 2 && n < 2; k++)
+      if (list[i].ref[k] == ref && (n == 0 || out[0].x != list[i].mv[k].x || out[0].y != list[i].mv[k].y)) out[n++] = list[i].mv[k];
+  for (int i = 0; i < MAX_MERGE && n < 2; i++) {
+    int num = s->distance[ref], den = s->distance[list[i].ref[0]];
+    if (den == num) continue;
+    Vector v = list[i].mv[0];
+    if (n == 0 || out[0].x != v.x || out[0].y != v.y) out[n++] = v;
+  }
+  while (n < 2) out[n++] = (Vector){0, 0};
+}
+#endif
