@@ -26,17 +26,21 @@ class Config(ctypes.Structure):
 class Options(ctypes.Structure):
     _fields_ = [
         (n, ctypes.c_int32)
-        for n in ("effort", "qi", "key_boost", "count_mode", "max_refs", "candidates", "lambda_factor", "reserved")
+        for n in ("effort", "qi", "key_boost", "count_mode", "max_refs", "candidates", "lambda_factor", "tree_strength")
     ]
 
 
 def build(output: Path, flags: str = ""):
     command = (
-        f"gcc -std=gnu11 -O3 -march=x86-64-v3 -fwrapv -fno-strict-aliasing -ffp-contract=off {flags} "
+        f"gcc -std=gnu11 -O2 -ftree-vectorize -march=x86-64-v3 -fwrapv -fno-strict-aliasing -ffp-contract=off {flags} "
         f"-shared -fPIC {KERNELS}/hybrid.c -o {output} -lm"
     )
-    subprocess.run(command, shell=True, check=True)
+    sources = [*KERNELS.glob('hybrid*.[ch]')]
+    if flags or not output.exists() or output.stat().st_mtime < max(f.stat().st_mtime for f in sources):
+        subprocess.run(command, shell=True, check=True)
     lib = ctypes.CDLL(str(output))
+    lib.hybrid_replay.restype = ctypes.c_double
+    lib.hybrid_plan_size.restype = ctypes.c_int64
     lib.hybrid_decoder_size.restype = lib.hybrid_encoder_size.restype = lib.hybrid_encode_group.restype = ctypes.c_int64
     return lib
 
@@ -61,6 +65,7 @@ def encode(lib, frames, config, options, tables=(None, None), stats=False, dump=
     size = lib.hybrid_encode_group(
         pointer(memory), ctypes.byref(config), ctypes.byref(options), pointer(tables[0]), pointer(tables[1]),
         pointer(frames), n, pointer(out), ctypes.c_int64(len(out)), pointer(shown), pointer(tally), pointer(ends),
+        pointer(dump[0]) if dump else None, pointer(dump[1]) if dump else None,
     )
     return out[:size].copy(), shown, tally, ends
 
@@ -90,7 +95,7 @@ def run(lib, frames, qi, args, tables, stats):
     seconds = 0.0
     for start in range(0, n, keyint):
         part = np.ascontiguousarray(frames[start : start + keyint])
-        options = Options(args.effort, qi, args.key_boost, args.count_mode, args.max_refs, args.candidates, args.factor, args.reserved)
+        options = Options(args.effort, qi, args.key_boost, args.count_mode, args.max_refs, args.candidates, args.factor, args.tree)
         data, back, part_tally, _ = encode(lib, part, config, options, tables, stats)
         shown[start : start + keyint] = back
         total += len(data)
@@ -124,7 +129,7 @@ def main():
     parser.add_argument("--so", default="/tmp/hybrid_experiment.so")
     parser.add_argument("--save")
     parser.add_argument("--base", help="a file written by --save: report BD-rate against it")
-    for name, default in dict(keyint=0, effort=2, slots=64, key_boost=12, count_mode=2, max_refs=7, candidates=63, factor=90, reserved=0, jobs=2).items():
+    for name, default in dict(keyint=0, effort=2, slots=64, key_boost=12, count_mode=3, max_refs=7, candidates=63, factor=90, tree=40, jobs=2).items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
     args = parser.parse_args()
     lib = build(Path(args.so), args.flags)

@@ -59,6 +59,8 @@ def main():
     emit("uint16_t", "cost_table", [min(65535, round(-4096 * math.log2((i + 0.5) / 4096))) for i in range(4096)])
     # Rate of an adaptive probability after n updates, in 1/65536.
     emit("uint16_t", "rate_table", [min(65535, round(65536 / (n + 1.6))) for n in range(256)])
+    # How far an adaptive probability is trusted after n updates, in 1/256.
+    emit("uint16_t", "confidence_table", [round(256 * (n + 0.6) / (n + 2.0)) for n in range(256)])
     # Quantiser step in 1/32 of a grey level, twelve to the octave.
     emit("uint16_t", "step_table", [round(32 * 2 ** (i / 12)) for i in range(97)])
     offsets, flat = [], []

@@ -69,7 +69,7 @@ typedef struct {
   int refs, distance[MAX_REFS], past_refs, past_distance[MAX_REFS];
   int qi;                    /* the frame's quantiser index */
   int tree_qi, group_at;     /* the quantiser index last coded, and the 16x16 square it was coded for */
-  int deblock;
+  int deblock, trellis;      /* tools of the frame */
   Motion history[6]; int n_history;
   Coder c;
 } State;

@@ -12,6 +12,7 @@
 /* What both sides know of a block before its levels. */
 typedef struct {
   int c, lw, lh, tx, kind, mode, step;
+  int trellis;                /* dependent quantisation */
   int above, left;            /* amount of coefficients around, 0..7 */
   int32_t spectrum[1024];     /* of the prediction */
   int32_t top[32], side[32];  /* border residual, transformed along each edge */
@@ -23,9 +24,13 @@ INLINE int quantised(int64_t v, int64_t inv) { /* 0..7: |v| in half steps, logar
   return r > 127 ? 7 : ilog2((uint32_t)r + 1);
 }
 
-INLINE uint32_t first_context(int c, int tx, int d, int near) {
-  return ((c * 2 + (tx == 15)) * 12 + imin(d, 11)) * 12 + imin(near, 11);
+/* q1: the quantiser of odd multiples is in use */
+INLINE uint32_t first_context(int c, int tx, int d, int near, int q1) {
+  return (((c * 2 + (tx == 15)) * 2 + q1) * 12 + imin(d, 11)) * 12 + imin(near, 11);
 }
+/* States of dependent quantisation by parity of the level; its delta, so that quality is about the scalar step's. */
+static const uint8_t next_state[4][2] = {{0, 2}, {2, 0}, {1, 3}, {3, 1}};
+INLINE int trellis_delta(int step) { return (step * 9 + 8) >> 4; }
 
 INLINE int code_levels_mode(Coder *coder, const Block *b, int16_t *level, const int mode) {
   const int lw = b->lw, lh = b->lh, w = 1 << lw, h = 1 << lh, n = w * h, c = b->c, pc = c > 0;
@@ -65,7 +70,7 @@ INLINE int code_levels_mode(Coder *coder, const Block *b, int16_t *level, const 
     }
     if (decoding) last = imin(got, n - 1);
   }
-  int seen = 0, sum = 0;
+  int seen = 0, sum = 0, state = 0;
   for (int i = last; i >= 0; i--) {
     const int at = scan[i], x = at & (w - 1), y = at >> lw, d = x + y;
     const uint8_t *m = mag + y * ms + x;
@@ -86,8 +91,9 @@ INLINE int code_levels_mode(Coder *coder, const Block *b, int16_t *level, const 
     }
     if (b->first) co1 = imin(3, iabs(b->first[at]));
     const int rel = last ? i * 8 / (last + 1) : 0, cnt = imin(7, seen);
+    const int q1 = b->trellis ? state >> 1 : 0;
     uint32_t v[12];
-    v[0] = first_context(c, b->tx, d, near);
+    v[0] = first_context(c, b->tx, d, near, q1);
     v[1] = (((imin(y, 7) * 8 + imin(x, 7)) * 4 + lw - 2) * 4 + lh - 2) * 2 + pc;
     v[2] = ((spec * 8 + imin(near, 7)) * 6 + imin(d, 5)) * 3 + c;
     v[3] = (((co0 * 4 + co1) * 4 + cos) * 4 + n3) * 3 + c;
@@ -97,13 +103,13 @@ INLINE int code_levels_mode(Coder *coder, const Block *b, int16_t *level, const 
     v[7] = ((rel * 8 + cnt) * 7 + size) * 3 + c;
     v[8] = ((b->tx * 4 + imin(x, 3)) * 4 + imin(y, 3)) * 4 + n3;
     v[9] = ((imin(b->mode, 36) * 4 + imin(x, 3)) * 4 + imin(y, 3)) * 2 + pc;
-    v[10] = (edge * 8 + imin(near, 7)) * 8 + (co0 ? 1 + (co0 > 1) : 0) * 2 + pc;
+    v[10] = (edge * 8 + imin(near, 7)) * 8 + (co0 ? 1 + (co0 > 1) : 0) * 2 + pc + 512 * q1;
     v[11] = (imin(31, sum) * 8 + imin(d, 7)) * 3 + c;
-    const uint32_t s0 = imin(d, 5) * 3 + c, s1 = imin(near, 7) * 4 + (b->kind - 1) * 2 + pc;
+    const uint32_t s0 = (imin(d, 4) * 3 + c) * 2 + q1, s1 = imin(near, 7) * 4 + (b->kind - 1) * 2 + pc;
     int value = iabs(level[at]);
     if (i != last || i == 0) {
       int bit = i == 0 && last == 0 ? 1 : code_bit_mode(coder, E_SIG, v, s0, s1, value != 0, mode);
-      if (!bit) continue;
+      if (!bit) { state = next_state[state][0]; continue; }
     }
     int k = 1;
     if (code_bit_mode(coder, E_BIG, v, s0, s1, value > 1, mode)) {
@@ -159,6 +165,7 @@ INLINE int code_levels_mode(Coder *coder, const Block *b, int16_t *level, const 
     if (decoding) level[at] = sign ? -k : k;
     mag[y * ms + x] = imin(k, 255);
     sgn[y * ms + x] = 1 + sign;
+    state = next_state[state][k & 1];
     seen++;
     sum += imin(k, 8);
   }

@@ -10,11 +10,15 @@
 #define LOW_PAD 16
 typedef struct { Vector mv; int32_t cost; } Found;
 
+/* What the lookahead knows of a 16x16 square: its best reference among the frame's, and costs at half size. */
+typedef struct { int32_t inter, intra; Vector mv; int32_t distance; float passed; } Look;
+typedef struct { int32_t refs, distance[MAX_REFS]; } Listed;
+
 typedef struct {
   int32_t effort, qi, key_boost, count_mode;
   int32_t max_refs, candidates; /* of a frame; frames looked at to choose them */
   int32_t lambda_factor;        /* lambda = factor / 1000 * step^2 */
-  int32_t reserved;
+  int32_t tree_strength;        /* quantiser indices per doubling of what a square is worth, in tenths */
 } Options;
 
 typedef struct {
@@ -26,9 +30,14 @@ typedef struct {
   Found *field;                 /* [ref][16x16 squares], whole samples */
   Found *field8;                /* [ref][8x8 squares] */
   int bw, bh;                   /* 16x16 squares across and down */
+  Look *look;                   /* [frames][16x16 squares] */
+  Listed *listed;               /* [frames]: references of each */
+  Found *low_found;             /* [frames][MAX_REFS][squares]: vectors from low search */
+  int frames;
   int8_t *quality;              /* per 16x16: change of the quantiser index */
   pel *spare;                   /* a picture's three planes, for choosing filters */
   double lambda;
+  Plan *plans;                  /* where wanted: the frame's decisions */
   uint64_t tally[2 * N_ELEMENTS];
 } Encoder;
 
@@ -49,35 +58,47 @@ static int absolute_error(const pel *a, int sa, const pel *b, int sb, int w, int
   return sum;
 }
 /* Sum of absolute Hadamard coefficients of 4x4 squares, halved twice: comparable with absolute_error. */
+typedef int16_t Eight __attribute__((vector_size(16)));
+INLINE Eight load_eight(const pel *p, int w) {
+  Eight v = {0};
+  memcpy(&v, p, w >= 8 ? 16 : 8);
+  return v;
+}
+INLINE Eight absolute_eight(Eight v) { Eight m = v < 0; return (v ^ m) - m; }
 static int hadamard_error(const pel *a, int sa, const pel *b, int sb, int w, int h) {
+  typedef int32_t Four __attribute__((vector_size(16)));
+  const Eight one = {1, -1, 1, -1, 1, -1, 1, -1}, two = {1, 1, -1, -1, 1, 1, -1, -1};
   int sum = 0;
   for (int y = 0; y < h; y += 4)
-    for (int x = 0; x < w; x += 4) {
-      int t[16];
+    for (int x = 0; x < w; x += 8) {
+      Eight d[4];
+      for (int j = 0; j < 4; j++) d[j] = (load_eight(a + (y + j) * sa + x, w) - load_eight(b + (y + j) * sb + x, w)) >> 1;
+      Eight s0 = d[0] + d[1], s1 = d[0] - d[1], s2 = d[2] + d[3], s3 = d[2] - d[3];
+      d[0] = s0 + s2; d[1] = s1 + s3; d[2] = s0 - s2; d[3] = s1 - s3;
+      Four acc = {0};
       for (int j = 0; j < 4; j++) {
-        const pel *p = a + (y + j) * sa + x, *q = b + (y + j) * sb + x;
-        int d0 = p[0] - q[0], d1 = p[1] - q[1], d2 = p[2] - q[2], d3 = p[3] - q[3];
-        int s0 = d0 + d1, s1 = d0 - d1, s2 = d2 + d3, s3 = d2 - d3;
-        t[j * 4] = s0 + s2; t[j * 4 + 1] = s1 + s3; t[j * 4 + 2] = s0 - s2; t[j * 4 + 3] = s1 - s3;
+        Eight v = d[j];
+        v = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6) + v * one;
+        v = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5) + v * two;
+        v = absolute_eight(v);
+        acc += (Four)v & 0xffff;
+        acc += (Four)v >> 16;
       }
-      for (int i = 0; i < 4; i++) {
-        int s0 = t[i] + t[i + 4], s1 = t[i] - t[i + 4], s2 = t[i + 8] + t[i + 12], s3 = t[i + 8] - t[i + 12];
-        sum += iabs(s0 + s2) + iabs(s1 + s3) + iabs(s0 - s2) + iabs(s1 - s3);
-      }
+      sum += acc[0] + acc[1] + acc[2] + acc[3];
     }
-  return sum >> 1;
+  return sum;
 }
 
 /* ---- references and whole-sample motion ---- */
 
 static pel *low_at(const Encoder *e, int time, int k) {
-  return e->low[k] + (time % e->s.cfg.slots) * e->low_size[k] + LOW_PAD * e->low_stride[k] + LOW_PAD;
+  return e->low[k] + time * e->low_size[k] + LOW_PAD * e->low_stride[k] + LOW_PAD;
 }
-static void make_low(Encoder *e) { /* from the source: what it shows is in the reconstruction but for noise */
+static void make_low(Encoder *e, int time) { /* from the source: what it shows is in the reconstruction but for noise */
   State *s = &e->s;
   for (int k = 0; k < 2; k++) {
     int f = k ? 2 : 4, st = e->low_stride[k], w = e->low_w[k], h = e->low_h[k];
-    pel *p = low_at(e, s->time, k);
+    pel *p = low_at(e, time, k);
     for (int y = 0; y < h; y++)
       for (int x = 0; x < w; x++) {
         int sum = 0;
@@ -93,14 +114,13 @@ static void make_low(Encoder *e) { /* from the source: what it shows is in the r
   }
 }
 /* Best whole vector of each 16x16 square into the source of frame `time` - d: quarter size in full, then half size. */
-static void search_low(const Encoder *e, int d, Found *out) {
-  const State *s = &e->s;
+static void search_low(const Encoder *e, int time, int d, Found *out) {
   const int st = e->low_stride[0];
   for (int by = 0; by < e->bh; by++)
     for (int bx = 0; bx < e->bw; bx++) {
       Found *f = out + by * e->bw + bx;
       int x = imin(bx * 4, e->low_w[0] - 4), y = imin(by * 4, e->low_h[0] - 4);
-      const pel *cur = low_at(e, s->time, 0) + y * st + x, *ref = low_at(e, s->time - d, 0);
+      const pel *cur = low_at(e, time, 0) + y * st + x, *ref = low_at(e, time - d, 0);
       int best = 1 << 30, mx = 0, my = 0;
       int y_lo = imax(-12, -y - 12), y_hi = imin(12, e->low_h[0] - 4 - y + 12), x_lo = imax(-16, -x - 12), x_hi = imin(16, e->low_w[0] - 4 - x + 12);
       {
@@ -122,7 +142,7 @@ static void search_low(const Encoder *e, int d, Found *out) {
             if (acc[dx + 16] < best) { best = acc[dx + 16]; mx = dx; my = dy; }
         }
       const int st2 = e->low_stride[1];
-      const pel *cur2 = low_at(e, s->time, 1) + 2 * y * st2 + 2 * x, *ref2 = low_at(e, s->time - d, 1);
+      const pel *cur2 = low_at(e, time, 1) + 2 * y * st2 + 2 * x, *ref2 = low_at(e, time - d, 1);
       int bx2 = 2 * mx, by2 = 2 * my, cost = 1 << 30;
       for (int dy = -1; dy <= 1; dy++)
         for (int dx = -1; dx <= 1; dx++) {
@@ -134,13 +154,14 @@ static void search_low(const Encoder *e, int d, Found *out) {
     }
 }
 
+static const int8_t ring[8][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
+
 static int whole_cost(const Encoder *e, const pel *ref, int x, int y, int n, int vx, int vy) {
   const State *s = &e->s;
   int xx = clampi(x + vx, 4 - PAD, s->w + PAD - 5 - n), yy = clampi(y + vy, 4 - PAD, s->h + PAD - 5 - n);
   return absolute_error(source_at(e, 0, x, y), s->w, ref + yy * s->stride + xx, s->stride, n, n);
 }
 static void refine_whole(const Encoder *e, const pel *ref, int x, int y, int n, Found *f, int radius, int bias) {
-  static const int8_t ring[8][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
   for (int round = 0; round < radius; round++) {
     Vector from = f->mv;
     for (int k = 0; k < 8; k++) {
@@ -190,37 +211,110 @@ static void search_fields(Encoder *e, int r, const Found *low) {
       field8[by * w8 + bx] = best;
     }
 }
-/* Lists the references of the frame: the nearest, then greedily those that lower the squares' least cost most. */
-static void choose_references(Encoder *e, Found *scratch) {
+/* Lists the references of a frame: the nearest, then greedily those that lower the squares' least cost most. */
+static void choose_references(Encoder *e, int time, Found *scratch) {
   State *s = &e->s;
-  const int n = e->bw * e->bh, reach = imin(s->time, imin(s->cfg.slots - 1, e->o.candidates));
-  s->refs = 0;
+  const int n = e->bw * e->bh, reach = imin(time, imin(s->cfg.slots - 1, e->o.candidates));
+  Listed *list = e->listed + time;
+  list->refs = 0;
   if (!reach) return;
   Found *all = scratch; /* [reach][n] */
-  for (int d = 1; d <= reach; d++) search_low(e, d, all + (d - 1) * n);
+  for (int d = 1; d <= reach; d++) search_low(e, time, d, all + (d - 1) * n);
   int chosen[MAX_REFS], count = 0;
-  int32_t least[4096];
-  for (int b = 0; b < n && b < 4096; b++) least[b] = 1 << 28;
+  Look *look = e->look + (size_t)time * n;
   const int most = imin(MAX_REFS, imin(reach, e->o.max_refs));
   while (count < most) {
-    int best_d = 0;
-    int64_t best_gain = -1;
-    for (int d = 1; d <= reach; d++) {
+    int best_d = count ? 0 : 1;
+    int64_t best_gain = 0;
+    for (int d = 1; d <= reach && count; d++) {
       int64_t gain = 0;
-      for (int b = 0; b < n && b < 4096; b++) gain += imax(0, least[b] - all[(d - 1) * n + b].cost - 16);
+      for (int b = 0; b < n; b++) gain += imax(0, look[b].inter - all[(d - 1) * n + b].cost - 16);
       int taken = 0;
       for (int i = 0; i < count; i++) taken |= chosen[i] == d;
-      if (!taken && (gain > best_gain)) { best_gain = gain; best_d = d; }
-      if (count == 0 && d == 1) { best_d = 1; break; }
+      if (!taken && gain > best_gain) { best_gain = gain; best_d = d; }
     }
-    if (!best_d || (count > 1 && best_gain <= 0)) break;
+    if (!best_d) break;
+    for (int b = 0; b < n; b++) {
+      const Found *f = all + (best_d - 1) * n + b;
+      if (!count || f->cost + 16 < look[b].inter) { look[b].inter = f->cost; look[b].mv = f->mv; look[b].distance = best_d; }
+    }
     chosen[count++] = best_d;
-    for (int b = 0; b < n && b < 4096; b++) least[b] = imin(least[b], all[(best_d - 1) * n + b].cost);
   }
   for (int i = 0; i < count; i++) for (int j = i + 1; j < count; j++) if (chosen[j] < chosen[i]) { int t = chosen[i]; chosen[i] = chosen[j]; chosen[j] = t; }
-  s->refs = count;
-  for (int r = 0; r < count; r++) s->distance[r] = chosen[r];
-  for (int r = 0; r < count; r++) search_fields(e, r, all + (chosen[r] - 1) * n);
+  list->refs = count;
+  for (int r = 0; r < count; r++) {
+    list->distance[r] = chosen[r];
+    memcpy(e->low_found + ((size_t)time * MAX_REFS + r) * n, all + (chosen[r] - 1) * n, n * sizeof(Found));
+  }
+}
+/* Costs of a frame's squares at half size: from their own neighbours, and by motion at whole samples. */
+static void estimate_costs(Encoder *e, int time) {
+  const int st = e->low_stride[1];
+  for (int by = 0; by < e->bh; by++)
+    for (int bx = 0; bx < e->bw; bx++) {
+      Look *l = e->look + ((size_t)time * e->bh + by) * e->bw + bx;
+      int x = imin(bx * 8, e->low_w[1] - 8), y = imin(by * 8, e->low_h[1] - 8);
+      const pel *p = low_at(e, time, 1) + y * st + x;
+      int dc = 0, flat = 0, hor = 0, ver = 0;
+      for (int i = 0; i < 8; i++) dc += p[i - st] + p[i * st - 1];
+      dc = dc >= 0 ? dc / 16 : -(-dc / 16);
+      for (int j = 0; j < 8; j++)
+        for (int i = 0; i < 8; i++) { int v = p[j * st + i]; flat += iabs(v - dc); hor += iabs(v - p[j * st - 1]); ver += iabs(v - p[i - st]); }
+      l->intra = imin(flat, imin(hor, ver)) + 32;
+      l->passed = 0;
+      if (!time) { l->inter = l->intra; l->distance = 0; continue; }
+      const pel *ref = low_at(e, time - l->distance, 1);
+      int best = l->inter, mx = l->mv.x, my = l->mv.y;
+      for (int k = 0; k < 8 && best > 16; k++) {
+        int vx = l->mv.x + ring[k][0], vy = l->mv.y + ring[k][1]; /* in whole samples of the full picture: half here */
+        int xx = clampi(x + (vx >> 1), -LOW_PAD, e->low_w[1] + LOW_PAD - 10), yy = clampi(y + (vy >> 1), -LOW_PAD, e->low_h[1] + LOW_PAD - 10);
+        const pel *q = ref + yy * st + xx;
+        int fx = vx & 1, fy = vy & 1, sum = 0;
+        for (int j = 0; j < 8; j++)
+          for (int i = 0; i < 8; i++) {
+            int v = (q[j * st + i] + q[j * st + i + fx] + q[(j + fy) * st + i] + q[(j + fy) * st + i + fx] + 2) >> 2;
+            sum += iabs(p[j * st + i] - v);
+          }
+        if (sum < best) { best = sum; mx = vx; my = vy; }
+      }
+      l->inter = imin(best, l->intra); l->mv.x = mx; l->mv.y = my;
+    }
+}
+/* How much of each square later frames take over, from the last frame back (x264's macroblock tree, Garrett-Glaser 2009). */
+static void propagate(Encoder *e, int frames) {
+  for (int time = frames - 1; time > 0; time--)
+    for (int by = 0; by < e->bh; by++)
+      for (int bx = 0; bx < e->bw; bx++) {
+        const Look *l = e->look + ((size_t)time * e->bh + by) * e->bw + bx;
+        if (!l->distance || l->inter >= l->intra) continue;
+        float amount = (l->intra + l->passed) * (1 - (float)l->inter / l->intra);
+        int x = bx * 16 + l->mv.x, y = by * 16 + l->mv.y, cx = x >> 4, cy = y >> 4, fx = x & 15, fy = y & 15;
+        for (int k = 0; k < 4; k++) {
+          int ix = cx + (k & 1), iy = cy + (k >> 1);
+          int share = (k & 1 ? fx : 16 - fx) * (k >> 1 ? fy : 16 - fy);
+          if (ix >= 0 && iy >= 0 && ix < e->bw && iy < e->bh) e->look[((size_t)(time - l->distance) * e->bh + iy) * e->bw + ix].passed += amount * share / 256;
+        }
+      }
+}
+static void plan_group(Encoder *e, const uint8_t *rgb, int frames, Found *scratch) {
+  State *s = &e->s;
+  pel *out[3] = {e->source, e->source + (size_t)s->w * s->h, e->source + (size_t)2 * s->w * s->h};
+  for (int t = 0; t < frames; t++) {
+    rgb_to_planes(s, rgb + (size_t)t * s->cfg.width * s->cfg.height * 3, out, s->w);
+    make_low(e, t);
+    choose_references(e, t, scratch);
+    estimate_costs(e, t);
+  }
+  propagate(e, frames);
+}
+/* The quantiser's change in each square of a frame, from how much lives on. */
+static void set_qualities(Encoder *e, int time) {
+  for (int b = 0; b < e->bw * e->bh; b++) {
+    const Look *l = e->look + (size_t)time * e->bw * e->bh + b;
+    double gain = log2(1 + l->passed / l->intra) * e->o.tree_strength / 10;
+    int change = (int)(gain / 2 + 0.5) * 2;
+    e->quality[b] = e->s.cfg.without & TOOL_RATES ? 0 : -imin(change, 30);
+  }
 }
 
 /* ---- one unit ---- */
@@ -249,7 +343,7 @@ static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16
     const int at = scan[i], x = at & (w - 1), y = at >> b->lw;
     const uint8_t *m = mag + y * ms + x;
     const int near = imin(m[1], 4) + imin(m[ms], 4) + imin(m[ms + 1], 4) + imin(m[2], 4) + imin(m[2 * ms], 4);
-    const uint32_t v0 = first_context(b->c, b->tx, x + y, near);
+    const uint32_t v0 = first_context(b->c, b->tx, x + y, near, 0);
     const int a = iabs(coef[at]), q = a / step;
     const int p1 = sig[v0].p >> 4;
     const double r0 = bit * cost_table[4095 - p1], r1 = bit * cost_table[p1];
@@ -317,6 +411,7 @@ static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, co
     Block b, t;
     survey_block(s, &b, u, c, x, y, lw, lh, pred);
     b.step = step_table[qi];
+    int surveyed = 0;
     int16_t res[1024];
     int64_t d_zero = 0;
     const pel *src = source_at(e, c, x, y);
@@ -340,16 +435,20 @@ static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, co
         int tx = c ? chroma_tx(u) : try_small[k];
         if ((s->cfg.without & TOOL_DST) && ((tx & 3) == 1 || (tx & 3) == 2 || (tx >> 2) == 1 || (tx >> 2) == 2)) continue;
         if ((s->cfg.without & TOOL_IDENTITY) && ((tx & 3) == 3 || (tx >> 2) == 3)) continue;
+        if (!surveyed) { survey_spectrum(s, &b, pred); surveyed = 1; }
         t = b;
         t.tx = tx;
         forward_transform(res, coef, lw, lh, tx);
-        if (!quantise(e, &t, coef, trial, lambda)) continue;
+        if (!(s->trellis ? search_trellis(&s->c, &t, coef, trial, lambda) : quantise(e, &t, coef, trial, lambda))) continue;
+        int32_t back[1024];
+        int nx, ny;
+        dequantise(&t, trial, back, &nx, &ny);
         double d = 0;
-        for (int i = 0; i < n; i++) { double v = coef[i] - trial[i] * b.step; d += v * v; }
+        for (int i = 0; i < n; i++) { double v = coef[i] - back[i]; d += v * v; }
         d /= 64;
         double cost = d + flag;
         if (cost >= best) continue;
-        survey_transform(s, &t, pred);
+        survey_transform(&t);
         t.luma = c > 0 && (u->cbf & 1) ? level[0] : NULL;
         t.first = c > 1 && (u->cbf & 2) ? level[1] : NULL;
         at = s->c.cost;
@@ -418,20 +517,22 @@ static void set_predicted(Unit *u, const Vector p[2], int k) { /* the nearer pre
   u->mvp[k] = vector_bits(p[1], u->motion.mv[k]) < vector_bits(p[0], u->motion.mv[k]);
 }
 
-/* Best vector into reference r near the given starts: whole, half, quarter samples by Hadamard cost. */
-static double search_vector(Encoder *e, int r, int x, int y, int w, int h, const Vector *starts, int n, const Vector p[2], double lambda, Vector *out) {
-  State *s = &e->s;
+
+/* Best whole vector into reference r near the given starts; its cost. */
+static double search_whole(const Encoder *e, int r, int x, int y, int w, int h, const Vector *starts, int n, const Vector p[2], double lambda, Vector *out) {
+  const State *s = &e->s;
   const pel *ref = plane(s, s->time - s->distance[r], 0), *src = source_at(e, 0, x, y);
   int best = 1 << 30;
   Vector v = {0, 0};
   for (int i = 0; i < n; i++) {
-    int vx = (starts[i].x + 2) >> 2, vy = (starts[i].y + 2) >> 2;
+    int vx = (starts[i].x + 2) >> 2, vy = (starts[i].y + 2) >> 2, seen = 0;
+    for (int j = 0; j < i; j++) seen |= vx == (starts[j].x + 2) >> 2 && vy == (starts[j].y + 2) >> 2;
+    if (seen) continue;
     int xx = clampi(x + vx, 4 - PAD, s->w + PAD - 5 - w), yy = clampi(y + vy, 4 - PAD, s->h + PAD - 5 - h);
     int cost = absolute_error(src, s->w, ref + yy * s->stride + xx, s->stride, w, h) + (int)(lambda * vector_bits(p[0], (Vector){vx * 4, vy * 4}));
     if (cost < best) { best = cost; v = (Vector){vx, vy}; }
   }
-  static const int8_t ring[8][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
-  for (int round = 0; round < 4; round++) {
+  for (int round = 0; round < (e->o.effort > 1 ? 4 : 2); round++) {
     Vector from = v;
     for (int k = 0; k < 4; k++) {
       int vx = from.x + ring[k][0], vy = from.y + ring[k][1];
@@ -441,26 +542,34 @@ static double search_vector(Encoder *e, int r, int x, int y, int w, int h, const
     }
     if (v.x == from.x && v.y == from.y) break;
   }
-  Motion m = {{r, -1}, {{v.x * 4, v.y * 4}, {0, 0}}};
+  *out = (Vector){v.x * 4, v.y * 4};
+  return best;
+}
+/* From a whole vector to quarter samples by Hadamard cost. */
+static double search_fraction(const Encoder *e, int r, int x, int y, int w, int h, const Vector p[2], double lambda, Vector *v) {
+  Motion m = {{r, -1}, {*v, {0, 0}}};
   double cost = predict_cost(e, &m, x, y, w, h) + lambda * fmin(vector_bits(p[0], m.mv[0]), vector_bits(p[1], m.mv[0]));
-  /* starts with fractions, and the predictions themselves */
-  for (int i = 0; i < n + 2; i++) {
+  for (int i = 0; i < 2; i++) {
     Motion t = m;
-    t.mv[0] = i < n ? starts[i] : p[i - n];
-    if (!((t.mv[0].x | t.mv[0].y) & 3) && i < n) continue;
-    double d = predict_cost(e, &t, x, y, w, h) + lambda * fmin(vector_bits(p[0], t.mv[0]), vector_bits(p[1], t.mv[0]));
+    t.mv[0] = p[i];
+    double d = predict_cost(e, &t, x, y, w, h) + lambda * 2;
     if (d < cost) { cost = d; m = t; }
   }
   for (int unit = 2; unit >= 1; unit--) {
     Vector from = m.mv[0];
-    for (int k = 0; k < 8; k++) {
+    double side[4];
+    for (int k = 0; k < 5; k++) {
       Motion t = m;
-      t.mv[0] = (Vector){from.x + ring[k][0] * unit, from.y + ring[k][1] * unit};
+      int dx, dy;
+      if (k < 4) { dx = ring[k][0]; dy = ring[k][1]; }
+      else { dx = side[0] < side[1] ? -1 : 1; dy = side[2] < side[3] ? -1 : 1; }
+      t.mv[0] = (Vector){from.x + dx * unit, from.y + dy * unit};
       double d = predict_cost(e, &t, x, y, w, h) + lambda * fmin(vector_bits(p[0], t.mv[0]), vector_bits(p[1], t.mv[0]));
+      if (k < 4) side[k] = d;
       if (d < cost) { cost = d; m = t; }
     }
   }
-  *out = m.mv[0];
+  *v = m.mv[0];
   return cost;
 }
 
@@ -494,8 +603,9 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
       for (int c = 0; c < 3; c++) {
         predict_inter(s, list + i, c, x, y, w, h, pred.px[c]);
         error += squared_error(source_at(e, c, x, y), s->w, pred.px[c], w, w, h);
+        if (error * weight >= best) break;
       }
-      double J = error * weight + lambda * mode_bits(e, &u, x, y, lw, lh);
+      double J = error * weight >= best ? 1e300 : error * weight + lambda * mode_bits(e, &u, x, y, lw, lh);
       if (J < best) {
         for (int c = 0; c < 3; c++) {
           pel *p = plane(s, s->time, c) + y * s->stride + x;
@@ -510,8 +620,8 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
     }
     if (skip_error * 12 > (int64_t)n * step_table[qi] * step_table[qi] / 64 / 8 || skip_error > 4 * n) {
       for (int i = 0; i < n_merge; i++) n_choice = insert_choice(choice, n_choice, 4, &merges[i].u, merges[i].cost);
-      Choice singles[3];
-      int n_single = 0;
+      Choice singles[4], whole[4];
+      int n_single = 0, n_whole = 0;
       for (int r = 0; r < s->refs; r++) {
         Vector p[2], starts[8];
         int k = 0;
@@ -525,7 +635,16 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         Unit u = {0};
         u.kind = INTER;
         u.motion.ref[0] = r; u.motion.ref[1] = -1;
-        double cost = search_vector(e, r, x, y, w, h, starts, k, p, root, &u.motion.mv[0]) + root * (r + 2);
+        double cost = search_whole(e, r, x, y, w, h, starts, k, p, root, &u.motion.mv[0]) + root * (r + 2);
+        n_whole = insert_choice(whole, n_whole, thorough > 1 ? 3 : thorough ? 2 : 1, &u, cost);
+      }
+      for (int i = 0; i < n_whole; i++) {
+        if (i && whole[i].cost > 1.4 * whole[0].cost) break;
+        Unit u = whole[i].u;
+        Vector p[2];
+        int r = u.motion.ref[0];
+        vector_predictions(s, list, r, p);
+        double cost = search_fraction(e, r, x, y, w, h, p, root, &u.motion.mv[0]) + root * (r + 2);
         set_predicted(&u, p, 0);
         n_single = insert_choice(singles, n_single, 3, &u, cost);
       }
@@ -548,7 +667,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, pred.px[c]);
         double J = lambda * mode_bits(e, &u, x, y, lw, lh);
         if (J >= best) continue;
-        J += try_residual(e, &u, x, y, lw, lh, &pred, level, best - J, thorough);
+        J += try_residual(e, &u, x, y, lw, lh, &pred, level, best - J, 0);
         if (J < best) KEEP(u, J)
       }
     }
@@ -559,15 +678,23 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
     int n_modes = 0;
     Edge edge;
     gather_edge(s, &edge, 0, x, y, w, h);
-    for (int m = 0; m < MODES; m++) {
-      pel p[1024];
-      predict_intra(&edge, p, m, lw, lh);
-      Unit u = {0};
-      u.kind = INTRA; u.mode = m;
-      u.motion.ref[0] = u.motion.ref[1] = -1;
-      double cost = hadamard_error(source_at(e, 0, x, y), s->w, p, w, w, h);
-      if (m > 2) cost += root * 2;
-      n_modes = insert_choice(modes, n_modes, 4, &u, cost);
+    uint64_t tried = 0;
+    for (int pass = 0; pass < 3; pass++) {
+      int centre = n_modes ? modes[0].u.mode : 0;
+      if (pass && centre < 3) break;
+      for (int m = 0; m < MODES; m++) {
+        if (tried >> m & 1) continue;
+        if (pass ? iabs(m - centre) != 3 - pass : m >= 3 && (m - 3) % 4) continue;
+        tried |= 1ull << m;
+        pel p[1024];
+        predict_intra(&edge, p, m, lw, lh);
+        Unit u = {0};
+        u.kind = INTRA; u.mode = m;
+        u.motion.ref[0] = u.motion.ref[1] = -1;
+        double cost = hadamard_error(source_at(e, 0, x, y), s->w, p, w, w, h);
+        if (m > 2) cost += root * 2;
+        n_modes = insert_choice(modes, n_modes, 4, &u, cost);
+      }
     }
     int full = s->refs ? (thorough > 1 ? 2 : 1) : thorough > 1 ? 4 : thorough ? 2 : 1;
     for (int i = 0; i < imin(full, n_modes); i++)
@@ -576,9 +703,16 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         u.chroma = chroma;
         double J = lambda * mode_bits(e, &u, x, y, lw, lh);
         if (J >= best) continue;
-        J += try_residual(e, &u, x, y, lw, lh, NULL, level, best - J, thorough);
+        J += try_residual(e, &u, x, y, lw, lh, NULL, level, best - J, 0);
         if (J < best) KEEP(u, J)
       }
+  }
+  if (thorough && (best_unit.cbf & 1) && lw < 5 && lh < 5) { /* other transforms */
+    Unit u = best_unit;
+    if (u.kind == INTER) for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, pred.px[c]);
+    double J = lambda * mode_bits(e, &u, x, y, lw, lh);
+    J += try_residual(e, &u, x, y, lw, lh, u.kind == INTER ? &pred : NULL, level, best - J, thorough);
+    if (J < best) KEEP(u, J)
   }
   load_patch(s, &best_patch, x, y, w, h);
   uint8_t amount[3];
@@ -639,11 +773,14 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
     }
   }
   Plan trial, child;
+  double none_J = best, quad_J = best;
   for (int k = 0; k < 3; k++) {
     static const uint8_t order[3] = {SPLIT_QUAD, SPLIT_ROWS, SPLIT_COLUMNS};
     int how = order[k];
     if (outside ? how != SPLIT_QUAD : !can_split(s, lw, lh, binary, how)) continue;
     if (how != SPLIT_QUAD && e->o.effort < 1 ) continue;
+    if (how != SPLIT_QUAD && quad_J > none_J * 1.3) continue; /* nothing calls for smaller blocks */
+    if (how != SPLIT_QUAD && quad_J < none_J * (lw > 3 ? 0.8 : 0.6)) continue; /* much smaller ones are better */
     if (how == SPLIT_QUAD && lw == 2) continue;
     clear_cells(s, x, y, w, h);
     memcpy(s->history, history, sizeof history); s->n_history = n_history;
@@ -657,6 +794,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
         J += search_node(e, cx, cy, lw - dw, lh - dh, how != SPLIT_QUAD, &child, best - J);
         append_plan(&trial, &child);
       }
+    if (how == SPLIT_QUAD) quad_J = J;
     if (J < best) {
       best = J;
       out->splits = out->units = out->used = 0;
@@ -687,15 +825,17 @@ static void choose_deblocking(Encoder *e) {
   if (!s->deblock) memcpy(picture, e->spare, size * sizeof(pel));
 }
 
-static void encode_frame(Encoder *e, const uint8_t *rgb, Found *scratch) {
+static void encode_frame(Encoder *e, const uint8_t *rgb) {
   State *s = &e->s;
   begin_frame(s);
   pel *out[3] = {e->source, e->source + (size_t)s->w * s->h, e->source + (size_t)2 * s->w * s->h};
   rgb_to_planes(s, rgb, out, s->w);
-  make_low(e);
-  choose_references(e, scratch);
+  s->refs = e->listed[s->time].refs;
+  memcpy(s->distance, e->listed[s->time].distance, sizeof s->distance);
+  for (int r = 0; r < s->refs; r++) search_fields(e, r, e->low_found + ((size_t)s->time * MAX_REFS + r) * e->bw * e->bh);
   s->qi = clampi(e->o.qi - (s->refs ? 0 : e->o.key_boost), 0, 96);
-  memset(e->quality, 0, e->bw * e->bh);
+  set_qualities(e, s->time);
+  s->trellis = e->o.effort > 0 && !(s->cfg.without & TOOL_TRELLIS);
   e->lambda = e->o.lambda_factor / 1000.0 * step_table[s->qi] * step_table[s->qi] / 64;
   s->c.mode = ENCODE;
   code_frame_header(s);
@@ -709,13 +849,14 @@ static void encode_frame(Encoder *e, const uint8_t *rgb, Found *scratch) {
       memcpy(s->history, history, sizeof history); s->n_history = n_history;
       s->c.mode = ENCODE;
       code_tree(s, &s->c, x, y, &plan);
+      if (e->plans) *e->plans++ = plan;
     }
   choose_deblocking(e);
   code_filters(s);
   end_frame(s);
 }
 
-static size_t layout_encoder(Encoder *e, const Config *cfg, uint8_t *base) {
+static size_t layout_encoder(Encoder *e, const Config *cfg, int frames, uint8_t *base) {
   size_t at = layout_state(&e->s, cfg, base);
   State *s = &e->s;
   e->bw = (s->w + 15) >> 4; e->bh = (s->h + 15) >> 4;
@@ -727,11 +868,14 @@ static size_t layout_encoder(Encoder *e, const Config *cfg, uint8_t *base) {
   }
 #define TAKE_E(field, count) e->field = (void *)(base + at); at += ((count) * sizeof(*e->field) + 63) & ~(size_t)63;
   TAKE_E(source, (size_t)3 * s->w * s->h)
-  TAKE_E(low[0], e->low_size[0] * cfg->slots)
-  TAKE_E(low[1], e->low_size[1] * cfg->slots)
+  TAKE_E(low[0], e->low_size[0] * frames)
+  TAKE_E(low[1], e->low_size[1] * frames)
   TAKE_E(field, (size_t)MAX_REFS * e->bw * e->bh)
   TAKE_E(field8, (size_t)MAX_REFS * e->bw * e->bh * 4)
   TAKE_E(quality, (size_t)e->bw * e->bh)
+  TAKE_E(look, (size_t)frames * e->bw * e->bh)
+  TAKE_E(listed, (size_t)frames)
+  TAKE_E(low_found, (size_t)frames * MAX_REFS * e->bw * e->bh)
   TAKE_E(spare, s->plane_size * 3)
   return at;
 }

@@ -32,8 +32,11 @@ static const Element elements[N_ELEMENTS] = {ELEMENTS(CONSTANTS)};
 #ifndef LIMIT
 #define LIMIT 160
 #endif
-#ifndef MIX_SHIFT
-#define MIX_SHIFT 16
+#ifndef MIX_BASE
+#define MIX_BASE 16
+#endif
+#ifndef MIX_FAST
+#define MIX_FAST 0
 #endif
 
 static void coder_reset(Coder *c, const Prob *probs, const int32_t *weights) {
@@ -76,7 +79,13 @@ INLINE int code_bit_mode(Coder *c, const int e, const uint32_t *v, uint32_t s0, 
   int32_t st[16];
   const uint32_t n_in = n <= 8 ? 8 : 16;
   for (uint32_t i = 0; i < n_in; i++) {
-    if (i < n) { slot[i] = c->probs + base + (i << bits) + (v[i] & mask); st[i] = stretch_table[slot[i]->p >> 4]; }
+    if (i < n) {
+      slot[i] = c->probs + base + (i << bits) + (v[i] & mask);
+      st[i] = stretch_table[slot[i]->p >> 4];
+#ifdef CONF
+      st[i] = st[i] * confidence_table[slot[i]->n & 255] >> 8;
+#endif
+    }
     else st[i] = 0;
   }
   if (n < n_in) st[n] = 256;
@@ -98,10 +107,13 @@ INLINE int code_bit_mode(Coder *c, const int e, const uint32_t *v, uint32_t s0, 
   }
   int32_t target = bit ? 65535 : 0;
   int32_t e0 = target - squash_table[dot0 + 2048], e1 = target - squash_table[dot1 + 2048];
-  for (uint32_t i = 0; i < n_in; i++) {
-    w0[i] = clampi(w0[i] + ((st[i] * (e0 >> 2) + (1 << (MIX_SHIFT - 3))) >> (MIX_SHIFT - 2)), -65535, 65535);
-    w1[i] = clampi(w1[i] + ((st[i] * (e1 >> 2) + (1 << (MIX_SHIFT - 3))) >> (MIX_SHIFT - 2)), -65535, 65535);
+  const int32_t k0 = w0[15], k1 = w1[15]; /* how often the set was used: it learns fast at first */
+  e0 = (e0 >> 2) * (MIX_BASE + MIX_FAST * 16 / (16 + k0)) >> 4; e1 = (e1 >> 2) * (MIX_BASE + MIX_FAST * 16 / (16 + k1)) >> 4;
+  for (uint32_t i = 0; i < (n_in == 16 ? 15 : n_in); i++) {
+    w0[i] = clampi(w0[i] + ((st[i] * e0 + (1 << 13)) >> 14), -65535, 65535);
+    w1[i] = clampi(w1[i] + ((st[i] * e1 + (1 << 13)) >> 14), -65535, 65535);
   }
+  w0[15] = k0 + (k0 < 255); w1[15] = k1 + (k1 < 255);
   for (uint32_t i = 0; i < n; i++) {
     int32_t q = slot[i]->p, k = slot[i]->n;
     q += ((target - q) * (int32_t)(rate_table[k & 255] >> 1)) >> 15;

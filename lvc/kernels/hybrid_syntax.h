@@ -9,10 +9,11 @@
 #include "hybrid_colour.h"
 #include "hybrid_inter.h"
 #include "hybrid_intra.h"
+#include "hybrid_trellis.h"
 
 enum { SPLIT_NONE, SPLIT_QUAD, SPLIT_ROWS, SPLIT_COLUMNS };
 enum { TOOL_BINARY_SPLIT = 1, TOOL_DST = 2, TOOL_IDENTITY = 4, TOOL_BI = 8, TOOL_CFL = 16, TOOL_DEBLOCK = 32, TOOL_SPECTRUM = 64,
-       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512 };
+       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024 };
 
 static int code_literal(Coder *c, int which, int value, int bits) {
   int got = 0;
@@ -25,6 +26,7 @@ static int code_literal(Coder *c, int which, int value, int bits) {
 
 static void code_frame_header(State *s) {
   Coder *c = &s->c;
+  s->trellis = code_literal(c, 20, s->trellis, 1);
   int most = imin(MAX_REFS, imin(s->time, s->cfg.slots - 1));
   s->refs = imin(code_literal(c, 3, s->refs, 4), most);
   s->qi = imin(code_literal(c, s->refs > 0, s->qi, 7), 96);
@@ -186,6 +188,7 @@ INLINE int chroma_tx(const Unit *u) { return u->cbf & 1 ? u->tx : 0; }
 static void survey_block(const State *s, Block *b, const Unit *u, int c, int x, int y, int lw, int lh, const pel *pred) {
   const int w = 1 << lw, h = 1 << lh;
   const Cell *l = coded_cell(s, x - 1, y), *a = coded_cell(s, x, y - 1);
+  b->trellis = s->trellis;
   b->c = c; b->lw = lw; b->lh = lh; b->kind = u->kind; b->mode = u->kind == INTER ? 36 : u->mode;
   b->above = a ? a->level[c] : 0;
   b->left = l ? l->level[c] : 0;
@@ -201,7 +204,7 @@ static void survey_block(const State *s, Block *b, const Unit *u, int c, int x, 
   for (int i = 0; i < w; i++) b->top[i] = a ? p[i - s->stride] - row[i] : 0;
   for (int i = 0; i < h; i++) b->side[i] = l ? p[i * s->stride - 1] - column[i] : 0;
 }
-static void survey_transform(const State *s, Block *b, const pel *pred) {
+static void survey_transform(Block *b) {
   const int w = 1 << b->lw, h = 1 << b->lh;
   const int16_t *mx = matrix_of(b->tx & 3, b->lw), *my = matrix_of(b->tx >> 2, b->lh);
   int32_t t[32];
@@ -209,8 +212,11 @@ static void survey_transform(const State *s, Block *b, const pel *pred) {
   memcpy(b->top, t, w * sizeof(int32_t));
   for (int u = 0; u < h; u++) { t[u] = 0; for (int i = 0; i < h; i++) t[u] += b->side[i] * my[u * h + i]; t[u] >>= 5; }
   memcpy(b->side, t, h * sizeof(int32_t));
-  if (s->cfg.without & TOOL_SPECTRUM) memset(b->spectrum, 0, w * h * sizeof(int32_t));
-  else forward_transform(pred, b->spectrum, b->lw, b->lh, b->tx);
+}
+/* The prediction's DCT, whatever the block's own transform: it says where detail is to be expected. */
+static void survey_spectrum(const State *s, Block *b, const pel *pred) {
+  if (s->cfg.without & TOOL_SPECTRUM) memset(b->spectrum, 0, (sizeof(int32_t)) << (b->lw + b->lh));
+  else forward_transform(pred, b->spectrum, b->lw, b->lh, 0);
 }
 /* 0..7: how far the border is from what the prediction would continue, in steps. */
 static int border_amount(const Block *b, int step) {
@@ -272,7 +278,8 @@ static void code_plane(State *s, Coder *c, Unit *u, Block *b, int n, int x, int 
   if (n == 0) code_tx(s, c, b, u);
   b->tx = n ? chroma_tx(u) : u->tx;
   b->step = step_table[u->qi];
-  survey_transform(s, b, pred);
+  survey_transform(b);
+  survey_spectrum(s, b, pred);
   b->luma = n > 0 && (u->cbf & 1) ? level[0] : NULL;
   b->first = n > 1 && (u->cbf & 2) ? level[1] : NULL;
   code_levels(c, b, level[n]);
@@ -287,13 +294,8 @@ static void rebuild_plane(const State *s, const Block *b, int cbf, int x, int y,
   }
   int32_t coef[1024];
   int16_t res[1024];
-  int nx = 0, ny = 0;
-  for (int j = 0; j < h; j++)
-    for (int i = 0; i < w; i++) {
-      int v = level[j * w + i];
-      coef[j * w + i] = clampi(v * b->step, -(1 << 20), 1 << 20);
-      if (v) { nx = imax(nx, i + 1); ny = j + 1; }
-    }
+  int nx, ny;
+  dequantise(b, level, coef, &nx, &ny);
   inverse_transform(coef, res, b->lw, b->lh, b->tx, nx, ny);
   for (int j = 0; j < h; j++)
     for (int i = 0; i < w; i++) p[j * s->stride + i] = clampi(pred[j * w + i] + res[j * w + i], -2048, 2047);

@@ -10,7 +10,7 @@
 INLINE const int16_t *matrix_of(int type, int log2n) { return transform_matrix + transform_offset[type * 4 + log2n - 2]; }
 
 /* residual [h][w] (row stride w) -> coefficients [h][w] */
-static void forward_transform(const int16_t *res, int32_t *coef, int lw, int lh, int tx) {
+INLINE void forward_sized(const int16_t *res, int32_t *coef, const int lw, const int lh, int tx) {
   const int w = 1 << lw, h = 1 << lh;
   const int16_t *mx = matrix_of(tx & 3, lw), *my = matrix_of(tx >> 2, lh);
   int32_t mid[1024];
@@ -34,7 +34,7 @@ static void forward_transform(const int16_t *res, int32_t *coef, int lw, int lh,
 }
 
 /* coefficients [h][w] -> residual [h][w]; rows and columns beyond (nx, ny) are known to be zero */
-static void inverse_transform(const int32_t *coef, int16_t *res, int lw, int lh, int tx, int nx, int ny) {
+INLINE void inverse_sized(const int32_t *coef, int16_t *res, const int lw, const int lh, int tx, int nx, int ny) {
   const int w = 1 << lw, h = 1 << lh;
   const int16_t *mx = matrix_of(tx & 3, lw), *my = matrix_of(tx >> 2, lh);
   int32_t mid[1024];
@@ -55,5 +55,18 @@ static void inverse_transform(const int32_t *coef, int16_t *res, int lw, int lh,
     }
     for (int x = 0; x < w; x++) res[y * w + x] = clampi(t[x] >> 12, -8191, 8191);
   }
+}
+
+#define BY_SIZE(call, w_) switch (lh) { case 2: call(w_, 2); break; case 3: call(w_, 3); break; case 4: call(w_, 4); break; default: call(w_, 5); }
+#define ALL_SIZES(call) switch (lw) { case 2: BY_SIZE(call, 2) break; case 3: BY_SIZE(call, 3) break; case 4: BY_SIZE(call, 4) break; default: BY_SIZE(call, 5) }
+static void forward_transform(const int16_t *res, int32_t *coef, int lw, int lh, int tx) {
+#define CALL(a, b) forward_sized(res, coef, a, b, tx)
+  ALL_SIZES(CALL)
+#undef CALL
+}
+static void inverse_transform(const int32_t *coef, int16_t *res, int lw, int lh, int tx, int nx, int ny) {
+#define CALL(a, b) inverse_sized(coef, res, a, b, tx, nx, ny)
+  ALL_SIZES(CALL)
+#undef CALL
 }
 #endif
