@@ -36,6 +36,8 @@ def tables(lib, args):
 def replay(lib, path, probs, weights, fresh, first=0):
     loaded = np.load(path)
     plans, headers, (height, width) = loaded["plans"], loaded["headers"], loaded["size"]
+    if headers.shape[1] == 11:
+        headers = np.ascontiguousarray(np.insert(headers, 3, 0, axis=1))
     if first:
         plans, headers = np.ascontiguousarray(plans[:first]), np.ascontiguousarray(headers[:first])
     config = hx.Config(int(width), int(height), min(64, max(2, len(plans))), 0)

@@ -63,6 +63,15 @@ def main():
     emit("uint16_t", "confidence_table", [round(256 * (n + 0.6) / (n + 2.0)) for n in range(256)])
     # Quantiser step in 1/32 of a grey level, twelve to the octave.
     emit("uint16_t", "step_table", [round(32 * 2 ** (i / 12)) for i in range(97)])
+    # Four-tap cubic interpolation at sixteenths of a sample, in 1/64.
+    taps = []
+    for k in range(16):
+        f, a = k / 16, -0.6
+        near, far = (lambda u: (a + 2) * u**3 - (a + 3) * u**2 + 1), (lambda u: a * u**3 - 5 * a * u**2 + 8 * a * u - 4 * a)
+        row = [round(64 * v) for v in (far(1 + f), near(f), near(1 - f), far(2 - f))]
+        row[1 if f <= 0.5 else 2] += 64 - sum(row)
+        taps.extend(row)
+    emit("int16_t", "cubic_taps", taps, 4)
     offsets, flat = [], []
     for kind in (dct, dst7, lambda n: flipped(dst7(n)), identity):
         for n in SIZES:

@@ -21,7 +21,9 @@
 
 typedef int16_t pel;
 typedef struct { int16_t x, y; } Vector; /* quarter samples */
-typedef struct { int8_t ref[2]; Vector mv[2]; } Motion; /* indices into the frame's reference list; ref[1] -1: one */
+/* ref: indices into the frame's reference list; ref[1] -1: one. mv: vectors at the block's centre. bend: how the first
+   vector changes along x, x, y, y (its x by x, its x by y, its y by x, its y by y) in 1/256 of its unit a sample. */
+typedef struct { int8_t ref[2]; Vector mv[2]; int16_t bend[4]; } Motion;
 
 enum { NOT_YET, INTRA, INTER };
 

@@ -496,7 +496,7 @@ static double mode_bits(Encoder *e, Unit *u, int x, int y, int lw, int lh) {
 
 static int predict_cost(const Encoder *e, const Motion *m, int x, int y, int w, int h) {
   pel pred[1024];
-  predict_inter(&e->s, m, 0, x, y, w, h, pred);
+  predict_inter(&e->s, m, 0, x, y, w, h, 2 * x + w, 2 * y + h, pred);
   return hadamard_error(source_at(e, 0, x, y), e->s.w, pred, w, w, h);
 }
 static double vector_bits(Vector p, Vector v) {
@@ -547,7 +547,7 @@ static double search_whole(const Encoder *e, int r, int x, int y, int w, int h, 
 }
 /* From a whole vector to quarter samples by Hadamard cost. */
 static double search_fraction(const Encoder *e, int r, int x, int y, int w, int h, const Vector p[2], double lambda, Vector *v) {
-  Motion m = {{r, -1}, {*v, {0, 0}}};
+  Motion m = {{r, -1}, {*v, {0, 0}}, {0}};
   double cost = predict_cost(e, &m, x, y, w, h) + lambda * fmin(vector_bits(p[0], m.mv[0]), vector_bits(p[1], m.mv[0]));
   for (int i = 0; i < 2; i++) {
     Motion t = m;
@@ -571,6 +571,90 @@ static double search_fraction(const Encoder *e, int r, int x, int y, int w, int 
   }
   *v = m.mv[0];
   return cost;
+}
+
+/* Fits vector and bend to a block by Gauss and Newton from a start; its Hadamard cost with the rate of the bend. */
+static double search_bend(const Encoder *e, int x, int y, int lw, int lh, const Motion *list, double lambda, Motion *m) {
+  const State *s = &e->s;
+  const int w = 1 << lw, h = 1 << lh;
+  int16_t expected[4];
+  bend_prediction(list, m->ref[0], lw, lh, expected);
+  double best = 1e300;
+  Motion best_motion = *m;
+  double px = m->mv[0].x, py = m->mv[0].y, b[4];
+  for (int k = 0; k < 4; k++) b[k] = m->bend[k];
+  const pel *src = source_at(e, 0, x, y);
+  for (int round = 0; round < 6; round++) {
+    Motion t = *m;
+    t.mv[0] = (Vector){(int)lrint(px), (int)lrint(py)};
+    double bits = 0;
+    for (int k = 0; k < 4; k++) {
+      int unit = bend_unit(k & 1 ? lh : lw);
+      t.bend[k] = clampi((int)lrint(b[k] / unit) * unit, -2048, 2047);
+      int d = iabs(t.bend[k] - expected[k]) / unit;
+      bits += d ? 2 * ilog2(d) + 3 : 1;
+    }
+    if (iabs(t.mv[0].x) > 4096 || iabs(t.mv[0].y) > 4096) break;
+    pel pred[1024];
+    predict_inter(s, &t, 0, x, y, w, h, 2 * x + w, 2 * y + h, pred);
+    double cost = hadamard_error(src, s->w, pred, w, w, h) + lambda * bits;
+    if (cost < best) { best = cost; best_motion = t; }
+    else if (round > 2) break;
+    /* normal equations: the picture's slope times (1, dx, dy) for each of the vector's parts */
+    double A[6][7];
+    memset(A, 0, sizeof A);
+    for (int j = 0; j < h; j++) {
+      float row[27];
+      memset(row, 0, sizeof row);
+      for (int i = 0; i < w; i++) {
+        const int at = j * w + i;
+        float gx = (pred[j * w + imin(i + 1, w - 1)] - pred[j * w + imax(i - 1, 0)]) * (i > 0 && i < w - 1 ? 0.5f : 1.0f);
+        float gy = (pred[imin(j + 1, h - 1) * w + i] - pred[imax(j - 1, 0) * w + i]) * (j > 0 && j < h - 1 ? 0.5f : 1.0f);
+        float d = src[j * s->w + i] - pred[at];
+        float v[6] = {gx, gy, gx * (i + 0.5f - w / 2), gx * (j + 0.5f - h / 2), gy * (i + 0.5f - w / 2), gy * (j + 0.5f - h / 2)};
+        int n = 0;
+        for (int p = 0; p < 6; p++) { for (int q = p; q < 6; q++) row[n++] += v[p] * v[q]; row[n++] += v[p] * d; }
+      }
+      int n = 0;
+      for (int p = 0; p < 6; p++) { for (int q = p; q < 6; q++) A[p][q] += row[n++]; A[p][6] += row[n++]; }
+    }
+    for (int p = 0; p < 6; p++) { for (int q = 0; q < p; q++) A[p][q] = A[q][p]; }
+    for (int p = 0; p < 6; p++) A[p][p] += p < 2 ? 16.0 : 16.0 * w; /* no slope, no motion */
+    int singular = 0;
+    for (int p = 0; p < 6; p++) {
+      if (fabs(A[p][p]) < 1e-9) { singular = 1; break; }
+      for (int q = p + 1; q < 6; q++) {
+        double f = A[q][p] / A[p][p];
+        for (int k = p; k < 7; k++) A[q][k] -= f * A[p][k];
+      }
+    }
+    if (singular) break;
+    double z[6];
+    for (int p = 5; p >= 0; p--) { z[p] = A[p][6]; for (int q = p + 1; q < 6; q++) z[p] -= A[p][q] * z[q]; z[p] /= A[p][p]; }
+    px += 4 * z[0]; py += 4 * z[1];
+    b[0] += 1024 * z[2]; b[1] += 1024 * z[3]; b[2] += 1024 * z[4]; b[3] += 1024 * z[5];
+    if (!(fabs(px) < 4096 && fabs(py) < 4096)) break;
+    for (int k = 0; k < 4; k++) b[k] = fmin(2000, fmax(-2000, b[k]));
+  }
+  *m = best_motion;
+  return best;
+}
+/* A bend from the vectors of 8x8 squares around a block, by least squares: a start for the search. */
+static void field_bend(const Encoder *e, int r, int x, int y, int w, int h, Motion *m) {
+  const int w8 = e->bw * 2, h8 = e->bh * 2;
+  const Found *f = e->field8 + (size_t)r * w8 * h8;
+  int x0 = imax(0, (x >> 3) - 1), y0 = imax(0, (y >> 3) - 1), x1 = imin(w8 - 1, (x + w + 7) >> 3), y1 = imin(h8 - 1, (y + h + 7) >> 3);
+  double n = 0, sx = 0, sy = 0, sxx = 0, syy = 0, su = 0, sv = 0, sxu = 0, syu = 0, sxv = 0, syv = 0;
+  for (int j = y0; j <= y1; j++)
+    for (int i = x0; i <= x1; i++) {
+      double px = i * 8 + 4 - x - w / 2, py = j * 8 + 4 - y - h / 2, u = f[j * w8 + i].mv.x, v = f[j * w8 + i].mv.y;
+      if (fabs(u - m->mv[0].x / 4.0) > 8 || fabs(v - m->mv[0].y / 4.0) > 8) continue;
+      n++; sx += px; sy += py; sxx += px * px; syy += py * py; su += u; sv += v; sxu += px * u; syu += py * u; sxv += px * v; syv += py * v;
+    }
+  if (n < 4) return;
+  double vx = sxx - sx * sx / n, vy = syy - sy * sy / n;
+  if (vx > 1) { m->bend[0] = clampi((int)(1024 * (sxu - sx * su / n) / vx), -512, 512); m->bend[2] = clampi((int)(1024 * (sxv - sx * sv / n) / vx), -512, 512); }
+  if (vy > 1) { m->bend[1] = clampi((int)(1024 * (syu - sy * su / n) / vy), -512, 512); m->bend[3] = clampi((int)(1024 * (syv - sy * sv / n) / vy), -512, 512); }
 }
 
 /* The best unit for a block; its reconstruction and cells are left in the picture. Returns its cost. */
@@ -601,7 +685,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
       u.merge_index = i; u.motion = list[i];
       int64_t error = 0;
       for (int c = 0; c < 3; c++) {
-        predict_inter(s, list + i, c, x, y, w, h, pred.px[c]);
+        predict_inter(s, list + i, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
         error += squared_error(source_at(e, c, x, y), s->w, pred.px[c], w, w, h);
         if (error * weight >= best) break;
       }
@@ -649,6 +733,20 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         n_single = insert_choice(singles, n_single, 3, &u, cost);
       }
       for (int i = 0; i < imin(n_single, 2); i++) n_choice = insert_choice(choice, n_choice, 4, &singles[i].u, singles[i].cost);
+      if (n_single && lw + lh >= 6 && !(s->cfg.without & TOOL_BEND) && singles[0].cost > root * 8 + n / 2) {
+        for (int i = 0; i < (thorough > 1 ? imin(2, n_single) : 1); i++)
+          for (int from = 0; from < 2; from++) {
+            Unit u = singles[i].u;
+            Vector p[2];
+            if (from) field_bend(e, u.motion.ref[0], x, y, w, h, &u.motion);
+            if (from && !is_bent(&u.motion)) continue;
+            double cost = search_bend(e, x, y, lw, lh, list, root, &u.motion);
+            vector_predictions(s, list, u.motion.ref[0], p);
+            set_predicted(&u, p, 0);
+            cost += root * (u.motion.ref[0] + 3 + vector_bits(p[u.mvp[0]], u.motion.mv[0]));
+            if (is_bent(&u.motion)) n_choice = insert_choice(choice, n_choice, 4, &u, cost);
+          }
+      }
       if (n_single > 1 && thorough > 0 && !(s->cfg.without & TOOL_BI)) {
         for (int i = 1; i < n_single; i++) {
           Unit u = singles[0].u;
@@ -664,7 +762,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
       for (int i = 0; i < imin(full, n_choice); i++) {
         if (i && choice[i].cost > choice[0].cost * 1.25) break;
         Unit u = choice[i].u;
-        for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, pred.px[c]);
+        for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
         double J = lambda * mode_bits(e, &u, x, y, lw, lh);
         if (J >= best) continue;
         J += try_residual(e, &u, x, y, lw, lh, &pred, level, best - J, 0);
@@ -709,7 +807,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
   }
   if (thorough && (best_unit.cbf & 1) && lw < 5 && lh < 5) { /* other transforms */
     Unit u = best_unit;
-    if (u.kind == INTER) for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, pred.px[c]);
+    if (u.kind == INTER) for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
     double J = lambda * mode_bits(e, &u, x, y, lw, lh);
     J += try_residual(e, &u, x, y, lw, lh, u.kind == INTER ? &pred : NULL, level, best - J, thorough);
     if (J < best) KEEP(u, J)

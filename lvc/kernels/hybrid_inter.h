@@ -50,8 +50,32 @@ static void compensate(const pel *ref, int stride, int sw, int sh, int x, int y,
     }
 }
 
-static void predict_inter(const State *s, const Motion *m, int c, int x, int y, int w, int h, pel *out) {
-  compensate(plane(s, s->time - s->distance[m->ref[0]], c), s->stride, s->w, s->h, x, y, w, h, m->mv[0], out, w);
+/* Compensation by a vector that changes over the block, sample by sample. (cx, cy): twice the centre of the unit. */
+static void compensate_bent(const pel *ref, int stride, int sw, int sh, int x, int y, int w, int h, const Motion *m, int cx, int cy, pel *out) {
+  for (int j = 0; j < h; j++) {
+    const int dy = 2 * (y + j) + 1 - cy;
+    int vx = m->mv[0].x * 512 + m->bend[0] * (2 * x + 1 - cx) + m->bend[1] * dy;
+    int vy = m->mv[0].y * 512 + m->bend[2] * (2 * x + 1 - cx) + m->bend[3] * dy;
+    for (int i = 0; i < w; i++, vx += 2 * m->bend[0], vy += 2 * m->bend[2]) {
+      const int px = (vx + 64) >> 7, py = (vy + 64) >> 7; /* sixteenths */
+      const int x0 = clampi(x + i + (px >> 4), 1 - PAD, sw + PAD - 3), y0 = clampi(y + j + (py >> 4), 1 - PAD, sh + PAD - 3);
+      const int16_t *tx = cubic_taps + (px & 15) * 4, *ty = cubic_taps + (py & 15) * 4;
+      const pel *p = ref + (y0 - 1) * stride + x0 - 1;
+      int sum = 0;
+      for (int k = 0; k < 4; k++, p += stride) sum += ty[k] * (tx[0] * p[0] + tx[1] * p[1] + tx[2] * p[2] + tx[3] * p[3]);
+      out[j * w + i] = (sum + 2048) >> 12;
+    }
+  }
+}
+/* The grid of bends of a block: an eighth of a sample at its border. */
+INLINE int bend_unit(int log2n) { return 256 >> log2n; }
+INLINE int is_bent(const Motion *m) { return (m->bend[0] | m->bend[1] | m->bend[2] | m->bend[3]) != 0; }
+
+/* The samples w x h at (x, y) by the motion of a unit whose centre is (cx, cy) / 2. */
+static void predict_inter(const State *s, const Motion *m, int c, int x, int y, int w, int h, int cx, int cy, pel *out) {
+  const pel *first = plane(s, s->time - s->distance[m->ref[0]], c);
+  if (is_bent(m)) compensate_bent(first, s->stride, s->w, s->h, x, y, w, h, m, cx, cy, out);
+  else compensate(first, s->stride, s->w, s->h, x, y, w, h, m->mv[0], out, w);
   if (m->ref[1] < 0) return;
   pel other[1024];
   compensate(plane(s, s->time - s->distance[m->ref[1]], c), s->stride, s->w, s->h, x, y, w, h, m->mv[1], other, w);
@@ -60,6 +84,7 @@ static void predict_inter(const State *s, const Motion *m, int c, int x, int y, 
 
 INLINE int same_motion(const Motion *a, const Motion *b) {
   if (a->ref[0] != b->ref[0] || a->ref[1] != b->ref[1] || a->mv[0].x != b->mv[0].x || a->mv[0].y != b->mv[0].y) return 0;
+  if (memcmp(a->bend, b->bend, sizeof a->bend)) return 0;
   return a->ref[1] < 0 || (a->mv[1].x == b->mv[1].x && a->mv[1].y == b->mv[1].y);
 }
 static int add_candidate(Motion *list, int n, const Motion *m) {
@@ -81,19 +106,32 @@ static int past_motion(const State *s, int x, int y, Motion *out) {
     }
   return 1;
 }
+/* A neighbour's motion, its vector carried on to the centre (cx, cy) / 2 where it bends. */
+static Motion carried_motion(const Cell *cell, int x, int y, int cx, int cy) {
+  Motion m = cell->motion;
+  if (!is_bent(&m)) return m;
+  const int w = 1 << cell->lw, h = 1 << cell->lh;
+  const int dx = cx - (2 * (x & -w) + w), dy = cy - (2 * (y & -h) + h);
+  m.mv[0].x = clampi(m.mv[0].x + ((m.bend[0] * dx + m.bend[1] * dy + 256) >> 9), -8191, 8191);
+  m.mv[0].y = clampi(m.mv[0].y + ((m.bend[2] * dx + m.bend[3] * dy + 256) >> 9), -8191, 8191);
+  return m;
+}
 /* MAX_MERGE distinct motions, the likely ones first. */
 static void merge_candidates(const State *s, int x, int y, int w, int h, Motion *list) {
   int n = 0;
   const int place[5][2] = {{x - 1, y + h - 1}, {x + w - 1, y - 1}, {x + w, y - 1}, {x - 1, y + h}, {x - 1, y - 1}};
   for (int i = 0; i < 5; i++) {
     const Cell *cell = coded_cell(s, place[i][0], place[i][1]);
-    if (cell && cell->kind == INTER) n = add_candidate(list, n, &cell->motion);
+    if (cell && cell->kind == INTER) {
+      Motion moved = carried_motion(cell, place[i][0], place[i][1], 2 * x + w, 2 * y + h);
+      n = add_candidate(list, n, &moved);
+    }
   }
   Motion m;
   if (past_motion(s, x + w / 2, y + h / 2, &m)) n = add_candidate(list, n, &m);
   for (int i = 0; i < s->n_history; i++) n = add_candidate(list, n, s->history + i);
   for (int r = 0; n < MAX_MERGE; r++) {
-    m = (Motion){{r < s->refs ? r : 0, -1}, {{r < s->refs ? 0 : r * 4, 0}, {0, 0}}};
+    m = (Motion){{r < s->refs ? r : 0, -1}, {{r < s->refs ? 0 : r * 4, 0}, {0, 0}}, {0}};
     n = add_candidate(list, n, &m);
   }
 }
@@ -104,6 +142,16 @@ static void remember_motion(State *s, const Motion *m) {
   if (i == 6) i = 5;
   for (; i > 0; i--) s->history[i] = s->history[i - 1];
   s->history[0] = *m;
+}
+/* The bend that an explicit one is coded against: of the first candidate that has one into this reference, or any. */
+static void bend_prediction(const Motion *list, int ref, int lw, int lh, int16_t out[4]) {
+  const Motion *best = NULL;
+  for (int i = 0; i < MAX_MERGE; i++)
+    if (is_bent(list + i) && (!best || (best->ref[0] != ref && list[i].ref[0] == ref))) best = list + i;
+  for (int k = 0; k < 4; k++) {
+    const int unit = bend_unit(k & 1 ? lh : lw);
+    out[k] = best ? ((best->bend[k] + unit / 2) & -unit) : 0;
+  }
 }
 /* Two predictions of a vector into reference `ref`: the first two different vectors of candidates that use it. */
 static void vector_predictions(const State *s, const Motion *list, int ref, Vector out[2]) {

@@ -13,7 +13,7 @@
 
 enum { SPLIT_NONE, SPLIT_QUAD, SPLIT_ROWS, SPLIT_COLUMNS };
 enum { TOOL_BINARY_SPLIT = 1, TOOL_DST = 2, TOOL_IDENTITY = 4, TOOL_BI = 8, TOOL_CFL = 16, TOOL_DEBLOCK = 32, TOOL_SPECTRUM = 64,
-       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024 };
+       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024, TOOL_BEND = 2048 };
 
 static int code_literal(Coder *c, int which, int value, int bits) {
   int got = 0;
@@ -94,7 +94,7 @@ static int code_number(Coder *c, int e, int which, int near, int value) { /* sig
   return negative ? -got : got;
 }
 
-static void code_motion(State *s, Coder *c, Unit *u, const Motion *list, const Cell *l, const Cell *a) {
+static void code_motion(State *s, Coder *c, Unit *u, const Motion *list, const Cell *l, const Cell *a, int lw, int lh) {
   int lr = l && l->kind == INTER ? 1 + l->motion.ref[0] : 0, ar = a && a->kind == INTER ? 1 + a->motion.ref[0] : 0;
   if (s->refs > 1 && !(s->cfg.without & TOOL_BI)) {
     int lb = l && l->kind == INTER ? 1 + (l->motion.ref[1] >= 0) : 0, ab = a && a->kind == INTER ? 1 + (a->motion.ref[1] >= 0) : 0;
@@ -118,6 +118,17 @@ static void code_motion(State *s, Coder *c, Unit *u, const Motion *list, const C
     int dx = code_number(c, E_MVD, 0, imin(3, r), m->x - p.x), dy = code_number(c, E_MVD, 1, dx == 0 ? 4 : imin(3, ilog2(iabs(dx)) >> 1), m->y - p.y);
     m->x = clampi(p.x + dx, -8191, 8191);
     m->y = clampi(p.y + dy, -8191, 8191);
+  }
+  if (u->bi || lw + lh < 6 || (s->cfg.without & TOOL_BEND)) { memset(u->motion.bend, 0, sizeof u->motion.bend); return; }
+  int lb = l && l->kind == INTER ? 1 + is_bent(&l->motion) : 0, ab = a && a->kind == INTER ? 1 + is_bent(&a->motion) : 0;
+  uint32_t v[6] = {lb * 3 + ab, 16 + lw * 4 + lh, 64 + (lb * 3 + ab) * 3 + is_bent(list) * 2, 120 + u->motion.ref[0], 140 + lb, 150 + ab};
+  if (!code_bit_any(c, E_BENT, v, lw + lh > 7, 0, is_bent(&u->motion))) { memset(u->motion.bend, 0, sizeof u->motion.bend); return; }
+  int16_t pred[4];
+  bend_prediction(list, u->motion.ref[0], lw, lh, pred);
+  for (int k = 0; k < 4; k++) {
+    const int unit = bend_unit(k & 1 ? lh : lw);
+    int d = code_number(c, E_BEND, k == 1 || k == 2, pred[k] ? 1 : 0, (u->motion.bend[k] - pred[k]) / unit);
+    u->motion.bend[k] = clampi(pred[k] + d * unit, -2048, 2047);
   }
 }
 
@@ -158,7 +169,7 @@ static void code_unit_modes(State *s, Coder *c, Unit *u, int x, int y, int lw, i
         u->motion = list[i];
       } else {
         u->merge_index = 0;
-        code_motion(s, c, u, list, l, a);
+        code_motion(s, c, u, list, l, a, lw, lh);
       }
       u->mode = 36; u->chroma = 0;
       return;
@@ -195,8 +206,8 @@ static void survey_block(const State *s, Block *b, const Unit *u, int c, int x, 
   const pel *p = plane(s, s->time, c) + y * s->stride + x;
   pel row[32], column[32];
   if (u->kind == INTER && !(s->cfg.without & TOOL_EDGE)) {
-    if (a) predict_inter(s, &u->motion, c, x, y - 1, w, 1, row);
-    if (l) predict_inter(s, &u->motion, c, x - 1, y, 1, h, column);
+    if (a) predict_inter(s, &u->motion, c, x, y - 1, w, 1, 2 * x + w, 2 * y + h, row);
+    if (l) predict_inter(s, &u->motion, c, x - 1, y, 1, h, 2 * x + w, 2 * y + h, column);
   } else {
     for (int i = 0; i < w; i++) row[i] = pred[i];
     for (int i = 0; i < h; i++) column[i] = pred[i * w];
@@ -302,7 +313,7 @@ static void rebuild_plane(const State *s, const Block *b, int cbf, int x, int y,
 }
 
 static void predict_plane(const State *s, const Unit *u, int c, int x, int y, int lw, int lh, pel *pred) {
-  if (u->kind == INTER) { predict_inter(s, &u->motion, c, x, y, 1 << lw, 1 << lh, pred); return; }
+  if (u->kind == INTER) { predict_inter(s, &u->motion, c, x, y, 1 << lw, 1 << lh, 2 * x + (1 << lw), 2 * y + (1 << lh), pred); return; }
   Edge e;
   gather_edge(s, &e, c, x, y, 1 << lw, 1 << lh);
   if (c && u->chroma == 1) {
