@@ -35,8 +35,7 @@ def build(output: Path, flags: str = ""):
         f"gcc -std=gnu11 -O2 -ftree-vectorize -march=x86-64-v3 -fwrapv -fno-strict-aliasing -ffp-contract=off {flags} "
         f"-shared -fPIC {KERNELS}/hybrid.c -o {output} -lm"
     )
-    sources = [*KERNELS.glob('hybrid*.[ch]')]
-    if flags or not output.exists() or output.stat().st_mtime < max(f.stat().st_mtime for f in sources):
+    if flags or not output.exists():
         subprocess.run(command, shell=True, check=True)
     lib = ctypes.CDLL(str(output))
     lib.hybrid_replay.restype = ctypes.c_double
@@ -181,7 +180,7 @@ def main():
             bits, bins = r["tally"][: len(names)] / 4096.0, r["tally"][len(names) : 2 * len(names)]
             total = bits.sum()
             print(clip, qi, f"{r['bytes']:.1f} bytes; bins {bins.sum() / max(1, total):.2f} a bit; " + " ".join(
-                f"{n}:{100 * b / total:.1f}" for n, b in zip(names, bits) if b > 0.001 * total))
+                f"{n}:{100 * b / total:.1f}({b / max(1, k):.2f})" for n, b, k in zip(names, bits, bins) if b > 0.001 * total))
 
 
 def bd_range(anchor, points, low=32.0, high=44.0):

@@ -74,16 +74,18 @@ def main():
         return dump(lib, args)
     files = sorted(Path(args.to).glob("*.npz"))
     if args.what == "run":
-        names, logs, total = hx.elements(lib), [], np.zeros(128)
+        names, logs, total, counts, sums = hx.elements(lib), [], np.zeros(128), 0, 0
         for file in files:
             given = tables(lib, args)
             probs, weights = empty(lib) if given[0] is None else (given[0].copy(), given[1].copy())
             size, tally = replay(lib, file, probs, weights, given[0] is None, args.first)
             total += tally / tally[: len(names)].sum()
+            counts = counts + tally[len(names) : 2 * len(names)]
+            sums = sums + tally[: len(names)] / 4096
             logs.append(size)
         print(" ".join(f"{f.stem[:12]}:{s:.1f}" for f, s in zip(files, logs)), f"geometric mean {np.exp(np.mean(np.log(logs))):.2f}")
         if args.stats:
-            print(" ".join(f"{n}:{100 * b / len(files):.1f}" for n, b in zip(names, total)))
+            print(" ".join(f"{n}:{100 * b / len(files):.1f}({s / max(1, k):.3f})" for n, b, s, k in zip(names, total, sums, counts)))
         return
     probs, weights = empty(lib)
     rng = np.random.default_rng(1)

@@ -52,11 +52,20 @@ INLINE int code_levels_mode(Coder *coder, const Block *b, int16_t *level, const 
   /* last position: its class (log2) in unary, then the bits below */
   {
     int want = ilog2(last + 1), k = 0, limit = ilog2(n);
+    int band[12]; /* the strongest of the prediction's spectrum in each class of positions */
+    for (int j = 0, i = 0; j <= limit; j++) {
+      int32_t most = 0;
+      for (; i < imin(n, (2 << j) - 1); i++) most = imax(most, iabs(b->spectrum[scan[i]]));
+      band[j] = j ? quantised(most, inv) : 0;
+    }
+    int other_last = 0;
+    if (b->luma) { for (other_last = n - 1; other_last > 0 && !b->luma[scan[other_last]]; other_last--) {} other_last = 1 + ilog2(other_last + 1); }
+    int border = quantised(imax(iabs(b->top[0]), iabs(b->side[0])), inv);
     for (; k < limit; k++) {
       uint32_t v[8] = {(size * 3 + c) * 12 + k, ((b->kind * 4 + lw - 2) * 4 + lh - 2) * 12 + k, (b->above * 8 + b->left) * 12 + k,
-                       ((quantised(b->spectrum[n > 16 ? w + 1 : 1], inv) * 8 + quantised(b->spectrum[w * (h / 2) + w / 2], inv)) * 2 + pc) * 12 + k,
-                       (other * 8 + size) * 12 + k, (b->tx * 2 + pc) * 12 + k, (b->mode * 2 + pc) * 12 + k,
-                       ((quantised(b->top[1], inv) * 8 + quantised(b->side[1], inv)) * 2 + pc) * 12 + k};
+                       ((band[imin(k + 1, limit)] * 8 + band[k]) * 2 + pc) * 12 + k,
+                       (other_last * 8 + other) * 12 + k, (b->tx * 2 + pc) * 12 + k, (b->mode * 2 + pc) * 12 + k,
+                       ((imax(quantised(b->top[1], inv), quantised(b->side[1], inv)) * 8 + border) * 2 + pc) * 12 + k};
       int bit = code_bit_mode(coder, E_LAST, v, k + (pc << 4), size * 4 + b->kind, want > k, mode);
       if (!bit) break;
     }
