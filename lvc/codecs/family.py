@@ -72,6 +72,7 @@ register(
     entropies=("av1", "hevc", "lossless"),
     weights=False,
 )
+register("hybrid", "lvc.codecs.hybrid.family", models=("hybrid",), entropies=("hybrid",), weights=False)
 
 
 def registrations() -> dict[str, Registration]:

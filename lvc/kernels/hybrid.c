@@ -1,5 +1,6 @@
 /* The hybrid codec's entry points, called through ctypes. See docs/format/hybrid.md for the payload. */
 #include <math.h>
+#include "hybrid.h"
 #include "hybrid_encoder.h"
 
 /* A frame's header, where decisions are kept to be coded again. */
@@ -98,3 +99,36 @@ int hybrid_elements(char *names, int size) {
   return N_ELEMENTS;
 }
 void hybrid_table_sizes(int32_t out[2]) { out[0] = N_PROBS; out[1] = N_WEIGHTS; }
+
+/* What each effort looks at. */
+static Options usual_options(int effort, int qi) {
+  Options o = {effort, qi, 6, ESTIMATE, effort > 1 ? 7 : effort ? 5 : 3, effort > 1 ? 63 : effort ? 32 : 12, 90, 30};
+  return o;
+}
+static int config_of(Config *cfg, int64_t height, int64_t width, int64_t slots, int64_t without) {
+  if (height < 1 || width < 1 || height > 8192 || width > 8192 || slots < 2 || slots > 255) return 0;
+  *cfg = (Config){(int32_t)width, (int32_t)height, (int32_t)slots, (int32_t)without};
+  return 1;
+}
+int64_t lvc_hybrid_decoder_bytes(const HybridGeometry *a) {
+  Config cfg;
+  return config_of(&cfg, a->height, a->width, a->slots, a->without) ? hybrid_decoder_size(&cfg) : 0;
+}
+int64_t lvc_hybrid_encoder_bytes(const HybridGeometry *a) {
+  Config cfg;
+  return a->frames > 0 && a->frames <= 4096 && config_of(&cfg, a->height, a->width, a->slots, a->without) ? hybrid_encoder_size(&cfg, (int)a->frames) : 0;
+}
+int64_t lvc_hybrid_decoder_start(const HybridStart *a) {
+  Config cfg;
+  if (!config_of(&cfg, a->height, a->width, a->slots, a->without) || hybrid_decoder_size(&cfg) > a->bytes) return -1;
+  hybrid_decoder_start(a->memory, &cfg, NULL, NULL, a->payload, a->length);
+  return 0;
+}
+int64_t lvc_hybrid_decode_frame(const HybridDecode *a) { return hybrid_decode_frame(a->memory, a->payload, a->picture); }
+int64_t lvc_hybrid_encode(const HybridEncode *a) {
+  Config cfg;
+  if (!config_of(&cfg, a->height, a->width, a->slots, a->without) || hybrid_encoder_size(&cfg, (int)a->frames) > a->bytes) return -1;
+  const Options o = usual_options((int)a->effort, (int)a->quantiser);
+  int64_t size = hybrid_encode_group(a->memory, &cfg, &o, NULL, NULL, a->pictures, (int)a->frames, a->payload, a->room, a->shown, NULL, a->ends, NULL, NULL);
+  return size > a->room ? -1 : size;
+}

@@ -1,0 +1,40 @@
+"""The family of the hybrid block codec: pictures of any kind, by motion, intra prediction, transforms and context mixing."""
+
+from typing import ClassVar
+
+from lvc.codecs.checkpoint import Checkpoint, Metadata
+from lvc.codecs.codec import PICTURES, Family, GroupCodec, Settings, Traits
+from lvc.container.header import NO_WEIGHTS
+from lvc.frames import DEFAULT_GEOMETRY
+
+MODEL = "hybrid"
+USUAL_KEYINT = 256  # a keyframe costs rich pictures 5 to 20 times another frame
+
+
+class HybridFamily(Family):
+    traits: ClassVar = Traits(
+        variable_rate=True,
+        predicts=True,
+        any_size=True,
+        side_by_side=True,
+        digest_of=PICTURES,
+        no_latents="the hybrid codec keeps pictures between frames, and hands out none of its coefficients yet",
+        renders_latents=False,
+        efforts=range(3),
+        usual_effort=1,
+        usual_keyint=USUAL_KEYINT,
+        finds_scenes=True,
+    )
+
+    def open(self, checkpoint: Checkpoint, settings: Settings) -> GroupCodec:
+        from lvc.codecs.hybrid.codec import HybridCodec
+
+        return HybridCodec(checkpoint, settings, self.traits)
+
+    def without_weights(self, model: str) -> Checkpoint:
+        specs = {"quantiser": {"name": "step"}, "entropy": {"name": MODEL}}
+        description = "lvc's own block codec in whole numbers: for pictures of any kind"
+        return Checkpoint(Metadata(name=model, model=model, config={}, geometry=DEFAULT_GEOMETRY, description=description, **specs), None, {}, NO_WEIGHTS)
+
+
+FAMILY = HybridFamily()

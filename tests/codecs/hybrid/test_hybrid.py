@@ -1,0 +1,138 @@
+"""The hybrid codec: what it shows is what it decodes, on any size, damaged or not; and its small parts by plain Python."""
+
+import numpy as np
+import pytest
+
+from lvc.codecs.codec import Settings
+from lvc.codecs.family import family_of
+from lvc.codecs.hybrid.codec import pictures_kept
+from lvc.codecs.hybrid.kernels import Decoding, encode
+from lvc.container.layout import Packet
+from lvc.errors import FormatError, OptionError
+from lvc.frames import Geometry
+
+
+def game(frames: int, height: int, width: int, seed: int = 1) -> np.ndarray:
+    """A scrolling textured field with a bright square that moves, and a bar that stands still: uint8 [T, H, W, 3]."""
+    rng = np.random.default_rng(seed)
+    field = np.kron(rng.integers(40, 200, (height // 4 + 20, width // 4 + 20, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    out = np.stack([field[t : t + height, 2 * t : 2 * t + width] for t in range(frames)])
+    for t in range(frames):
+        out[t, : max(1, height // 8)] = 30
+        y, x = (3 * t) % max(1, height - 4), (5 * t) % max(1, width - 4)
+        out[t, y : y + 4, x : x + 4] = (250, 220, 40)
+    return out
+
+
+def decoded(payload: bytes, like: np.ndarray, slots: int, without: int = 0) -> np.ndarray:
+    decoding = Decoding(payload, like.shape[1], like.shape[2], slots, without)
+    return np.stack([decoding.next_picture() for _ in like])
+
+
+@pytest.mark.parametrize("effort", [0, 1, 2])
+@pytest.mark.parametrize("size", [(8, 8), (1, 1), (33, 47), (40, 72)], ids=str)
+def test_decoding_gives_what_the_encoder_showed(size, effort):
+    frames = game(4, *size)
+    payload, shown, ends = encode(frames, slots=4, effort=effort, quantiser=36)
+    np.testing.assert_array_equal(decoded(payload, frames, 4), shown)
+    assert (np.diff(ends) >= 0).all() and ends[-1] <= len(payload)
+
+
+def test_more_frames_than_are_kept():
+    frames = game(9, 32, 40)
+    payload, shown, _ = encode(frames, slots=2, effort=0, quantiser=40)
+    np.testing.assert_array_equal(decoded(payload, frames, 2), shown)
+
+
+@pytest.mark.parametrize("tool", range(12))
+def test_every_tool_can_be_off(tool):
+    frames = game(3, 40, 48)
+    payload, shown, _ = encode(frames, slots=3, effort=1, quantiser=40, without=1 << tool)
+    np.testing.assert_array_equal(decoded(payload, frames, 3, 1 << tool), shown)
+
+
+def test_finer_steps_cost_more_and_err_less():
+    frames = game(4, 48, 64)
+    results = [encode(frames, slots=4, effort=0, quantiser=index) for index in (12, 30, 48, 66)]
+    sizes = [len(payload) for payload, _, _ in results]
+    errors = [((shown.astype(float) - frames) ** 2).mean() for _, shown, _ in results]
+    assert sizes == sorted(sizes, reverse=True) and errors == sorted(errors)
+    assert errors[0] < 1.0  # a step of two levels
+
+
+def test_what_stands_still_is_nearly_free():
+    frames = np.repeat(game(1, 64, 96), 12, axis=0)
+    payload, _, ends = encode(frames, slots=12, effort=1, quantiser=40)
+    assert len(payload) - ends[2] < 0.05 * ends[0]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_damage_never_leaves_the_memory_or_hangs(seed):
+    """Pictures of damaged payloads are whatever they are; the same each time, and of the right shape."""
+    frames = game(3, 40, 56)
+    payload, _, _ = encode(frames, slots=3, effort=1, quantiser=30)
+    rng = np.random.default_rng(seed)
+    bad = np.frombuffer(payload, np.uint8).copy()
+    places = rng.integers(0, len(bad), 1 + seed)
+    bad[places] ^= rng.integers(1, 256, len(places)).astype(np.uint8)
+    if seed % 3 == 0:
+        bad = rng.integers(0, 256, len(bad)).astype(np.uint8)
+
+    def attempt() -> list[np.ndarray]:
+        decoding, pictures = Decoding(bad.tobytes(), 40, 56, 3), []
+        try:
+            for _ in range(3):
+                pictures.append(decoding.next_picture())
+        except FormatError:
+            pass
+        return pictures
+
+    first, second = attempt(), attempt()
+    assert len(first) == len(second) and all(map(np.array_equal, first, second))
+
+
+def test_a_payload_that_ends_early_is_told():
+    frames = game(6, 64, 64)
+    payload, _, ends = encode(frames, slots=6, effort=0, quantiser=20)
+    with pytest.raises(FormatError):
+        decoded(payload[: ends[1]], frames, 6)
+
+
+def codec(crf: int = 32, effort: int = 0, geometry: Geometry = Geometry(48, 40)):
+    family = family_of("hybrid")
+    return family.open(family.without_weights("hybrid"), Settings(geometry=geometry, crf=crf, effort=effort))
+
+
+def test_groups_go_through_the_interface():
+    frames = game(5, 40, 48)
+    made = codec().encode_group(frames)
+    decoder = codec().open_group(made.packets)
+    decoder.advance(2)
+    assert decoder.decoded == 2
+    decoder.advance(5)
+    assert decoder.digest == made.digest
+    np.testing.assert_array_equal(decoder.pictures(slice(None)), made.pictures)
+
+
+def test_a_lower_crf_is_nearer_to_the_picture():
+    frames = game(8, 40, 48)
+    errors = [((codec(crf).encode_group(frames).pictures.astype(float) - frames) ** 2).mean() for crf in (5, 25, 45, 63)]
+    assert errors == sorted(errors)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x02", b"\x00\x00\x00abc", b"\xff\x00\x00abc"])
+def test_impossible_payloads_are_refused(payload):
+    with pytest.raises(FormatError):
+        codec().open_group((Packet(frame_count=2, payload=payload),))
+
+
+def test_other_quantisers_are_refused():
+    family = family_of("hybrid")
+    with pytest.raises(OptionError):
+        family.open(family.without_weights("hybrid"), Settings(geometry=Geometry(8, 8), crf=3, quantiser={"name": "constant"}))
+
+
+def test_what_is_kept_follows_the_size():
+    assert pictures_kept(1, 160, 200) == 2
+    assert pictures_kept(500, 160, 200) == 64
+    assert 2 <= pictures_kept(500, 1440, 2560) < 16
