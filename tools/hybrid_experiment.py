@@ -62,9 +62,20 @@ def encode(lib, frames, config, options, tables=(None, None), stats=False, dump=
     tally = np.zeros(128, np.uint64) if stats else None
     ends = np.zeros(n, np.int64)
     size = lib.hybrid_encode_group(
-        pointer(memory), ctypes.byref(config), ctypes.byref(options), pointer(tables[0]), pointer(tables[1]),
-        pointer(frames), n, pointer(out), ctypes.c_int64(len(out)), pointer(shown), pointer(tally), pointer(ends),
-        pointer(dump[0]) if dump else None, pointer(dump[1]) if dump else None,
+        pointer(memory),
+        ctypes.byref(config),
+        ctypes.byref(options),
+        pointer(tables[0]),
+        pointer(tables[1]),
+        pointer(frames),
+        n,
+        pointer(out),
+        ctypes.c_int64(len(out)),
+        pointer(shown),
+        pointer(tally),
+        pointer(ends),
+        pointer(dump[0]) if dump else None,
+        pointer(dump[1]) if dump else None,
     )
     return out[:size].copy(), shown, tally, ends
 
@@ -72,7 +83,12 @@ def encode(lib, frames, config, options, tables=(None, None), stats=False, dump=
 def decode(lib, data, n, config, tables=(None, None)):
     memory = np.zeros(lib.hybrid_decoder_size(ctypes.byref(config)), np.uint8)
     lib.hybrid_decoder_start(
-        pointer(memory), ctypes.byref(config), pointer(tables[0]), pointer(tables[1]), pointer(data), ctypes.c_int64(len(data))
+        pointer(memory),
+        ctypes.byref(config),
+        pointer(tables[0]),
+        pointer(tables[1]),
+        pointer(data),
+        ctypes.c_int64(len(data)),
     )
     out = np.empty((n, config.height, config.width, 3), np.uint8)
     for t in range(n):
@@ -94,7 +110,9 @@ def run(lib, frames, qi, args, tables, stats):
     seconds = 0.0
     for start in range(0, n, keyint):
         part = np.ascontiguousarray(frames[start : start + keyint])
-        options = Options(args.effort, qi, args.key_boost, args.count_mode, args.max_refs, args.candidates, args.factor, args.tree)
+        options = Options(
+            args.effort, qi, args.key_boost, args.count_mode, args.max_refs, args.candidates, args.factor, args.tree
+        )
         data, back, part_tally, _ = encode(lib, part, config, options, tables, stats)
         shown[start : start + keyint] = back
         total += len(data)
@@ -105,7 +123,13 @@ def run(lib, frames, qi, args, tables, stats):
             assert (decode(lib, data, len(part), config, tables) == back).all(), "decoder drifts"
             seconds += time.thread_time() - began
     spent = time.thread_time() - started - seconds
-    return dict(bytes=total / n, psnr=psnr(shown, frames), seconds=spent / n, decode=seconds / n, tally=tally)
+    return {
+        "bytes": total / n,
+        "psnr": psnr(shown, frames),
+        "seconds": spent / n,
+        "decode": seconds / n,
+        "tally": tally,
+    }
 
 
 def at_quality(points, quality):
@@ -128,7 +152,19 @@ def main():
     parser.add_argument("--so", default="/tmp/hybrid_experiment.so")
     parser.add_argument("--save")
     parser.add_argument("--base", help="a file written by --save: report BD-rate against it")
-    for name, default in dict(keyint=0, effort=2, slots=64, key_boost=12, count_mode=3, max_refs=7, candidates=63, factor=90, tree=40, jobs=2).items():
+    defaults = {
+        "keyint": 0,
+        "effort": 2,
+        "slots": 64,
+        "key_boost": 6,
+        "count_mode": 3,
+        "max_refs": 7,
+        "candidates": 63,
+        "factor": 90,
+        "tree": 30,
+        "jobs": 2,
+    }
+    for name, default in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
     args = parser.parse_args()
     lib = build(Path(args.so), args.flags)
@@ -179,21 +215,35 @@ def main():
         for (clip, qi), r in results.items():
             bits, bins = r["tally"][: len(names)] / 4096.0, r["tally"][len(names) : 2 * len(names)]
             total = bits.sum()
-            print(clip, qi, f"{r['bytes']:.1f} bytes; bins {bins.sum() / max(1, total):.2f} a bit; " + " ".join(
-                f"{n}:{100 * b / total:.1f}({b / max(1, k):.2f})" for n, b, k in zip(names, bits, bins) if b > 0.001 * total))
+            print(
+                clip,
+                qi,
+                f"{r['bytes']:.1f} bytes; bins {bins.sum() / max(1, total):.2f} a bit; "
+                + " ".join(
+                    f"{n}:{100 * b / total:.1f}({b / max(1, k):.2f})"
+                    for n, b, k in zip(names, bits, bins)
+                    if b > 0.001 * total
+                ),
+            )
 
 
 def bd_range(anchor, points, low=32.0, high=44.0):
     """BD-rate over the part of 32 to 44 dB that both curves reach."""
+
     def cut(p):
         p = sorted(set(map(tuple, p)), key=lambda a: a[1])
         keep = [a for a in p if low <= a[1] <= high]
         for bound in (low, high):
             if p[0][1] < bound < p[-1][1]:
                 from scipy.interpolate import PchipInterpolator
-                keep.append((float(np.exp(PchipInterpolator([a[1] for a in p], [np.log(a[0]) for a in p])(bound))), bound))
+
+                keep.append(
+                    (float(np.exp(PchipInterpolator([a[1] for a in p], [np.log(a[0]) for a in p])(bound))), bound)
+                )
         return sorted(set(keep), key=lambda a: a[1])
-    return bd_rate(*zip(*cut(anchor)), *zip(*cut(points)))
+
+    one, other = cut(anchor), cut(points)
+    return bd_rate(*zip(*one), *zip(*other)) if min(len(one), len(other)) > 1 else float("nan")
 
 
 if __name__ == "__main__":

@@ -16,13 +16,17 @@ import numpy as np
 def dump(lib, args):
     for clip in args.clips.split(","):
         for qi in map(int, args.qi.split(",")):
-            frames = np.ascontiguousarray(np.load(Path(args.frames) / f"{clip}.npy")[args.start : args.start + args.first])
+            frames = np.ascontiguousarray(
+                np.load(Path(args.frames) / f"{clip}.npy")[args.start : args.start + args.first]
+            )
             config = hx.Config(frames.shape[2], frames.shape[1], min(64, max(2, len(frames))), 0)
             plans = np.zeros((len(frames), lib.hybrid_plan_size(ctypes.byref(config))), np.uint8)
             headers = np.zeros((len(frames), 12), np.int32)
             options = hx.Options(args.effort, qi, args.key_boost, 3, args.max_refs, 63, args.factor, args.tree)
             data, back, _, _ = hx.encode(lib, frames, config, options, tables(lib, args), False, (plans, headers))
-            np.savez_compressed(Path(args.to) / f"{clip}_{qi}.npz", plans=plans, headers=headers, size=frames.shape[1:3])
+            np.savez_compressed(
+                Path(args.to) / f"{clip}_{qi}.npz", plans=plans, headers=headers, size=frames.shape[1:3]
+            )
             print(clip, qi, len(data) / len(frames), hx.psnr(back, frames), flush=True)
 
 
@@ -36,16 +40,23 @@ def tables(lib, args):
 def replay(lib, path, probs, weights, fresh, first=0):
     loaded = np.load(path)
     plans, headers, (height, width) = loaded["plans"], loaded["headers"], loaded["size"]
-    if headers.shape[1] == 11:
-        headers = np.ascontiguousarray(np.insert(headers, 3, 0, axis=1))
     if first:
         plans, headers = np.ascontiguousarray(plans[:first]), np.ascontiguousarray(headers[:first])
     config = hx.Config(int(width), int(height), min(64, max(2, len(plans))), 0)
     memory = np.zeros(lib.hybrid_decoder_size(ctypes.byref(config)), np.uint8)
     tally = np.zeros(128, np.uint64)
     bits = lib.hybrid_replay(
-        hx.pointer(memory), ctypes.byref(config), hx.pointer(probs), hx.pointer(weights), int(fresh),
-        hx.pointer(plans), hx.pointer(headers), len(plans), 0, hx.pointer(tally))
+        hx.pointer(memory),
+        ctypes.byref(config),
+        hx.pointer(probs),
+        hx.pointer(weights),
+        int(fresh),
+        hx.pointer(plans),
+        hx.pointer(headers),
+        len(plans),
+        0,
+        hx.pointer(tally),
+    )
     return bits / 8 / len(plans), tally
 
 
@@ -66,7 +77,18 @@ def main():
     parser.add_argument("--flags", default="")
     parser.add_argument("--qi", default="46")
     parser.add_argument("--stats", action="store_true")
-    for name, default in dict(first=24, start=0, effort=1, key_boost=0, max_refs=7, factor=90, tree=40, prior=24, rounds=1).items():
+    defaults = {
+        "first": 24,
+        "start": 0,
+        "effort": 1,
+        "key_boost": 6,
+        "max_refs": 7,
+        "factor": 90,
+        "tree": 30,
+        "prior": 24,
+        "rounds": 1,
+    }
+    for name, default in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
     args = parser.parse_args()
     lib = hx.build(Path(args.so), args.flags)
@@ -83,9 +105,17 @@ def main():
             counts = counts + tally[len(names) : 2 * len(names)]
             sums = sums + tally[: len(names)] / 4096
             logs.append(size)
-        print(" ".join(f"{f.stem[:12]}:{s:.1f}" for f, s in zip(files, logs)), f"geometric mean {np.exp(np.mean(np.log(logs))):.2f}")
+        print(
+            " ".join(f"{f.stem[:12]}:{s:.1f}" for f, s in zip(files, logs)),
+            f"geometric mean {np.exp(np.mean(np.log(logs))):.2f}",
+        )
         if args.stats:
-            print(" ".join(f"{n}:{100 * b / len(files):.1f}({s / max(1, k):.3f})" for n, b, s, k in zip(names, total, sums, counts)))
+            print(
+                " ".join(
+                    f"{n}:{100 * b / len(files):.1f}({s / max(1, k):.3f})"
+                    for n, b, s, k in zip(names, total, sums, counts)
+                )
+            )
         return
     probs, weights = empty(lib)
     rng = np.random.default_rng(1)

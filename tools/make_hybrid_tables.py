@@ -10,7 +10,10 @@ SIZES = (4, 8, 16, 32)
 
 def dct(n):
     return [
-        [round(256 * math.sqrt((1 if k == 0 else 2) / n) * math.cos(math.pi * (2 * x + 1) * k / (2 * n))) for x in range(n)]
+        [
+            round(256 * math.sqrt((1 if k == 0 else 2) / n) * math.cos(math.pi * (2 * x + 1) * k / (2 * n)))
+            for x in range(n)
+        ]
         for k in range(n)
     ]
 
@@ -37,6 +40,10 @@ def diagonal_scan(w, h):
     places = [(x, y) for y in range(h) for x in range(w)]
     places.sort(key=lambda p: (p[0] + p[1], p[0]))
     return [y * w + x for x, y in places]
+
+
+def cubic(u, a=-0.6):
+    return (a + 2) * u**3 - (a + 3) * u**2 + 1 if u < 1 else a * u**3 - 5 * a * u**2 + 8 * a * u - 4 * a
 
 
 def emit(kind, name, values, per_line=16):
@@ -66,10 +73,8 @@ def main():
     # Four-tap cubic interpolation at sixteenths of a sample, in 1/64.
     taps = []
     for k in range(16):
-        f, a = k / 16, -0.6
-        near, far = (lambda u: (a + 2) * u**3 - (a + 3) * u**2 + 1), (lambda u: a * u**3 - 5 * a * u**2 + 8 * a * u - 4 * a)
-        row = [round(64 * v) for v in (far(1 + f), near(f), near(1 - f), far(2 - f))]
-        row[1 if f <= 0.5 else 2] += 64 - sum(row)
+        row = [round(64 * cubic(abs(k / 16 - at))) for at in (-1, 0, 1, 2)]
+        row[1 if k <= 8 else 2] += 64 - sum(row)
         taps.extend(row)
     emit("int16_t", "cubic_taps", taps, 4)
     offsets, flat = [], []

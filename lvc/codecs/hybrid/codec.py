@@ -37,11 +37,15 @@ class HybridCodec(GroupCodec):
 
     def encode_group(self, frames: np.ndarray) -> CodedGroup:
         slots = pictures_kept(len(frames), *frames.shape[1:3])
-        payload, shown, _ = encode(frames, slots=slots, effort=self.settings.effort, quantiser=self.quantiser_of(frames))
+        payload, shown, _ = encode(
+            frames, slots=slots, effort=self.settings.effort, quantiser=self.quantiser_of(frames)
+        )
         digest = 0
         for picture in shown:
             digest = zlib.crc32(picture, digest)
-        return CodedGroup((Packet(frame_count=len(frames), payload=bytes([slots, 0, 0]) + payload),), digest, pictures=shown)
+        return CodedGroup(
+            (Packet(frame_count=len(frames), payload=bytes([slots, 0, 0]) + payload),), digest, pictures=shown
+        )
 
     def quantiser_of(self, frames: np.ndarray) -> int:
         """The index whose pictures have about the PSNR that crf means, by trials on a few frames from the group's middle."""
@@ -66,7 +70,9 @@ class HybridCodec(GroupCodec):
         slots, without = payload[0], int.from_bytes(payload[1:3], "little")
         height, width = self.geometry.height, self.geometry.width
         if not 2 <= slots <= pictures_kept(MOST_KEPT, height, width):
-            raise FormatError(f"a hybrid group of {width}x{height} keeps 2 to {pictures_kept(MOST_KEPT, height, width)} pictures, not {slots}")
+            raise FormatError(
+                f"a hybrid group of {width}x{height} keeps 2 to {pictures_kept(MOST_KEPT, height, width)} pictures, not {slots}"
+            )
         return HybridDecoder(payload[3:], count, height, width, slots, without)
 
 

@@ -34,7 +34,12 @@ class HybridFamily(Family):
     def without_weights(self, model: str) -> Checkpoint:
         specs = {"quantiser": {"name": "step"}, "entropy": {"name": MODEL}}
         description = "lvc's own block codec in whole numbers: for pictures of any kind"
-        return Checkpoint(Metadata(name=model, model=model, config={}, geometry=DEFAULT_GEOMETRY, description=description, **specs), None, {}, NO_WEIGHTS)
+        return Checkpoint(
+            Metadata(name=model, model=model, config={}, geometry=DEFAULT_GEOMETRY, description=description, **specs),
+            None,
+            {},
+            NO_WEIGHTS,
+        )
 
 
 FAMILY = HybridFamily()

@@ -6,8 +6,15 @@ from lvc.errors import FormatError, OptionError
 from lvc.kernels.binding import Kernel, Struct
 
 GEOMETRY = Struct(integers="height width slots without frames")
-START = Struct(sizes="bytes length", integers="height width slots without", arrays={"memory": ("uint8", "bytes"), "payload": ("uint8", "length")})
-DECODE = Struct(sizes="bytes length height width", arrays={"memory": ("uint8", "bytes"), "payload": ("uint8", "length"), "picture": ("uint8", "height width 3")})
+START = Struct(
+    sizes="bytes length",
+    integers="height width slots without",
+    arrays={"memory": ("uint8", "bytes"), "payload": ("uint8", "length")},
+)
+DECODE = Struct(
+    sizes="bytes length height width",
+    arrays={"memory": ("uint8", "bytes"), "payload": ("uint8", "length"), "picture": ("uint8", "height width 3")},
+)
 ENCODE = Struct(
     sizes="bytes room frames height width",
     integers="slots without effort quantiser",
@@ -33,7 +40,9 @@ def decoder_bytes(height: int, width: int, slots: int) -> int:
     return _decoder_bytes(height=height, width=width, slots=slots)
 
 
-def encode(frames: np.ndarray, *, slots: int, effort: int, quantiser: int, without: int = 0) -> tuple[bytes, np.ndarray, np.ndarray]:
+def encode(
+    frames: np.ndarray, *, slots: int, effort: int, quantiser: int, without: int = 0
+) -> tuple[bytes, np.ndarray, np.ndarray]:
     """Codes frames uint8 [T, H, W, 3]: the payload, what it decodes to, and the payload's bytes after each frame, int64 [T].
 
     slots: pictures that the decoder keeps, 2 to 255. quantiser: index of the step, 0 to 96, twelve to the octave. without: tools that are off.
@@ -42,12 +51,22 @@ def encode(frames: np.ndarray, *, slots: int, effort: int, quantiser: int, witho
     count, height, width, _ = frames.shape
     needed = _encoder_bytes(height=height, width=width, slots=slots, without=without, frames=count)
     if not needed:
-        raise OptionError(f"the hybrid codec codes 1 to 4,096 frames of 1 to {MOST_SIDE:,} samples a side, not {count} of {width}x{height}")
+        raise OptionError(
+            f"the hybrid codec codes 1 to 4,096 frames of 1 to {MOST_SIDE:,} samples a side, not {count} of {width}x{height}"
+        )
     memory = np.zeros(needed, np.uint8)
     room = 2 * frames.size + 4096  # a level costs less than 2 bytes on average, even of noise at the finest step
     payload, shown, ends = np.empty(room, np.uint8), np.empty_like(frames), np.zeros(count, np.int64)
     size = _encode(
-        memory=memory, payload=payload, pictures=np.ascontiguousarray(frames), shown=shown, ends=ends, slots=slots, without=without, effort=effort, quantiser=quantiser
+        memory=memory,
+        payload=payload,
+        pictures=np.ascontiguousarray(frames),
+        shown=shown,
+        ends=ends,
+        slots=slots,
+        without=without,
+        effort=effort,
+        quantiser=quantiser,
     )
     if size < 0:
         raise OptionError(f"{count} frames of {width}x{height} need more than {room:,} bytes")

@@ -98,9 +98,9 @@ def test_a_payload_that_ends_early_is_told():
         decoded(payload[: ends[1]], frames, 6)
 
 
-def codec(crf: int = 32, effort: int = 0, geometry: Geometry = Geometry(48, 40)):
+def codec(crf: int = 32):
     family = family_of("hybrid")
-    return family.open(family.without_weights("hybrid"), Settings(geometry=geometry, crf=crf, effort=effort))
+    return family.open(family.without_weights("hybrid"), Settings(geometry=Geometry(48, 40), crf=crf, effort=0))
 
 
 def test_groups_go_through_the_interface():
@@ -116,7 +116,9 @@ def test_groups_go_through_the_interface():
 
 def test_a_lower_crf_is_nearer_to_the_picture():
     frames = game(8, 40, 48)
-    errors = [((codec(crf).encode_group(frames).pictures.astype(float) - frames) ** 2).mean() for crf in (5, 25, 45, 63)]
+    errors = [
+        ((codec(crf).encode_group(frames).pictures.astype(float) - frames) ** 2).mean() for crf in (5, 25, 45, 63)
+    ]
     assert errors == sorted(errors)
 
 
@@ -129,7 +131,9 @@ def test_impossible_payloads_are_refused(payload):
 def test_other_quantisers_are_refused():
     family = family_of("hybrid")
     with pytest.raises(OptionError):
-        family.open(family.without_weights("hybrid"), Settings(geometry=Geometry(8, 8), crf=3, quantiser={"name": "constant"}))
+        family.open(
+            family.without_weights("hybrid"), Settings(geometry=Geometry(8, 8), crf=3, quantiser={"name": "constant"})
+        )
 
 
 def test_what_is_kept_follows_the_size():
