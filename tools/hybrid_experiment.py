@@ -33,7 +33,7 @@ class Options(ctypes.Structure):
 def build(output: Path, flags: str = ""):
     command = (
         f"gcc -std=gnu11 -O2 -ftree-vectorize -march=x86-64-v3 -fwrapv -fno-strict-aliasing -ffp-contract=off {flags} "
-        f"-shared -fPIC {KERNELS}/hybrid.c -o {output} -lm"
+        f"-I{KERNELS} -shared -fPIC {Path(__file__).parent}/hybrid_experiment.c -o {output} -lm"
     )
     if flags or not output.exists():
         subprocess.run(command, shell=True, check=True)

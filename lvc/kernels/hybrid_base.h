@@ -80,6 +80,7 @@ INLINE int imin(int a, int b) { return a < b ? a : b; }
 INLINE int imax(int a, int b) { return a > b ? a : b; }
 INLINE int iabs(int a) { return a < 0 ? -a : a; }
 INLINE int clampi(int v, int lo, int hi) { return v < lo ? lo : v > hi ? hi : v; }
+INLINE int clamp64(int64_t v, int lo, int hi) { return v < lo ? lo : v > hi ? hi : (int)v; }
 INLINE int ilog2(uint32_t v) { return 31 - __builtin_clz(v | 1); }
 
 INLINE pel *plane(const State *s, int time, int c) {

@@ -43,7 +43,7 @@ INLINE int code_levels_mode(Coder *coder, const Block *b, int16_t *level, const 
   const int ms = w + 2;
   memset(mag, 0, ms * (h + 2));
   memset(sgn, 0, ms * (h + 2));
-  const int decoding = mode == DECODE;
+  const int decoding = mode != ESTIMATE && coder->mode == DECODE;
   int last = 0, other = 0;
   if (decoding) memset(level, 0, n * sizeof(int16_t));
   else { for (last = n - 1; last > 0 && !level[scan[last]]; last--) {} }
@@ -182,12 +182,8 @@ INLINE int code_levels_mode(Coder *coder, const Block *b, int16_t *level, const 
 }
 
 static void code_levels(Coder *coder, const Block *b, int16_t *level) {
-  switch (coder->mode) {
-    case ENCODE: code_levels_mode(coder, b, level, ENCODE); break;
-    case DECODE: code_levels_mode(coder, b, level, DECODE); break;
-    case COUNT: code_levels_mode(coder, b, level, COUNT); break;
-    default: code_levels_mode(coder, b, level, ESTIMATE); break;
-  }
+  if (coder->mode == ESTIMATE) code_levels_mode(coder, b, level, ESTIMATE);
+  else code_levels_mode(coder, b, level, ENCODE);
 }
 /* 0..7: how much a block's levels amount to, by area. */
 static int amount_of(const int16_t *level, int n) {

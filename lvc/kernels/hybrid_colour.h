@@ -17,9 +17,9 @@ static void rgb_to_planes(const State *s, const uint8_t *rgb, pel *out[3], int s
     for (int x = 0; x < s->w; x++) {
       const uint8_t *a = rgb + 3 * ((size_t)imin(y, s->cfg.height - 1) * s->cfg.width + imin(x, s->cfg.width - 1));
       int r = a[0], g = a[1], b = a[2];
-      out[0][y * stride + x] = ((r + g + b) * K1 + 32768 >> 16) - GREY;
-      out[1][y * stride + x] = (r - b) * K2 + 32768 >> 16;
-      out[2][y * stride + x] = (r - 2 * g + b) * K3 + 32768 >> 16;
+      out[0][y * stride + x] = (((r + g + b) * K1 + 32768) >> 16) - GREY;
+      out[1][y * stride + x] = ((r - b) * K2 + 32768) >> 16;
+      out[2][y * stride + x] = ((r - 2 * g + b) * K3 + 32768) >> 16;
     }
 }
 static void planes_to_rgb(const State *s, int time, uint8_t *rgb) {

@@ -337,7 +337,6 @@ static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16
   if (last < 0) return 0;
   double total = 0, best = 1e300;
   int best_last = -1;
-  double zero_all = 0; /* distortion of what is dropped, relative */
   double gain[1024];
   for (int i = last; i >= 0; i--) {
     const int at = scan[i], x = at & (w - 1), y = at >> b->lw;
@@ -362,7 +361,6 @@ static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16
     level[at] = coef[at] < 0 ? -pick : pick;
     mag[y * ms + x] = imin(pick, 255);
     gain[i] = pick_d + pick_r - d0;
-    if (pick) { /* could be the last: r1 is then free */ }
   }
   /* the last position: the cost of keeping everything up to i against dropping all above it */
   for (int i = 0; i <= last; i++) {
@@ -373,7 +371,6 @@ static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16
       if (total + pos < best) { best = total + pos; best_last = i; }
     }
   }
-  (void)zero_all;
   if (best_last < 0 || best > 0) { if (rdo) { memset(level, 0, n * sizeof(int16_t)); return 0; } }
   int nonzero = 0;
   for (int i = 0; i <= last; i++) { if (rdo && i > best_last) level[scan[i]] = 0; nonzero |= level[scan[i]]; }
@@ -420,13 +417,13 @@ static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, co
     const int border = border_amount(&b, step_table[s->qi]);
     s->c.mode = e->o.count_mode;
     uint64_t at = s->c.cost;
-    code_cbf(s, &s->c, &b, u, border, 0);
+    code_cbf(&s->c, &b, u, border, 0);
     const double zero = d_zero + lambda * count_bits(at, &s->c);
     double best = zero;
     int best_tx = 0, cbf = 0;
     if (d_zero * 4 > (int64_t)b.step * b.step / 64) { /* otherwise nothing can be worth a level */
       at = s->c.cost;
-      code_cbf(s, &s->c, &b, u, border, 1);
+      code_cbf(&s->c, &b, u, border, 1);
       const double flag = lambda * count_bits(at, &s->c);
       int32_t coef[1024];
       int16_t trial[1024];
@@ -452,7 +449,7 @@ static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, co
         t.luma = c > 0 && (u->cbf & 1) ? level[0] : NULL;
         t.first = c > 1 && (u->cbf & 2) ? level[1] : NULL;
         at = s->c.cost;
-        if (!c) { u->tx = tx; code_tx(s, &s->c, &t, u); }
+        if (!c) { u->tx = tx; code_tx(&s->c, &t, u); }
         code_levels(&s->c, &t, trial);
         cost += lambda * count_bits(at, &s->c);
         if (cost < best) { best = cost; best_tx = tx; cbf = 1; memcpy(level[c], trial, n * sizeof(int16_t)); }
@@ -462,8 +459,6 @@ static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, co
     u->cbf |= cbf << c;
     b.tx = best_tx;
     rebuild_plane(s, &b, cbf, x, y, pred, level[c]);
-    if (cbf) { /* exact distortion in place of the coefficients' */ 
-    }
     total += best * weight;
     if (total >= limit) { total = 1e300; break; }
   }
@@ -840,7 +835,7 @@ static double split_bits(Encoder *e, int x, int y, int lw, int lh, int binary, i
   return count_bits(at, c);
 }
 
-static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, Plan *out, double limit) {
+static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, Plan *out) {
   State *s = &e->s;
   const int w = 1 << lw, h = 1 << lh, outside = x + w > s->w || y + h > s->h;
   double best = 1e300;
@@ -889,7 +884,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
       for (int i = 0; i <= dw && J < best; i++) {
         int cx = x + (i << (lw - 1)), cy = y + (j << (lh - 1));
         if (cx >= s->w || cy >= s->h) continue;
-        J += search_node(e, cx, cy, lw - dw, lh - dh, how != SPLIT_QUAD, &child, best - J);
+        J += search_node(e, cx, cy, lw - dw, lh - dh, how != SPLIT_QUAD, &child);
         append_plan(&trial, &child);
       }
     if (how == SPLIT_QUAD) quad_J = J;
@@ -904,7 +899,6 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
   load_patch(s, &patch, x, y, w, h);
   for (int j = 0; j < hc; j++) memcpy(cell_at(s, x, y) + j * s->cw, cells + j * 8, wc * sizeof(Cell));
   memcpy(s->history, best_history, sizeof history); s->n_history = best_n;
-  (void)limit;
   return best;
 }
 
@@ -942,7 +936,7 @@ static void encode_frame(Encoder *e, const uint8_t *rgb) {
       Plan plan;
       Motion history[6]; int n_history = s->n_history;
       memcpy(history, s->history, sizeof history);
-      search_node(e, x, y, 5, 5, 0, &plan, 1e300);
+      search_node(e, x, y, 5, 5, 0, &plan);
       clear_cells(s, x, y, TREE, TREE);
       memcpy(s->history, history, sizeof history); s->n_history = n_history;
       s->c.mode = ENCODE;

@@ -67,17 +67,12 @@ static void encoder_flush(Coder *c) { /* the shortest word within the interval; 
   while (v) { if (c->out_at < c->out_size) c->out[c->out_at] = v >> 24; c->out_at++; v <<= 8; }
 }
 
-/* Code one decision of element e with the context values v[0 .. n-1], mixer selectors s0 and s1. */
-INLINE int code_bit_mode(Coder *c, const int e, const uint32_t *v, uint32_t s0, uint32_t s1, int bit, const int mode) {
+/* A decision by mixing, in the coder's mode but ESTIMATE. inputs: 8 or 16, so that loops have a fixed length. */
+INLINE int mix_bit(Coder *c, int e, const uint32_t *v, uint32_t s0, uint32_t s1, int bit, const uint32_t n_in) {
   const uint32_t n = elements[e].n, bits = elements[e].bits, base = elements[e].base, mask = (1u << bits) - 1;
+  const int mode = c->mode;
   Prob *slot[16];
-  if (mode == ESTIMATE) {
-    uint32_t p = c->probs[base + (v[0] & mask)].p;
-    c->cost += cost_table[(bit ? p : 65535 - p) >> 4];
-    return bit;
-  }
   int32_t st[16];
-  const uint32_t n_in = n <= 8 ? 8 : 16;
   for (uint32_t i = 0; i < n_in; i++) {
     if (i < n) {
       slot[i] = c->probs + base + (i << bits) + (v[i] & mask);
@@ -123,12 +118,20 @@ INLINE int code_bit_mode(Coder *c, const int e, const uint32_t *v, uint32_t s0, 
   return bit;
 }
 
-static __attribute__((noinline)) int code_bit_any(Coder *c, int e, const uint32_t *v, uint32_t s0, uint32_t s1, int bit) {
-  switch (c->mode) {
-    case ENCODE: return code_bit_mode(c, e, v, s0, s1, bit, ENCODE);
-    case DECODE: return code_bit_mode(c, e, v, s0, s1, bit, DECODE);
-    case COUNT: return code_bit_mode(c, e, v, s0, s1, bit, COUNT);
-    default: return code_bit_mode(c, e, v, s0, s1, bit, ESTIMATE);
+static __attribute__((noinline)) int mix_bit_8(Coder *c, int e, const uint32_t *v, uint32_t s0, uint32_t s1, int bit) { return mix_bit(c, e, v, s0, s1, bit, 8); }
+static __attribute__((noinline)) int mix_bit_16(Coder *c, int e, const uint32_t *v, uint32_t s0, uint32_t s1, int bit) { return mix_bit(c, e, v, s0, s1, bit, 16); }
+
+/* Code one decision of element e with the context values v[0 .. n-1], mixer selectors s0 and s1. */
+INLINE int code_bit_mode(Coder *c, const int e, const uint32_t *v, uint32_t s0, uint32_t s1, int bit, const int mode) {
+  if (mode == ESTIMATE) {
+    uint32_t p = c->probs[elements[e].base + (v[0] & ((1u << elements[e].bits) - 1))].p;
+    c->cost += cost_table[(bit ? p : 65535 - p) >> 4];
+    return bit;
   }
+  return elements[e].n > 8 ? mix_bit_16(c, e, v, s0, s1, bit) : mix_bit_8(c, e, v, s0, s1, bit);
+}
+
+static int code_bit_any(Coder *c, int e, const uint32_t *v, uint32_t s0, uint32_t s1, int bit) {
+  return c->mode == ESTIMATE ? code_bit_mode(c, e, v, s0, s1, bit, ESTIMATE) : code_bit_mode(c, e, v, s0, s1, bit, ENCODE);
 }
 #endif

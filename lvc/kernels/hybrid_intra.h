@@ -76,7 +76,7 @@ static void predict_intra(const Edge *e, pel *out, int mode, int lw, int lh) {
 }
 
 /* Chroma plane c from reconstructed luma of the block: line fitted over the row above and the column to the left. */
-static void predict_from_luma(const State *s, pel *out, int c, int x, int y, int lw, int lh, const Edge *luma, const Edge *chroma) {
+static void predict_from_luma(const State *s, pel *out, int x, int y, int lw, int lh, const Edge *luma, const Edge *chroma) {
   const int w = 1 << lw, h = 1 << lh;
   const pel *l = plane(s, s->time, 0) + y * s->stride + x;
   int nt = imin(luma->tops, w), nl = imin(luma->lefts, h), n = nt + nl;
@@ -84,7 +84,7 @@ static void predict_from_luma(const State *s, pel *out, int c, int x, int y, int
   for (int i = 0; i < nt; i++) { int a = luma->top[1 + i], b = chroma->top[1 + i]; sl += a; sc += b; sll += a * a; slc += a * b; }
   for (int i = 0; i < nl; i++) { int a = luma->left[1 + i], b = chroma->left[1 + i]; sl += a; sc += b; sll += a * a; slc += a * b; }
   int64_t den = n * sll - sl * sl, num = n * slc - sl * sc;
-  int alpha = den > 0 ? clampi((int)clampi((num * 4096 / den) > 1 << 20 ? 1 << 20 : (num * 4096 / den) < -(1 << 20) ? -(1 << 20) : (int)(num * 4096 / den), -(1 << 20), 1 << 20), -16384, 16384) : 0;
+  int alpha = den > 0 ? clamp64(num * 4096 / den, -16384, 16384) : 0;
   int64_t offset = n ? ((sc << 12) - alpha * sl) / n : 0;
   for (int j = 0; j < h; j++)
     for (int i = 0; i < w; i++)

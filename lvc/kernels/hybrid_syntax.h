@@ -237,15 +237,14 @@ static int border_amount(const Block *b, int step) {
   return imin(7, ilog2(1 + sum * 32 / (w + h) * 2 / step));
 }
 
-static int code_cbf(State *s, Coder *c, const Block *b, const Unit *u, int border, int cbf) {
+static int code_cbf(Coder *c, const Block *b, const Unit *u, int border, int cbf) {
   const int size = b->lw + b->lh - 4, n = b->c, before = u->cbf & ((1 << n) - 1);
   uint32_t v[8] = {((n * 7 + size) * 3 + b->kind) * 4 + before, ((b->above * 8 + b->left) * 3 + n) * 4 + before, ((border * 3 + n) * 7 + size) * 4 + before,
                    (n * 4 + before) * 3 + b->kind, ((n * 37) + b->mode) * 4 + before, ((border * 8 + imin(7, b->above + b->left)) * 3 + n) * 4 + before,
                    ((u->merge * 3 + b->kind) * 3 + n) * 4 + before, ((before & 1 ? u->tx : 0) * 3 + n) * 4 + before};
   return code_bit_any(c, E_CBF, v, n * 4 + before, border, cbf);
-  (void)s;
 }
-static int code_tx_side(State *s, Coder *c, const Block *b, int which, int log2n, int first, int type) {
+static int code_tx_side(Coder *c, const Block *b, int which, int first, int type) {
   const int size = b->lw + b->lh - 4;
   for (int k = 0; k < 3; k++) { /* DCT, identity, DST, flipped DST */
     static const uint8_t order[4] = {0, 3, 1, 2};
@@ -254,11 +253,10 @@ static int code_tx_side(State *s, Coder *c, const Block *b, int which, int log2n
     if (!code_bit_any(c, E_TX, v, (which * 3 + k) * 2 + b->kind - 1, which * 3 + k, type != order[k])) return order[k];
   }
   return 2;
-  (void)log2n;
 }
-static void code_tx(State *s, Coder *c, const Block *b, Unit *u) {
-  int h = code_tx_side(s, c, b, 0, b->lw, 0, u->tx & 3);
-  int v = code_tx_side(s, c, b, 1, b->lh, 1 + h, u->tx >> 2);
+static void code_tx(Coder *c, const Block *b, Unit *u) {
+  int h = code_tx_side(c, b, 0, 0, u->tx & 3);
+  int v = code_tx_side(c, b, 1, 1 + h, u->tx >> 2);
   u->tx = h + 4 * v;
 }
 static void code_quantiser(State *s, Coder *c, Unit *u, int x, int y) {
@@ -282,11 +280,11 @@ static void code_quantiser(State *s, Coder *c, Unit *u, int x, int y) {
 /* One plane of a unit: coded-block flag, quantiser where it is due, transform types, levels. */
 static void code_plane(State *s, Coder *c, Unit *u, Block *b, int n, int x, int y, const pel *pred, int16_t *level[3]) {
   const int border = border_amount(b, step_table[s->qi]);
-  int cbf = u->skip ? 0 : code_cbf(s, c, b, u, border, u->cbf >> n & 1);
+  int cbf = u->skip ? 0 : code_cbf(c, b, u, border, u->cbf >> n & 1);
   u->cbf = (u->cbf & ~(1 << n)) | cbf << n;
   if (!cbf) return;
   if (!(u->cbf & ((1 << n) - 1))) code_quantiser(s, c, u, x, y);
-  if (n == 0) code_tx(s, c, b, u);
+  if (n == 0) code_tx(c, b, u);
   b->tx = n ? chroma_tx(u) : u->tx;
   b->step = step_table[u->qi];
   survey_transform(b);
@@ -319,7 +317,7 @@ static void predict_plane(const State *s, const Unit *u, int c, int x, int y, in
   if (c && u->chroma == 1) {
     Edge luma;
     gather_edge(s, &luma, 0, x, y, 1 << lw, 1 << lh);
-    predict_from_luma(s, pred, c, x, y, lw, lh, &luma, &e);
+    predict_from_luma(s, pred, x, y, lw, lh, &luma, &e);
     return;
   }
   predict_intra(&e, pred, !c || u->chroma == 0 ? u->mode : u->chroma - 2, lw, lh);

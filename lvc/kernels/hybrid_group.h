@@ -1,0 +1,67 @@
+/* A group's coding, in one translation unit for each kind of processor: HYBRID(name) is the name's form there.
+ *
+ * hybrid.c compiles it for any processor, hybrid_v3.c for x86-64-v3; whole numbers give the same on both.
+ */
+#ifndef LVC_HYBRID_GROUP_H
+#define LVC_HYBRID_GROUP_H
+#include <math.h>
+#include "hybrid_encoder.h"
+
+/* A frame's header, where decisions are kept to be coded again. */
+typedef struct { int32_t qi, refs, deblock, trellis, distance[MAX_REFS]; } FrameHeader;
+
+/* Bytes of memory that a decoder of this configuration needs, its State first. */
+int64_t HYBRID(hybrid_decoder_size)(const Config *cfg) {
+  State s;
+  return (int64_t)layout_state(&s, cfg, NULL) + (int64_t)sizeof(State) + 64;
+}
+static uint8_t *aligned_after(void *memory, size_t size) { return (uint8_t *)(((uintptr_t)memory + size + 63) & ~(uintptr_t)63); }
+
+void HYBRID(hybrid_decoder_start)(void *memory, const Config *cfg, const Prob *probs, const int32_t *weights, const uint8_t *data, int64_t size) {
+  State *s = memory;
+  memset(s, 0, sizeof *s);
+  layout_state(s, cfg, aligned_after(memory, sizeof *s));
+  start_state(s, probs, weights);
+  s->c.mode = DECODE;
+  s->c.in = data; s->c.in_size = size; s->c.in_at = 0;
+  decoder_start(&s->c);
+}
+/* Decodes the next frame into rgb [height][width][3], or only into the references where rgb is NULL. */
+int HYBRID(hybrid_decode_frame)(void *memory, const uint8_t *data, uint8_t *rgb) {
+  State *s = memory;
+  s->c.in = data;
+  decode_frame(s, rgb);
+  return s->c.in_at > s->c.in_size + 8;
+}
+int64_t HYBRID(hybrid_encoder_size)(const Config *cfg, int frames) {
+  Encoder e;
+  return (int64_t)layout_encoder(&e, cfg, frames, NULL) + (int64_t)sizeof(Encoder) + 64 + (int64_t)(frames < 256 ? frames : 256) * e.bw * e.bh * (int64_t)sizeof(Found);
+}
+/* Codes a group of frames; bytes written, or what would have been needed where that is more than out_size. */
+int64_t HYBRID(hybrid_encode_group)(void *memory, const Config *cfg, const Options *o, const Prob *probs, const int32_t *weights,
+                            const uint8_t *rgb, int frames, uint8_t *out, int64_t out_size, uint8_t *shown, uint64_t *tally, int64_t *ends, Plan *plans, FrameHeader *headers) {
+  Encoder *e = memory;
+  memset(e, 0, sizeof *e);
+  uint8_t *base = aligned_after(memory, sizeof *e);
+  size_t at = layout_encoder(e, cfg, frames, base);
+  Found *scratch = (Found *)(base + at);
+  State *s = &e->s;
+  start_state(s, probs, weights);
+  e->o = *o;
+  s->c.mode = ENCODE;
+  s->c.out = out; s->c.out_size = out_size; s->c.out_at = 0;
+  e->plans = plans;
+  s->c.tally = tally ? e->tally : NULL;
+  size_t pixels = (size_t)cfg->width * cfg->height * 3;
+  plan_group(e, rgb, frames, scratch);
+  for (int t = 0; t < frames; t++) {
+    encode_frame(e, rgb + t * pixels);
+    if (headers) { headers[t].qi = s->qi; headers[t].refs = s->refs; headers[t].deblock = s->deblock; headers[t].trellis = s->trellis; memcpy(headers[t].distance, s->distance, sizeof s->distance); }
+    if (shown) planes_to_rgb(s, t, shown + t * pixels);
+    if (ends) ends[t] = s->c.out_at;
+  }
+  encoder_flush(&s->c);
+  if (tally) memcpy(tally, e->tally, sizeof e->tally);
+  return s->c.out_at;
+}
+#endif
