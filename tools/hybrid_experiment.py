@@ -132,12 +132,7 @@ def run(lib, frames, qi, args, tables, stats):
     }
 
 
-def at_quality(points, quality):
-    points = sorted(points, key=lambda p: p[1])
-    return float(np.exp(np.interp(quality, [p[1] for p in points], [np.log(p[0]) for p in points])))
-
-
-def main():
+def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--frames", required=True)
     parser.add_argument("--anchors")
@@ -166,7 +161,34 @@ def main():
     }
     for name, default in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=default)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def beside_anchors(args, clip, points):
+    """The BD-rates of a clip's points against the anchors that were measured."""
+    line = ""
+    for anchor in ("aom1", "aom4", "x265"):
+        suffix = f"-g{args.keyint}" if 0 < args.keyint < 32 else ""
+        file = Path(args.anchors) / f"{clip}-{anchor}{suffix}.json"
+        if file.exists() and not args.first:
+            other = [(p["bytes_per_frame"], p["psnr"]) for p in json.loads(file.read_text()) if p["psnr"]]
+            if len(other) > 2:
+                line += f"  {anchor} {bd_range(other, points):+6.1f}%"
+    return line
+
+
+def show_bits(names, results):
+    for (clip, qi), r in results.items():
+        bits, bins = r["tally"][: len(names)] / 4096.0, r["tally"][len(names) : 2 * len(names)]
+        total = bits.sum()
+        parts = [
+            f"{n}:{100 * b / total:.1f}({b / max(1, k):.2f})" for n, b, k in zip(names, bits, bins) if b > 0.001 * total
+        ]
+        print(clip, qi, f"{r['bytes']:.1f} bytes; bins {bins.sum() / max(1, total):.2f} a bit;", *parts)
+
+
+def main():
+    args = arguments()
     lib = build(Path(args.so), args.flags)
     names = elements(lib)
     tables = (None, None)
@@ -196,13 +218,7 @@ def main():
             deltas.append(bd_rate(*zip(*base[clip]), *zip(*points)))
             line += f"  base {deltas[-1]:+6.2f}%"
         if args.anchors:
-            for anchor in ("aom1", "aom4", "x265"):
-                suffix = f"-g{args.keyint}" if 0 < args.keyint < 32 else ""
-                file = Path(args.anchors) / f"{clip}-{anchor}{suffix}.json"
-                if file.exists() and not args.first:
-                    other = [(p["bytes_per_frame"], p["psnr"]) for p in json.loads(file.read_text()) if p["psnr"]]
-                    if len(other) > 2:
-                        line += f"  {anchor} {bd_range(other, points):+6.1f}%"
+            line += beside_anchors(args, clip, points)
         line += f"  {times[-1] * 1000:6.1f} ms"
         if args.check:
             line += f" dec {1000 * np.mean([r['decode'] for (c, _), r in results.items() if c == clip]):.1f} ms"
@@ -212,19 +228,7 @@ def main():
     if args.save:
         Path(args.save).write_text(json.dumps(saved))
     if args.stats:
-        for (clip, qi), r in results.items():
-            bits, bins = r["tally"][: len(names)] / 4096.0, r["tally"][len(names) : 2 * len(names)]
-            total = bits.sum()
-            print(
-                clip,
-                qi,
-                f"{r['bytes']:.1f} bytes; bins {bins.sum() / max(1, total):.2f} a bit; "
-                + " ".join(
-                    f"{n}:{100 * b / total:.1f}({b / max(1, k):.2f})"
-                    for n, b, k in zip(names, bits, bins)
-                    if b > 0.001 * total
-                ),
-            )
+        show_bits(names, results)
 
 
 def bd_range(anchor, points, low=32.0, high=44.0):

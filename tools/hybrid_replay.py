@@ -23,16 +23,16 @@ def dump(lib, args):
             plans = np.zeros((len(frames), lib.hybrid_plan_size(ctypes.byref(config))), np.uint8)
             headers = np.zeros((len(frames), 12), np.int32)
             options = hx.Options(args.effort, qi, args.key_boost, 3, args.max_refs, 63, args.factor, args.tree)
-            data, back, _, _ = hx.encode(lib, frames, config, options, tables(lib, args), False, (plans, headers))
+            data, back, _, _ = hx.encode(lib, frames, config, options, tables(args), False, (plans, headers))
             np.savez_compressed(
                 Path(args.to) / f"{clip}_{qi}.npz", plans=plans, headers=headers, size=frames.shape[1:3]
             )
             print(clip, qi, len(data) / len(frames), hx.psnr(back, frames), flush=True)
 
 
-def tables(lib, args):
+def tables(args):
     if not args.tables or not Path(args.tables).exists():
-        return (None, None)
+        return None, None
     loaded = np.load(args.tables)
     return np.ascontiguousarray(loaded["probs"]), np.ascontiguousarray(loaded["weights"])
 
@@ -93,12 +93,13 @@ def main():
     args = parser.parse_args()
     lib = hx.build(Path(args.so), args.flags)
     if args.what == "dump":
-        return dump(lib, args)
+        dump(lib, args)
+        return
     files = sorted(Path(args.to).glob("*.npz"))
     if args.what == "run":
         names, logs, total, counts, sums = hx.elements(lib), [], np.zeros(128), 0, 0
         for file in files:
-            given = tables(lib, args)
+            given = tables(args)
             probs, weights = empty(lib) if given[0] is None else (given[0].copy(), given[1].copy())
             size, tally = replay(lib, file, probs, weights, given[0] is None, args.first)
             total += tally / tally[: len(names)].sum()

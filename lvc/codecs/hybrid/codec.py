@@ -1,4 +1,4 @@
-"""Groups coded by the hybrid block codec: one payload a group, decoded frame by frame; pictures are exact on every machine."""
+"""Groups coded by the hybrid block codec: one payload a group, decoded frame by frame, exact on every machine."""
 
 import zlib
 
@@ -25,7 +25,10 @@ def pictures_kept(frames: int, height: int, width: int) -> int:
 
 
 class HybridCodec(GroupCodec):
-    """Codes groups with whole numbers alone. A payload begins with how many pictures are kept and which tools are off (one byte, two bytes)."""
+    """Codes groups with whole numbers alone.
+
+    A payload begins with how many pictures are kept and which tools are off (one byte, two bytes).
+    """
 
     def __init__(self, checkpoint: Checkpoint, settings: Settings, traits: Traits):
         super().__init__(checkpoint, settings, traits)
@@ -48,7 +51,7 @@ class HybridCodec(GroupCodec):
         )
 
     def quantiser_of(self, frames: np.ndarray) -> int:
-        """The index whose pictures have about the PSNR that crf means, by trials on a few frames from the group's middle."""
+        """The index whose pictures have about the PSNR that crf means, by trials on a few of the group's frames."""
         start = max(0, (len(frames) - TRIAL_FRAMES) // 2)
         few, wanted = np.ascontiguousarray(frames[start : start + TRIAL_FRAMES]), psnr_of_crf(self.crf)
         index = round((60.0 - wanted) / DB_PER_INDEX)
@@ -70,9 +73,8 @@ class HybridCodec(GroupCodec):
         slots, without = payload[0], int.from_bytes(payload[1:3], "little")
         height, width = self.geometry.height, self.geometry.width
         if not 2 <= slots <= pictures_kept(MOST_KEPT, height, width):
-            raise FormatError(
-                f"a hybrid group of {width}x{height} keeps 2 to {pictures_kept(MOST_KEPT, height, width)} pictures, not {slots}"
-            )
+            most = pictures_kept(MOST_KEPT, height, width)
+            raise FormatError(f"a hybrid group of {width}x{height} keeps 2 to {most} pictures, not {slots}")
         return HybridDecoder(payload[3:], count, height, width, slots, without)
 
 

@@ -1,4 +1,4 @@
-"""The family of the hybrid block codec: pictures of any kind, by motion, intra prediction, transforms and context mixing."""
+"""The hybrid block codec's family, for pictures of any kind: motion, intra prediction, transforms, context mixing."""
 
 from typing import ClassVar
 

@@ -43,16 +43,16 @@ def decoder_bytes(height: int, width: int, slots: int) -> int:
 def encode(
     frames: np.ndarray, *, slots: int, effort: int, quantiser: int, without: int = 0
 ) -> tuple[bytes, np.ndarray, np.ndarray]:
-    """Codes frames uint8 [T, H, W, 3]: the payload, what it decodes to, and the payload's bytes after each frame, int64 [T].
+    """Codes frames uint8 [T, H, W, 3]: the payload, what it decodes to, and the bytes after each frame, int64 [T].
 
-    slots: pictures that the decoder keeps, 2 to 255. quantiser: index of the step, 0 to 96, twelve to the octave. without: tools that are off.
-    Raises OptionError for frames that are too large.
+    slots: pictures that the decoder keeps, 2 to 255. quantiser: index of the step, 0 to 96, twelve to the octave.
+    without: tools that are off, a mask. Raises OptionError for frames that are too large.
     """
     count, height, width, _ = frames.shape
     needed = _encoder_bytes(height=height, width=width, slots=slots, without=without, frames=count)
     if not needed:
         raise OptionError(
-            f"the hybrid codec codes 1 to 4,096 frames of 1 to {MOST_SIDE:,} samples a side, not {count} of {width}x{height}"
+            f"the hybrid codec codes up to 4,096 frames, {MOST_SIDE:,} samples a side, not {count} of {width}x{height}"
         )
     memory = np.zeros(needed, np.uint8)
     room = 2 * frames.size + 4096  # a level costs less than 2 bytes on average, even of noise at the finest step

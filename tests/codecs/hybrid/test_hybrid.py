@@ -1,4 +1,4 @@
-"""The hybrid codec: what it shows is what it decodes, on any size, damaged or not; and its small parts by plain Python."""
+"""The hybrid codec: what the encoder shows is what is decoded, on any size; damage is met with refusals."""
 
 import numpy as np
 import pytest
