@@ -10,7 +10,7 @@ CHECKED ?= lvc/container lvc/interchange lvc/entropy lvc/codecs/integer lvc/code
 FUZZ_SECONDS ?= 1800
 FUZZ ?= build/fuzz
 
-.PHONY: demo check test test-slow test-machines bench fuzz clean
+.PHONY: demo check test test-slow test-sanitizers test-machines bench fuzz fuzz-kernels clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,7 +29,31 @@ test: $(BIN)/lvc check
 test-slow: $(BIN)/lvc
 	$(BIN)/python -m pytest -q -m slow
 
-fuzz: $(BIN)/lvc
+# The compiled kernels under ASan and UBSan: golden files, damaged ones, hostile bits, and what tests of the kernels hand them.
+SANITIZED := build/sanitized/kernels.so
+test-sanitizers: $(BIN)/lvc
+	$(BIN)/python -m lvc.kernels.build --sanitize $(SANITIZED)
+	LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 LVC_KERNELS=$(SANITIZED) \
+		$(BIN)/python -m pytest -q tests/kernels/test_binding.py tests/entropy/test_bits.py tests/entropy/test_mixing.py tests/native/test_shown.py tests/codecs/palette \
+		-m "not slow" --deselect tests/codecs/palette/test_training.py
+	for seed in 1 2 3 4; do \
+		LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 LVC_KERNELS=$(SANITIZED) \
+			$(BIN)/python -m tests.codecs.palette.hostile $$seed 1000; \
+	done
+
+# The palette decoder in C, whose coverage libFuzzer sees, from bytes.
+FUZZ_C := $(filter-out lvc/kernels/hybrid_%,$(wildcard lvc/kernels/*.c))
+$(FUZZ)/fuzz_palette: tests/fuzz/fuzz_palette.c $(FUZZ_C) $(wildcard lvc/kernels/*.h)
+	mkdir -p $(FUZZ)
+	clang -g -O1 -std=c11 -fwrapv -fno-strict-aliasing -ffp-contract=off -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -Ilvc/kernels $(FUZZ_C) $< -lm -o $@
+
+fuzz-kernels: $(FUZZ)/fuzz_palette
+	mkdir -p $(FUZZ)/grown/palette $(FUZZ)/found
+	nice -n 19 $(FUZZ)/fuzz_palette $(FUZZ)/grown/palette -max_total_time=$(FUZZ_SECONDS) -max_len=600 -len_control=0 \
+		-artifact_prefix=$(FUZZ)/found/palette- -print_final_stats=1
+
+fuzz: $(BIN)/lvc fuzz-kernels
 	$(BIN)/pip install --quiet -e ".[fuzz]"
 	$(BIN)/python -m tests.fuzz.seeds $(FUZZ)
 	set -e; for target in container reader weights; do \

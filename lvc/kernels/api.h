@@ -16,6 +16,13 @@
 
 #define LVC_INLINE static inline __attribute__((always_inline))
 
+/* Compiled twice, the second time for x86-64-v3; which of them runs is found out when the library is loaded. The results are the same. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define LVC_CLONES __attribute__((target_clones("default", "arch=x86-64-v3")))
+#else
+#define LVC_CLONES
+#endif
+
 LVC_INLINE int64_t lvc_min(int64_t one, int64_t other) { return one < other ? one : other; }
 LVC_INLINE int64_t lvc_max(int64_t one, int64_t other) { return one > other ? one : other; }
 LVC_INLINE int64_t lvc_clamp(int64_t value, int64_t least, int64_t most)

@@ -84,6 +84,7 @@ class Struct:
         pointers = [(name, ctypes.c_void_p) for name in (*self.structs, *self.arrays)]
         fields = [*whole, *((name, ctypes.c_double) for name in self.reals), *pointers]
         self.type = type("Values", (ctypes.Structure,), {"_fields_": fields, "__slots__": ("kept",)})
+        self._bearers = {size: [name for name, (_, axes) in self.arrays.items() if size in axes] for size in self.sizes}
 
     def __call__(self, **values) -> ctypes.Structure:
         """The struct filled in; it holds on to its arrays as `kept`. What is not given is 0, or no array."""
@@ -94,12 +95,14 @@ class Struct:
 
     def replace(self, made: ctypes.Structure, **values) -> None:
         """Puts other values into a struct that was made here; arrays must fit those that stay."""
-        known: dict[str, int] = {}
-        for name, array in made.kept.items():
-            if name not in values and name in self.arrays:
-                known |= {
-                    axis: length for axis, length in zip(self.arrays[name][1], array.shape) if isinstance(axis, str)
-                }
+        axes = {
+            axis for name in values if name in self.arrays for axis in self.arrays[name][1] if isinstance(axis, str)
+        }
+        known = {
+            axis: getattr(made, axis)
+            for axis in axes
+            if any(name in made.kept and name not in values for name in self._bearers[axis])
+        }
         self._fill(made, values, known)
 
     def _fill(self, made: ctypes.Structure, values: dict, known: dict[str, int]) -> None:
@@ -121,14 +124,13 @@ class Struct:
 
     def _point(self, made: ctypes.Structure, name: str, array: np.ndarray, known: dict[str, int]) -> None:
         dtype, axes = self.arrays[name]
-        if array.dtype != dtype or array.ndim != len(axes) or not array.flags.c_contiguous:
-            raise KernelError(
-                f"{name} must be {dtype} {list(axes)} without gaps, not {array.dtype} {list(array.shape)}"
-            )
-        for axis, length in zip(axes, array.shape):
-            if (axis if isinstance(axis, int) else known.setdefault(axis, length)) != length:
-                raise KernelError(f"{name} must be {list(axes)} with {known}, not {list(array.shape)}")
-        setattr(made, name, array.ctypes.data)
+        shape = array.shape
+        if array.dtype != dtype or len(shape) != len(axes) or not array.flags.c_contiguous:
+            raise KernelError(f"{name} must be {dtype} {list(axes)} without gaps, not {array.dtype} {list(shape)}")
+        for axis, length in zip(axes, shape):
+            if (axis if axis.__class__ is int else known.setdefault(axis, length)) != length:
+                raise KernelError(f"{name} must be {list(axes)} with {known}, not {list(shape)}")
+        setattr(made, name, array.__array_interface__["data"][0])  # half the time of array.ctypes.data
         made.kept[name] = array
 
 

@@ -1,5 +1,8 @@
 """Builds the shared library of all C sources of this folder: `python -m lvc.kernels.build` puts it beside them.
 
+`python -m lvc.kernels.build --sanitize FILE` builds one elsewhere that address and undefined-behaviour sanitizers
+watch over; $LVC_KERNELS names it.
+
 Imports nothing of lvc and nothing that is not in Python, because building a wheel runs it before anything is installed.
 The compiler is $CC, or the machine's cc, or the one that PyPI's `ziglang` brings.
 """
@@ -113,6 +116,12 @@ def build(
 
 if __name__ == "__main__":
     try:
-        print(build())
+        match sys.argv[1:]:
+            case []:
+                print(build())
+            case ["--sanitize", target]:
+                print(build(Path(target), flags=SANITIZERS))
+            case _:
+                sys.exit("python -m lvc.kernels.build [--sanitize FILE]")
     except BuildError as refusal:
         sys.exit(str(refusal))

@@ -10,7 +10,7 @@ enum {
 /* 2**32 / 1000 and 2**30 / GREEN, rounded up: by them and a shift, what is divided here is divided exactly. */
 static const int64_t THOUSANDTH = 4294968, BY_GREEN = 1829203;
 
-static void find_planes(int64_t count, const int32_t *restrict colours, int32_t *restrict luma, int32_t *restrict red, int32_t *restrict blue)
+LVC_INLINE void find_planes(int64_t count, const int32_t *restrict colours, int32_t *restrict luma, int32_t *restrict red, int32_t *restrict blue)
 {
     for (int64_t place = 0; place < count; place++) {
         int32_t colour = colours[place];
@@ -24,7 +24,7 @@ static void find_planes(int64_t count, const int32_t *restrict colours, int32_t 
 }
 
 /* Fills a strip [width, stride] with some lines, side by side: weighted sums of a plane's rows, BETWEEN bits less. */
-static void show_rows(int64_t width, int64_t lines, int64_t taps, int64_t stride, const int32_t *restrict plane, const int64_t *first, const int32_t *weights, int32_t *restrict row, int32_t *restrict strip)
+LVC_INLINE void show_rows(int64_t width, int64_t lines, int64_t taps, int64_t stride, const int32_t *restrict plane, const int64_t *first, const int32_t *weights, int32_t *restrict row, int32_t *restrict strip)
 {
     for (int64_t line = 0; line < lines; line++) {
         for (int64_t x = 0; x < width; x++)
@@ -74,7 +74,7 @@ static int within(int64_t count, const int64_t *first, int64_t taps, int64_t siz
     return 1;
 }
 
-int64_t lvc_grid_show(const lvc_grid_show_args *a)
+LVC_CLONES int64_t lvc_grid_show(const lvc_grid_show_args *a)
 {
     int64_t width = a->width, stride = a->lines;
     if (!within(a->frame_height, a->luma_rows, a->luma_row_taps, a->height) || !within(a->frame_height, a->chroma_rows, a->chroma_row_taps, a->height)

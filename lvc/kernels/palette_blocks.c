@@ -90,7 +90,7 @@ LVC_INLINE int64_t flag_contexts(const lvc_palette_references *references, int64
     return CODED_MIXERS_1 + around;
 }
 
-int64_t code_blocks(lvc_bit_coder *coder, lvc_palette_model *model, lvc_palette_references *references, const lvc_palette_plan *plan)
+LVC_CLONES int64_t code_blocks(lvc_bit_coder *coder, lvc_palette_model *model, lvc_palette_references *references, const lvc_palette_plan *plan)
 {
     int64_t columns = references->columns, inner = references->inner_columns, any_above = 0, total = 0;
     uint32_t contexts[MIXER_INPUTS];

@@ -3,7 +3,7 @@
 #include "palette_error.h"
 #include "palette_layout.h"
 
-int64_t lvc_palette_nearest(const lvc_palette_nearest_args *a)
+LVC_CLONES int64_t lvc_palette_nearest(const lvc_palette_nearest_args *a)
 {
     enum { SIDE = 1 << (8 - CELL_BITS), HALF = 1 << (7 - CELL_BITS), CELLS = 1 << CELL_BITS };
     if (a->cells != CELLS * CELLS * CELLS)
@@ -16,7 +16,7 @@ int64_t lvc_palette_nearest(const lvc_palette_nearest_args *a)
     return 0;
 }
 
-int64_t lvc_palette_least(const lvc_palette_least_args *a)
+LVC_CLONES int64_t lvc_palette_least(const lvc_palette_least_args *a)
 {
     enum { SHIFT = 8 - CELL_BITS };
     for (int64_t place = 0; place < a->height * a->width; place++) {
@@ -27,7 +27,7 @@ int64_t lvc_palette_least(const lvc_palette_least_args *a)
     return 0;
 }
 
-int64_t lvc_palette_gains(const lvc_palette_gains_args *a)
+LVC_CLONES int64_t lvc_palette_gains(const lvc_palette_gains_args *a)
 {
     for (int64_t row = 0; row < a->rows; row++)
         for (int64_t column = 0; column < a->columns; column++) {
@@ -63,7 +63,7 @@ int64_t lvc_palette_worth_coding(const lvc_palette_worth_coding_args *a)
     return 0;
 }
 
-int64_t lvc_palette_lifetimes(const lvc_palette_lifetimes_args *a)
+LVC_CLONES int64_t lvc_palette_lifetimes(const lvc_palette_lifetimes_args *a)
 {
     int64_t stride = 3 * a->width;
     for (int64_t number = a->count - 2; number >= 0; number--) {

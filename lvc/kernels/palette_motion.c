@@ -193,7 +193,7 @@ static void find_candidates(const lvc_palette_references *references, const uint
 }
 
 /* Codes which vector a block takes whose vectors show different things. */
-static int64_t code_vector(lvc_bit_coder *coder, lvc_palette_model *model, const lvc_palette_references *references, const int64_t *numbers, int64_t row, int64_t column, int64_t wanted)
+LVC_CLONES static int64_t code_vector(lvc_bit_coder *coder, lvc_palette_model *model, const lvc_palette_references *references, const int64_t *numbers, int64_t row, int64_t column, int64_t wanted)
 {
     int64_t columns = references->columns, vectors = references->vectors, place = (row + EDGE) * columns + column + EDGE;
     uint64_t contents[FIELD_VECTORS];

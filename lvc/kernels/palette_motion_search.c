@@ -2,7 +2,7 @@
 
 #include "palette_error.h"
 
-int64_t lvc_palette_luma(const lvc_palette_luma_args *a)
+LVC_CLONES int64_t lvc_palette_luma(const lvc_palette_luma_args *a)
 {
     int64_t width = a->width;
     if (a->tops != a->height - TILE + 1 || a->lefts != width - TILE + 1)
@@ -30,7 +30,7 @@ int64_t lvc_palette_luma(const lvc_palette_luma_args *a)
     return 0;
 }
 
-int64_t lvc_palette_motion_bits(const lvc_palette_motion_bits_args *a)
+LVC_CLONES int64_t lvc_palette_motion_bits(const lvc_palette_motion_bits_args *a)
 {
     for (int64_t row = 0; row < a->rows; row++)
         for (int64_t column = 0; column < a->columns; column++) {
@@ -53,15 +53,43 @@ int64_t lvc_palette_motion_bits(const lvc_palette_motion_bits_args *a)
     return 0;
 }
 
+/* A tile, those lines first that tell most: they differ most from its mean. */
+typedef struct { int32_t lines[TILE][TILE]; int64_t order[TILE], total; } tile_lines;
+
+static void find_tile(const lvc_palette_match_args *a, tile_lines *tile)
+{
+    int64_t energies[TILE];
+    tile->total = 0;
+    for (int64_t row = 0; row < TILE; row++)
+        for (int64_t place = 0; place < TILE; place++)
+            tile->total += a->now[(a->top + row) * a->width + a->left + place];
+    for (int64_t row = 0; row < TILE; row++) {
+        int64_t energy = 0, rank = row;
+        for (int64_t place = 0; place < TILE; place++) {
+            int64_t apart = TILE * TILE * (int64_t)a->now[(a->top + row) * a->width + a->left + place] - tile->total;
+            energy += apart * apart;
+        }
+        for (; rank > 0 && energies[rank - 1] < energy; rank--) {
+            energies[rank] = energies[rank - 1];
+            tile->order[rank] = tile->order[rank - 1];
+        }
+        energies[rank] = energy;
+        tile->order[rank] = row;
+    }
+    for (int64_t row = 0; row < TILE; row++)
+        for (int64_t place = 0; place < TILE; place++)
+            tile->lines[row][place] = a->now[(a->top + tile->order[row]) * a->width + a->left + place];
+}
+
 /* Squared error of a tile at a place, or `least` or more of it. */
-LVC_INLINE int64_t error_at(const lvc_palette_match_args *a, const int32_t *luma, int64_t top, int64_t left, int64_t least)
+LVC_INLINE int64_t error_at(const tile_lines *tile, const int32_t *luma, int64_t width, int64_t top, int64_t left, int64_t least)
 {
     int64_t error = 0;
     for (int64_t row = 0; row < TILE && error < least; row++) {
-        const int32_t *tile = a->tile + row * TILE, *line = luma + (top + a->order[row]) * a->width + left;
+        const int32_t *line = luma + (top + tile->order[row]) * width + left;
         int32_t part = 0;
         for (int64_t place = 0; place < TILE; place++) {
-            int32_t difference = tile[place] - line[place];
+            int32_t difference = tile->lines[row][place] - line[place];
             part += difference * difference;
         }
         error += part;
@@ -69,13 +97,12 @@ LVC_INLINE int64_t error_at(const lvc_palette_match_args *a, const int32_t *luma
     return error;
 }
 
-int64_t lvc_palette_match(lvc_palette_match_args *a)
+LVC_CLONES int64_t lvc_palette_match(lvc_palette_match_args *a)
 {
-    if (a->tile_side != TILE || a->tops != a->height - TILE + 1 || a->lefts != a->width - TILE + 1)
+    if (a->tops != a->height - TILE + 1 || a->lefts != a->width - TILE + 1 || a->top < 0 || a->top >= a->tops || a->left < 0 || a->left >= a->lefts || a->known_count > a->most_known)
         return -1;
-    for (int64_t row = 0; row < TILE; row++)
-        if (a->order[row] < 0 || a->order[row] >= TILE)
-            return -1;
+    tile_lines tile;
+    find_tile(a, &tile);
     int64_t least = (int64_t)1 << 30;
     for (int64_t number = 0; number < a->known_count; number++) {
         const int64_t *known = a->known + 3 * number;
@@ -83,17 +110,17 @@ int64_t lvc_palette_match(lvc_palette_match_args *a)
         if (known[0] < 0 || known[0] >= a->pictures)
             return -1;
         if (0 <= y && y < a->tops && 0 <= x && x < a->lefts)
-            least = lvc_min(least, 1 + error_at(a, a->luma + known[0] * a->height * a->width, y, x, least));
+            least = lvc_min(least, 1 + error_at(&tile, a->luma + known[0] * a->height * a->width, a->width, y, x, least));
     }
     a->back = a->dx = a->dy = 0;
     for (int64_t back = 0; back < a->pictures; back++) {
         const int32_t *luma = a->luma + back * a->height * a->width, *sums = a->sums + back * a->tops * a->lefts;
         for (int64_t y = lvc_max(0, a->top - SEARCH_Y); y <= lvc_min(a->tops - 1, a->top + SEARCH_Y); y++)
             for (int64_t x = lvc_max(0, a->left - SEARCH_X); x <= lvc_min(a->lefts - 1, a->left + SEARCH_X); x++) {
-                int64_t apart = sums[y * a->lefts + x] - a->total;
+                int64_t apart = sums[y * a->lefts + x] - tile.total;
                 if (apart * apart >= least * TILE * TILE)  /* the error is no less than that of the means */
                     continue;
-                int64_t error = error_at(a, luma, y, x, least);
+                int64_t error = error_at(&tile, luma, a->width, y, x, least);
                 if (error < least) {
                     least = error;
                     a->back = back;
@@ -105,7 +132,7 @@ int64_t lvc_palette_match(lvc_palette_match_args *a)
     return 0;
 }
 
-int64_t lvc_palette_assign_vectors(const lvc_palette_assign_vectors_args *a)
+LVC_CLONES int64_t lvc_palette_assign_vectors(const lvc_palette_assign_vectors_args *a)
 {
     int64_t rows = a->rows, columns = a->columns, blocks = rows * columns;
     uint8_t *indices = a->indices;

@@ -37,15 +37,14 @@ typedef struct {
 LVC_API int64_t lvc_palette_motion_bits(const lvc_palette_motion_bits_args *args);
 
 typedef struct {
-    int64_t pictures, height, width, tops, lefts, known_count, tile_side;
-    int64_t total;                /* the tile's sum */
-    int64_t top, left;            /* where it is from */
+    int64_t pictures, height, width, tops, lefts, most_known;
+    int64_t known_count;
+    int64_t top, left;            /* where the tile is */
     int64_t back, dx, dy;         /* filled */
-    const int32_t *tile;          /* [tile_side, tile_side]: TILE, those lines first that tell most */
-    const int64_t *order;         /* [tile_side]: which line of the tile each of them is */
+    const int32_t *now;           /* [height, width]: luma of the picture that the tile is of */
     const int32_t *luma;          /* [pictures, height, width] */
     const int32_t *sums;          /* [pictures, tops, lefts] */
-    const int64_t *known;         /* [known_count, 3]: motion vectors whose error is known first, so that most of the others are passed by */
+    const int64_t *known;         /* [most_known, 3], of which known_count count: motion vectors whose error is known first, so that most of the others are passed by */
 } lvc_palette_match_args;
 
 /* Finds where a tile fits best into some pictures; gives 0, or -1 for what does not fit together. */

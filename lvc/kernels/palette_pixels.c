@@ -239,7 +239,7 @@ LVC_INLINE int64_t half_of(int64_t colour, int64_t low, int64_t middle, int64_t 
 }
 
 /* Codes a palette index, a bit at a time, the halves in which none is left out. */
-static int64_t code_index(lvc_bit_coder *coder, lvc_palette_model *model, const int32_t *around, const candidates *found, int64_t index, int64_t colours)
+LVC_CLONES static int64_t code_index(lvc_bit_coder *coder, lvc_palette_model *model, const int32_t *around, const candidates *found, int64_t index, int64_t colours)
 {
     uint32_t contexts[MIXER_INPUTS];
     int64_t depth = 1;
@@ -305,7 +305,7 @@ LVC_INLINE double error_of(const target *wanted, int64_t colour) { return wanted
 
 /* The colour whose error and bits cost least, as far as they are known before it is coded, and what it costs.
    refused: a colour that is known not to be taken, or NO_COLOUR; unlikely: bits that this has cost. */
-static int64_t choose_colour(const lvc_palette_model *model, const int32_t *around, candidates *found, int64_t refused, double unlikely, const target *wanted, double *cost)
+LVC_CLONES static int64_t choose_colour(const lvc_palette_model *model, const int32_t *around, candidates *found, int64_t refused, double unlikely, const target *wanted, double *cost)
 {
     uint32_t contexts[MIXER_INPUTS];
     int32_t logits[MIXER_INPUTS];
@@ -415,7 +415,7 @@ LVC_INLINE void code_pixel(lvc_bit_coder *coder, lvc_palette_model *model, const
     update_matches(model, around, taken);
 }
 
-void code_pixels(lvc_bit_coder *coder, lvc_palette_model *model, lvc_palette_references *references, const lvc_palette_plan *plan, int64_t block_row)
+LVC_CLONES void code_pixels(lvc_bit_coder *coder, lvc_palette_model *model, lvc_palette_references *references, const lvc_palette_plan *plan, int64_t block_row)
 {
     int64_t frames = references->frames, size = FRAME_SIZE(references);
     int16_t *pictures_ = references->pictures;

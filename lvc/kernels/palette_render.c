@@ -1,11 +1,11 @@
 #include "palette_render.h"
 
-int64_t lvc_palette_find_colours(const lvc_palette_find_colours_args *a)
+LVC_CLONES int64_t lvc_palette_find_colours(const lvc_palette_find_colours_args *a)
 {
     if (a->inner_height + 2 * BORDER != a->height || a->inner_width + 2 * BORDER != a->width || a->most_colours != MOST_COLOURS)
         return -1;
     for (int64_t number = 0; number < a->count; number++) {
-        if (a->numbers[number] < 0 || a->numbers[number] >= a->pictures_held - 1)
+        if (a->numbers[number] < -1 || a->numbers[number] >= a->pictures_held - 1)
             return -1;
         const int16_t *picture = a->pictures + (1 + a->numbers[number]) * a->height * a->width + BORDER * a->width + BORDER;
         int32_t *colours = a->colours + number * a->inner_height * a->inner_width;
@@ -16,7 +16,7 @@ int64_t lvc_palette_find_colours(const lvc_palette_find_colours_args *a)
     return 0;
 }
 
-int64_t lvc_palette_paint(const lvc_palette_paint_args *a)
+LVC_CLONES int64_t lvc_palette_paint(const lvc_palette_paint_args *a)
 {
     if (a->frame_height > a->height || a->frame_width > a->width)
         return -1;

@@ -7,7 +7,7 @@
 typedef struct {
     int64_t pictures_held, height, width, count, inner_height, inner_width, most_colours;
     const int16_t *pictures;      /* [pictures_held, height, width]: palette indices within BORDER; the first is no frame */
-    const int64_t *numbers;       /* [count], of frames */
+    const int64_t *numbers;       /* [count], of frames; -1 of what is before the first */
     const int32_t *palette;       /* [most_colours]: MOST_COLOURS */
     int32_t *colours;             /* [count, inner_height, inner_width] */
 } lvc_palette_find_colours_args;

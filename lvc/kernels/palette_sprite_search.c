@@ -31,20 +31,44 @@ LVC_INLINE double error_bits(const lvc_palette_find_sprites_args *a, int64_t pla
     return a->lambda_ * (double)(lvc_squared_error(a->source + 3 * place, a->channels + 3 * colour) - a->least[place]);
 }
 
+/* The pixels around a part whose costs are in the table, once they are filled in and where there is room for them. */
+typedef struct { int64_t top, left, bottom, right; int filled, kept; } region;
+
+/* What a pixel costs that shows a colour: its error, or what it costs to code. */
+LVC_INLINE double cost_of(const lvc_palette_find_sprites_args *a, int64_t place, int64_t colour)
+{
+    double error = error_bits(a, place, colour);
+    return error < PIXEL_BITS ? error : PIXEL_BITS;
+}
+
+LVC_INLINE region fill_table(const lvc_palette_find_sprites_args *a, int64_t top, int64_t left, int64_t bottom, int64_t right)
+{
+    region kept = {lvc_max(0, top - BITMAP_SIDE), lvc_max(0, left - BITMAP_SIDE), lvc_min(a->height, bottom + 1 + BITMAP_SIDE), lvc_min(a->width, right + 1 + BITMAP_SIDE), 1, 0};
+    kept.kept = (kept.bottom - kept.top) * (kept.right - kept.left) * a->colours <= a->table_size;
+    double *costs = a->table;
+    if (kept.kept)
+        for (int64_t y = kept.top; y < kept.bottom; y++)
+            for (int64_t x = kept.left; x < kept.right; x++)
+                for (int64_t colour = 0; colour < a->colours; colour++)
+                    *costs++ = cost_of(a, y * a->width + x, colour);
+    return kept;
+}
+
 /* Bits that a bitmap at (y, x) saves, or no more than `best`. */
-static double saved_by(const lvc_palette_find_sprites_args *a, int64_t bitmap, int64_t y, int64_t x, double best)
+LVC_INLINE double saved_by(const lvc_palette_find_sprites_args *a, const region *kept, int64_t bitmap, int64_t y, int64_t x, double best)
 {
     const int64_t *size = a->sprites->sizes + 2 * bitmap;
     const int16_t *indices = a->sprites->bitmaps + bitmap * BITMAP_SIDE * BITMAP_SIDE;
+    int64_t lines = lvc_min(size[0], a->height - y), columns = lvc_min(size[1], a->width - x);
+    int in_table = kept->kept && y >= kept->top && x >= kept->left && y + lines <= kept->bottom && x + columns <= kept->right;
     double saved = 0;
-    for (int64_t line = 0; line < lvc_min(size[0], a->height - y); line++) {
-        for (int64_t column = 0; column < lvc_min(size[1], a->width - x); column++) {
+    for (int64_t line = 0; line < lines; line++) {
+        const float *cost = a->cost + (y + line) * a->width + x;
+        const double *table = a->table + (in_table ? ((y + line - kept->top) * (kept->right - kept->left) + x - kept->left) * a->colours : 0);
+        for (int64_t column = 0; column < columns; column++) {
             int16_t colour = indices[line * BITMAP_SIDE + column];
-            if (colour != NO_COLOUR) {
-                int64_t place = (y + line) * a->width + x + column;
-                double error = error_bits(a, place, colour);
-                saved += a->cost[place] - (error < PIXEL_BITS ? error : PIXEL_BITS);
-            }
+            if (colour != NO_COLOUR)
+                saved += cost[column] - (in_table ? table[column * a->colours + colour] : cost_of(a, (y + line) * a->width + x + column, colour));
         }
         if (saved + (double)((size[0] - line - 1) * size[1]) * PIXEL_BITS <= best)
             break;
@@ -53,7 +77,7 @@ static double saved_by(const lvc_palette_find_sprites_args *a, int64_t bitmap, i
 }
 
 /* The sprite that saves most bits inside a box, or about it. */
-static best_sprite find_best(const lvc_palette_find_sprites_args *a, int64_t top, int64_t left, int64_t bottom, int64_t right)
+LVC_CLONES static best_sprite find_best(const lvc_palette_find_sprites_args *a, region *kept, int64_t top, int64_t left, int64_t bottom, int64_t right)
 {
     best_sprite best = {0, -1, 0, 0};
     double here = 0;
@@ -62,6 +86,8 @@ static best_sprite find_best(const lvc_palette_find_sprites_args *a, int64_t top
             here += a->cost[y * a->width + x];
     if (here < LEAST_SAVED)
         return best;
+    if (!kept->filled)
+        *kept = fill_table(a, top, left, bottom, right);
     int large = bottom - top >= BITMAP_SIDE || right - left >= BITMAP_SIDE;
     for (int64_t bitmap = 0; bitmap < BITMAPS; bitmap++) {
         int64_t rows = a->sprites->sizes[2 * bitmap], columns = a->sprites->sizes[2 * bitmap + 1], higher = rows - (bottom - top + 1), wider = columns - (right - left + 1);
@@ -73,7 +99,7 @@ static best_sprite find_best(const lvc_palette_find_sprites_args *a, int64_t top
         int64_t last_y = bottom + 1 - rows, last_x = right + 1 - columns;
         for (int64_t y = lvc_max(0, lvc_min(top, last_y)); y <= lvc_min(a->height - 1, lvc_max(top, last_y)); y++)
             for (int64_t x = lvc_max(0, lvc_min(left, last_x)); x <= lvc_min(a->width - 1, lvc_max(left, last_x)); x++) {
-                double saved = saved_by(a, bitmap, y, x, best.saved);
+                double saved = saved_by(a, kept, bitmap, y, x, best.saved);
                 if (saved > best.saved)
                     best = (best_sprite){saved, bitmap, y, x};
             }
@@ -90,8 +116,7 @@ static void explain(const lvc_palette_find_sprites_args *a, best_sprite found)
         for (int64_t column = 0; column < lvc_min(size[1], a->width - found.x); column++)
             if (indices[line * BITMAP_SIDE + column] != NO_COLOUR) {
                 int64_t place = (found.y + line) * a->width + found.x + column;
-                double error = error_bits(a, place, indices[line * BITMAP_SIDE + column]);
-                a->cost[place] = (float)(error < PIXEL_BITS ? error : PIXEL_BITS);
+                a->cost[place] = (float)cost_of(a, place, indices[line * BITMAP_SIDE + column]);
             }
 }
 
@@ -120,10 +145,11 @@ int64_t lvc_palette_find_sprites(const lvc_palette_find_sprites_args *a)
             if (part.count < 4 || part.bottom - part.top >= LARGEST || part.right - part.left >= LARGEST)
                 continue;
             parts++;
+            region kept = {0};
             for (int64_t turn = 0; turn < MOST_OF_A_PART; turn++) {
                 if (count == a->most)
                     return count;
-                best_sprite best = find_best(a, part.top - 1, part.left - 1, part.bottom - 1, part.right - 1);
+                best_sprite best = find_best(a, &kept, part.top - 1, part.left - 1, part.bottom - 1, part.right - 1);
                 if (best.saved < LEAST_SAVED)
                     break;
                 a->found[3 * count] = best.bitmap;

@@ -6,7 +6,7 @@
 #include "palette_state.h"
 
 typedef struct {
-    int64_t height, width, outer_height, outer_width, colours, most, part_pixels;
+    int64_t height, width, outer_height, outer_width, colours, most, part_pixels, table_size;
     double lambda_;               /* bits that a squared level of error is worth */
     lvc_palette_sprites *sprites;
     const uint8_t *source;        /* [height, width, 3] */
@@ -17,6 +17,7 @@ typedef struct {
     uint8_t *mask;                /* scratch [outer_height, outer_width]: one more on each side, all 0 */
     int32_t *part;                /* scratch [part_pixels, 2] */
     int64_t *found;               /* [most, 3]: bitmap, y and x of what is seen */
+    double *table;                /* scratch [table_size]: what each colour costs at each pixel around a part; where it is too small, that is worked out each time */
 } lvc_palette_find_sprites_args;
 
 /* Fills in what is seen and gives how much that is, or -1 for sizes that do not fit. */

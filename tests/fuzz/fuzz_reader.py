@@ -9,8 +9,6 @@ import sys
 
 import atheris
 
-import lvc.codecs.palette.transform  # noqa: F401, first: what is compiled cannot be told where it goes
-
 with atheris.instrument_imports(include=["lvc"]):
     from lvc.codecs.networks import transform  # noqa: F401, which is imported late
     from lvc.errors import LvcError

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from lvc.codecs.palette.colour_table import ColourTable
+from lvc.codecs.palette.colours import painted
 from lvc.codecs.palette.context_model import CONTEXT_MODEL, ContextModel, initial_model
 from lvc.codecs.palette.context_pool import ContextPool
 from lvc.codecs.palette.model import NO_COLOUR, SIDE, Palette
@@ -224,8 +225,12 @@ class PaletteFrames:
         for -1 of the sprites in front of their background.
         """
         references = self.references
-        picture = inside(references.pictures[0 if back < 0 else max(1, references.frames - back)])
-        return channels_of(self.colours)[picture]
+        colours = np.empty((1, *inside(references.prediction).shape), np.int32)
+        number = -1 if back < 0 else max(0, references.frames - 1 - back)
+        find_colours(
+            pictures=references.pictures, numbers=np.array([number]), palette=references.palette, colours=colours
+        )
+        return painted(colours, *colours.shape[1:])[0]
 
     def finish(self) -> None:
         """Lets go of all but the frames: no others come."""

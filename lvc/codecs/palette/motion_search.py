@@ -54,14 +54,13 @@ find_bits = Kernel(
 find_match = Kernel(
     "lvc_palette_match",
     Struct(
-        sizes="pictures height width tops lefts known_count tile_side",
-        integers="total top left back dx dy",
+        sizes="pictures height width tops lefts most_known",
+        integers="known_count top left back dx dy",
         arrays={
-            "tile": ("int32", "tile_side tile_side"),
-            "order": ("int64", "tile_side"),
+            "now": ("int32", "height width"),
             "luma": ("int32", "pictures height width"),
             "sums": ("int32", "pictures tops lefts"),
-            "known": ("int64", "known_count 3"),
+            "known": ("int64", "most_known 3"),
         },
     ),
 )
@@ -129,8 +128,14 @@ def found_motion(
     vectors, bits = [STILL, BACKGROUND], [still, predicted_bits(now.picture, background, 0, 0, floor, lambda_, dear)]
     least = np.minimum(*bits)
 
+    costs = find_bits.struct(
+        picture=now.picture, floor=floor, lambda_=lambda_, asked=dear.view(np.uint8), cheap=CHEAP, coded_bits=BITS_CODED
+    )
+
     def try_vector(vector: MotionVector) -> None:
-        cost = predicted_bits(now.picture, before[vector.back].picture, vector.dx, vector.dy, floor, lambda_, dear)
+        cost = np.empty(still.shape, np.float32)
+        find_bits.struct.replace(costs, other=before[vector.back].picture, dx=vector.dx, dy=vector.dy, bits=cost)
+        find_bits(costs)
         if np.maximum(least - cost, 0).sum() > LEAST_SAVED:
             vectors.append(vector)
             bits.append(cost)
@@ -148,8 +153,8 @@ def found_motion(
         if tiles[row, column] < WORTH_LOOKING or len(vectors) == FIELD_VECTORS:
             break
         looked[row, column] = True
-        searched = searched or (np.stack([one.luma for one in before]), np.stack([one.sums for one in before]))
-        if (vector := match(now, *searched, TILE * row, TILE * column, vectors)) not in vectors:
+        searched = searched or TileSearch(now, before)
+        if (vector := searched.match(TILE * row, TILE * column, vectors)) not in vectors:
             try_vector(vector)
     indices = assigned(np.stack(bits), BORDER_BITS, VECTOR_BITS, ROUNDS)
     taken = [number for number in range(2, len(vectors)) if (indices == number).any()]
@@ -182,28 +187,27 @@ def predicted_bits(
     return bits
 
 
-def match(
-    now: SearchPicture, luma: np.ndarray, sums: np.ndarray, top: int, left: int, vectors: Sequence[MotionVector]
-) -> MotionVector:
-    """Where a tile fits best into the frames before, whose luma and sums are int32 [N, H, W]; vectors: how well these
-    fit is known first, so that most of the others are passed by.
-    """
-    tile = now.luma[top : top + TILE, left : left + TILE]
-    order = np.argsort(-np.square(tile - tile.mean()).sum(axis=1), kind="stable")
-    known = np.array([vector for vector in vectors if vector.back < len(luma)], np.int64)
-    made = find_match.struct(
-        tile=tile[order],
-        order=order,
-        luma=luma,
-        sums=sums,
-        known=known,
-        total=int(now.sums[top, left]),
-        top=top,
-        left=left,
-    )
-    refused = find_match(made)
-    assert not refused, "tiles are of the pictures that they are looked for in"
-    return MotionVector(made.back, made.dx, made.dy)
+class TileSearch:
+    """Looks for tiles of one picture in the frames before it, the latest first."""
+
+    def __init__(self, now: SearchPicture, before: Sequence[SearchPicture]):
+        self._known = np.empty((FIELD_VECTORS, 3), np.int64)
+        self._state = find_match.struct(
+            now=now.luma,
+            luma=np.stack([one.luma for one in before]),
+            sums=np.stack([one.sums for one in before]),
+            known=self._known,
+        )
+
+    def match(self, top: int, left: int, vectors: Sequence[MotionVector]) -> MotionVector:
+        """Where a tile from (top, left) fits best; vectors: how well these fit is known first, so that most others are
+        passed by."""
+        state, known = self._state, [vector for vector in vectors if vector.back < self._state.pictures]
+        self._known[: len(known)] = known
+        state.known_count, state.top, state.left = len(known), top, left
+        refused = find_match(state)
+        assert not refused, "tiles are of the picture, and vectors of the frames that there are"
+        return MotionVector(state.back, state.dx, state.dy)
 
 
 def assigned(bits: np.ndarray, border: float, price: float, rounds: int) -> np.ndarray:

@@ -4,16 +4,19 @@ are.
 
 import numpy as np
 
+from lvc.codecs.palette.model import SPRITE_SIDE
 from lvc.codecs.palette.sprites import MOST_SPRITES, SPRITE_LAYER, SpriteLayer, SpriteUpdate
 from lvc.kernels.binding import Kernel, Struct
 
 LARGEST = 48  # pixels of a side: of what stands out and is looked through
+TABLE_COLOURS = 64  # for which costs are kept while bitmaps are tried: a tenth of the time
+TABLE_SIZE = TABLE_COLOURS * (LARGEST + 2 * SPRITE_SIDE) ** 2  # numbers
 PIXEL_BITS = 3.0  # what a pixel costs at most that nothing tells
 
 find_sprites = Kernel(
     "lvc_palette_find_sprites",
     Struct(
-        sizes="height width outer_height outer_width colours most part_pixels",
+        sizes="height width outer_height outer_width colours most part_pixels table_size",
         reals="lambda_",
         structs={"sprites": SPRITE_LAYER},
         arrays={
@@ -25,6 +28,7 @@ find_sprites = Kernel(
             "mask": ("uint8", "outer_height outer_width"),
             "part": ("int32", "part_pixels 2"),
             "found": ("int64", "most 3"),
+            "table": ("float64", "table_size"),
         },
     ),
 )
@@ -64,6 +68,7 @@ def found_sprites(
         mask=np.zeros((height + 2, width + 2), np.uint8),
         part=np.empty((LARGEST * LARGEST, 2), np.int32),
         found=found,
+        table=np.empty(TABLE_SIZE if len(channels) <= TABLE_COLOURS else 0),
     )
     found, update = found[:count], SpriteUpdate.nothing()
     assign_sprites(sprites=sprites.state, found=found, seen=update.seen)

@@ -1,7 +1,7 @@
-"""Training of the palette family: clips of many games are coded one after another, and what coding learns of patterns is kept.
+"""Training of the palette family: clips of many games are coded one after another; what is learned of patterns is kept.
 
-Coding itself learns, so there is nothing else to train: a step is a clip coded as an encoder would, at any quality, with what it
-knows of colours empty at first.
+Coding itself learns, so there is nothing else to train: a step is a clip coded as an encoder would, at any quality,
+with what it knows of colours empty at first.
 """
 
 import copy
@@ -31,7 +31,7 @@ from lvc.quality.metrics import mean_squared_error
 CLIP_LENGTHS = 9, 24, 64  # frames: the first a keyframe
 FIRST_RATE, LAST_RATE = 12, 4  # of learning the weights
 KEPT_COUNT = 30  # bits that an adaptive probability counts when a file begins, so that it goes on learning
-LEVELS = 32  # of quality, from the best: what coarser ones ask for is mostly coded like these, see `lvc.codecs.palette.rate_distortion`
+LEVELS = 32  # of quality, from the best: what coarser ones ask for is mostly coded like these, see rate_distortion.py
 SEARCHED = 0.9  # of the clips are coded with motion
 EPOCH_STEPS = 100
 VALIDATION_CRF = 32
@@ -54,7 +54,7 @@ class PaletteOptions:
 
 
 def coded_clip(model: Palette, contexts: ContextModel, source: Frames, rng: np.random.Generator) -> float:
-    """Codes a clip of the source at any quality, with motion or without, and teaches the context model: bits a frame."""
+    """Codes a clip of the source at any quality, with motion or without, and teaches the contexts: bits a frame."""
     starts: list[int] = []
     for length in (int(rng.choice(CLIP_LENGTHS)), *CLIP_LENGTHS[::-1]):
         if starts := list(source.clips(length)):
@@ -64,11 +64,19 @@ def coded_clip(model: Palette, contexts: ContextModel, source: Frames, rng: np.r
     start = int(rng.choice(starts))
     pictures = whole_pictures(source.frames(range(start, start + length)).transpose(0, 2, 3, 1))
     palette = None
-    if model.config.colours:  # of a game that is known nothing is forgotten, and so nothing learned of colours that others lack
+    if (
+        model.config.colours
+    ):  # of a game that is known nothing is forgotten, and so nothing learned of colours that others lack
         palette = np.unique(model.colours)
     else:
         forget_colours(contexts)
-    chosen = choose(PaletteFrames(model, contexts, most=length), pictures, int(rng.integers(LEVELS)), search=rng.random() < SEARCHED, palette=palette)
+    chosen = choose(
+        PaletteFrames(model, contexts, most=length),
+        pictures,
+        int(rng.integers(LEVELS)),
+        search=rng.random() < SEARCHED,
+        palette=palette,
+    )
     return chosen.bits / length
 
 
@@ -82,11 +90,19 @@ def validate_palette(model: Palette, source: Frames, *, clips: int) -> Validatio
     bits, errors = 0, []
     for start in starts:
         pictures = whole_pictures(source.frames(range(start, start + length)).transpose(0, 2, 3, 1))
-        chosen, _ = choose_cheapest(lambda: (PaletteFrames(model, most=length), ()), pictures, VALIDATION_CRF, known=game_of(model).colours, search=True)
+        chosen, _ = choose_cheapest(
+            lambda: (PaletteFrames(model, most=length), ()),
+            pictures,
+            VALIDATION_CRF,
+            known=game_of(model).colours,
+            search=True,
+        )
         coding = PaletteFrames(model)
         for part in (slice(0, 1), slice(1, None)):
             writer = BitWriter()
-            coding.code_frames(chosen.symbols[part], len(chosen.symbols[part]), writer, chosen.symbols.shape[1:], chosen.plans[part])
+            coding.code_frames(
+                chosen.symbols[part], len(chosen.symbols[part]), writer, chosen.symbols.shape[1:], chosen.plans[part]
+            )
         bits += 8 * len(writer.finish())
         errors += [mean_squared_error(*pair) for pair in zip(pictures, rgb(chosen.symbols[:, 0]).astype(np.uint8))]
     return Validation.of(errors, bits=bits / (len(starts) * (length - 1)))
@@ -112,7 +128,8 @@ def train_palette(
 ) -> Iterator[Progress]:
     """Codes clips and writes `output`: what was learned of patterns.
 
-    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. One process on its processor does it, whatever
+    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. One process on its processor does
+    it, whatever
     `device` says. The others, and what is raised: as of `Trainer.train`, and OptionError for a team of several.
     """
     if team.count > 1:
@@ -141,7 +158,12 @@ def train_palette(
         position.seconds = clock.seconds()
         taught = copy.deepcopy(model)
         keep(contexts, taught, KEPT_COUNT)
-        return Checkpoint(replace(blank, training={"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}), taught)
+        return Checkpoint(
+            replace(
+                blank, training={"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}
+            ),
+            taught,
+        )
 
     def save_last() -> None:
         files.save(last, checkpoint(), overwrite=True, state=state_of(contexts))
@@ -150,7 +172,16 @@ def train_palette(
         return min(1.0, max(position.step / options.steps, clock.seconds() / (options.limit_seconds or float("inf"))))
 
     def record(terms: dict | None = None, **more) -> Progress:
-        return Progress(position.epoch + 1, position.step, options.steps, share_done(), clock.seconds(), clock.steps() / max(clock.run_seconds(), 1e-9), terms or {}, **more)
+        return Progress(
+            position.epoch + 1,
+            position.step,
+            options.steps,
+            share_done(),
+            clock.seconds(),
+            clock.steps() / max(clock.run_seconds(), 1e-9),
+            terms or {},
+            **more,
+        )
 
     losses, ended = [], None
     while ended is None:
@@ -160,7 +191,11 @@ def train_palette(
         losses.append(bits)
         yield record({"loss": bits}, learning_rate=float(rate))
         if share_done() >= 1:
-            ended = "all steps done" if position.step >= options.steps else f"the limit of {options.limit_seconds:g} seconds"
+            ended = (
+                "all steps done"
+                if position.step >= options.steps
+                else f"the limit of {options.limit_seconds:g} seconds"
+            )
         if should_stop():
             save_last()
             yield record(ended="interrupted")

@@ -43,7 +43,11 @@ def scene(count: int, *, noise: float = 0.7) -> np.ndarray:
     frames = np.repeat(ground[None], count, axis=0)
     for number in range(count):
         frames[number, :, 20 + 3 * number : 34 + 3 * number, 10 + 5 * number : 24 + 5 * number] = ball
-    return np.ascontiguousarray(np.clip(np.rint(frames + generator.normal(0, noise, frames.shape)), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1))
+    return np.ascontiguousarray(
+        np.clip(np.rint(frames + generator.normal(0, noise, frames.shape)), 0, 255)
+        .astype(np.uint8)
+        .transpose(0, 2, 3, 1)
+    )
 
 
 def measured(codec: GroupCodec, frames: np.ndarray) -> tuple[int, float]:
@@ -70,14 +74,20 @@ def model():
 @pytest.mark.parametrize("weights", ["blank", "arcade"])
 def test_bytes_and_quality_fall_as_crf_rises(recorded, weights):
     checkpoint = blank_palette(Geometry(200, 160)) if weights == "blank" else checkpoints.load(weights)
-    found = [measured(open_codec(checkpoint, geometry=Geometry(200, 160), crf=crf), recorded) for crf in (0, 21, 42, 63)]
+    found = [
+        measured(open_codec(checkpoint, geometry=Geometry(200, 160), crf=crf), recorded) for crf in (0, 21, 42, 63)
+    ]
     assert all(one > other for (one, _), (other, _) in pairwise(found))
     assert all(one > other for (_, one), (_, other) in pairwise(found))
-    assert found[0][1] > 44 and found[-1][1] > 24  # 47.3 and 31.6 dB when written with a model that was taught nothing, 46.8 and 25.4 with arcade, at 33 bytes a frame
+    # 47.3 and 31.6 dB when written with a model that was taught nothing, 46.8 and 25.4 with arcade, at 33 a frame.
+    assert found[0][1] > 44 and found[-1][1] > 24
 
 
 def test_weights_that_know_other_games_need_fewer_bytes_for_this_one(recorded):
-    taught, blank = (open_codec(checkpoint, geometry=Geometry(200, 160)) for checkpoint in (checkpoints.load("arcade"), blank_palette(Geometry(200, 160))))
+    taught, blank = (
+        open_codec(checkpoint, geometry=Geometry(200, 160))
+        for checkpoint in (checkpoints.load("arcade"), blank_palette(Geometry(200, 160)))
+    )
     latents = taught.analyse(recorded)
     sizes = [sum(len(packet.payload) for packet in codec.encode(latents).packets) for codec in (taught, blank)]
     assert sizes[0] < 0.97 * sizes[1]  # 1,881 and 1,992 bytes when written
@@ -104,7 +114,9 @@ def test_the_choice_of_one_clip_is_the_same_each_time(model):
     one, other = (choose(PaletteFrames(model), pictures, 30, search=True) for _ in range(2))
     assert np.array_equal(one.symbols, other.symbols) and one.bits == other.bits
     for mine, others in zip(one.plans[1:], other.plans[1:]):
-        assert mine.motion.vectors == others.motion.vectors and np.array_equal(mine.motion.indices, others.motion.indices)
+        assert mine.motion.vectors == others.motion.vectors and np.array_equal(
+            mine.motion.indices, others.motion.indices
+        )
         assert all(map(np.array_equal, mine.sprites, others.sprites))
     assert one.plans[0] == other.plans[0] == FramePlan(), "a keyframe moves from nowhere"
 
@@ -112,11 +124,20 @@ def test_the_choice_of_one_clip_is_the_same_each_time(model):
 # What has moved
 
 
-def found(now: np.ndarray, before: list[np.ndarray], background: np.ndarray, recent: tuple, floor: int = 0) -> MotionField:
+def found(
+    now: np.ndarray, before: list[np.ndarray], background: np.ndarray, recent: tuple, floor: int = 0
+) -> MotionField:
     """Of pictures [H, W, 3], where an error is worth as much everywhere and coding leaves `floor` of it."""
     height, width = now.shape[:2]
     lambda_ = np.full((height // 4, width // 4), 3 * LAMBDA)
-    return found_motion(SearchPicture(now), [SearchPicture(picture) for picture in before], background, np.full((height, width), floor, np.int32), lambda_, recent)
+    return found_motion(
+        SearchPicture(now),
+        [SearchPicture(picture) for picture in before],
+        background,
+        np.full((height, width), floor, np.int32),
+        lambda_,
+        recent,
+    )
 
 
 def test_errors_that_coding_leaves_are_no_reason_to_move():
@@ -127,7 +148,10 @@ def test_errors_that_coding_leaves_are_no_reason_to_move():
 
 def test_looking_for_motion_pays():
     frames = scene(10)
-    sizes = [measured(open_codec(blank_palette(Geometry(120, 80)), geometry=Geometry(120, 80), effort=effort), frames)[0] for effort in (0, 1)]
+    sizes = [
+        measured(open_codec(blank_palette(Geometry(120, 80)), geometry=Geometry(120, 80), effort=effort), frames)[0]
+        for effort in (0, 1)
+    ]
     assert sizes[1] < sizes[0]
 
 
@@ -150,7 +174,9 @@ def test_a_vector_of_late_is_taken_again_without_looking(monkeypatch):
     one, other = scene(2, noise=0)
     monkeypatch.setattr("lvc.codecs.palette.motion_search.TILES", 0)
     assert found(other, [one], one, ()).vectors == ()
-    assert found(other, [one], one, (MotionVector(0, 9, 9), MotionVector(0, -5, -3))).vectors == (MotionVector(0, -5, -3),)
+    assert found(other, [one], one, (MotionVector(0, 9, 9), MotionVector(0, -5, -3))).vectors == (
+        MotionVector(0, -5, -3),
+    )
 
 
 def test_what_stood_still_before_is_found_where_it_is_uncovered():
@@ -208,10 +234,14 @@ def test_a_block_gains_what_its_error_is_above_the_least():
 
 def test_the_least_errors_are_about_those_of_the_nearest_colours():
     generator = np.random.default_rng(3)
-    source, palette = generator.integers(0, 256, (24, 32, 3), np.uint8), generator.integers(0, 256, (40, 3)).astype(np.int32)
+    source, palette = (
+        generator.integers(0, 256, (24, 32, 3), np.uint8),
+        generator.integers(0, 256, (40, 3)).astype(np.int32),
+    )
     nearest = np.square(source[:, :, None].astype(np.int64) - palette).sum(axis=3).min(axis=2)
     found = least_errors(source, palette, nearest_of_cells(palette))
-    # The colour is that of the middle of a cell, which is at most half its diagonal, 4 * 3**0.5 levels, away: so is the other way to it.
+    # The colour is that of the middle of a cell, which is at most half its diagonal, 4 * 3**0.5 levels, away: so is
+    # the other way to it.
     assert (found >= nearest).all() and (np.sqrt(found) <= np.sqrt(nearest) + 8 * np.sqrt(3)).all()
     exact = rgb(packed(palette.astype(np.uint8)[None])).astype(np.uint8)
     assert np.median(least_errors(exact, palette, nearest_of_cells(palette))) == 0
@@ -226,7 +256,13 @@ def test_blocks_are_worth_coding_by_their_gain_and_by_those_beside_them():
     gained[2, 4] = BLOCK_BITS - 1  # with one beside it not
     coded = worth_coding(gained)
     assert coded.dtype == np.uint8
-    assert {(int(row), int(column)) for row, column in zip(*np.nonzero(coded))} == {(2, 1), (4, 3), (4, 4), (4, 5), (3, 4)}
+    assert {(int(row), int(column)) for row, column in zip(*np.nonzero(coded))} == {
+        (2, 1),
+        (4, 3),
+        (4, 4),
+        (4, 5),
+        (3, 4),
+    }
 
 
 def test_a_hole_among_coded_blocks_is_coded_with_them():
@@ -267,11 +303,16 @@ def test_what_lasts_is_worth_more():
     lives = np.array([[1, 16]])
     palette, least = packed(source)[0, :1], np.zeros((4, 8), np.int32)
     per_level = BLOCK_BITS / (48 * 16)
-    chosen = [chooser(source, palette, share * per_level, least, lives).coded_blocks(np.zeros((4, 8), np.int16), np.array([0x606060], np.int32)).tolist() for share in (0.1, 0.5, 3)]
+    chosen = [
+        chooser(source, palette, share * per_level, least, lives)
+        .coded_blocks(np.zeros((4, 8), np.int16), np.array([0x606060], np.int32))
+        .tolist()
+        for share in (0.1, 0.5, 3)
+    ]
     assert chosen == [[[0, 0]], [[0, 1]], [[1, 1]]]
 
 
-def test_pixels_of_what_lasts_are_worth_more(model):
+def test_pixels_of_what_lasts_are_worth_more():
     frame = chooser(np.zeros((4, 8, 3), np.uint8), np.array([0]), 0.01, np.zeros((4, 8), np.int32), np.array([[1, 30]]))
     target = frame.pixels(None)
     assert target.source is frame.source and target.lambda_[0, 0] < target.lambda_[0, 1] == pytest.approx(0.01 * 60)
