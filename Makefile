@@ -10,7 +10,7 @@ CHECKED ?= lvc/container lvc/interchange lvc/entropy lvc/codecs/integer lvc/code
 FUZZ_SECONDS ?= 1800
 FUZZ ?= build/fuzz
 
-.PHONY: demo check test test-slow test-sanitizers test-machines bench fuzz fuzz-kernels clean
+.PHONY: demo check test test-inputs test-slow test-sanitizers test-machines bench fuzz fuzz-kernels clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -24,7 +24,11 @@ check: $(BIN)/lvc
 	$(BIN)/ruff format --check $(CHECKED)
 
 test: $(BIN)/lvc check
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow and not inputs"
+
+# Several hundred kinds of sources: containers, codecs, pixel formats, colours, times.
+test-inputs: $(BIN)/lvc
+	$(BIN)/python -m pytest -q tests/video/test_colour_and_time.py
 
 test-slow: $(BIN)/lvc
 	$(BIN)/python -m pytest -q -m slow

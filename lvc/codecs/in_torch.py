@@ -1,5 +1,6 @@
 """Weights of networks, for their files; `in_numpy` has the same functions for models of numpy arrays."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,11 @@ TYPES = {
     torch.bool: "BOOL",
 }
 WIDENED = ("F16", "BF16")
+# A forked process has its parent's OpenMP without its threads, and waits for these for ever once it needs them: it
+# uses none, as torch's own DataLoader has its workers do.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
 MAX_PARAMETERS = 1_500_000_000  # the largest of S1 has 832 million
 
 

@@ -22,6 +22,7 @@ class ByteSource:
         self._path = None
         self._file = None
         self._data = None
+        self._closed = False
         if isinstance(source, str | os.PathLike):
             self._path = Path(source)
             self.name = str(source)
@@ -56,6 +57,7 @@ class ByteSource:
 
     def refresh(self) -> bool:
         """Takes note of the size that the file has now; whether it is another one."""
+        self._check_open()
         before = self.size
         try:
             if self._path is not None:
@@ -68,7 +70,9 @@ class ByteSource:
         return self.size != before
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """Exactly `count` bytes from `offset`; FormatError where the file ends before that."""
+        """Exactly `count` bytes from `offset`; FormatError where the file ends before that, InputError after `close`.
+        """
+        self._check_open()
         if offset + count > self.size:
             raise FormatError(f"{count} bytes were expected, the file ends at byte {self.size}", offset=offset)
         if self._data is not None:
@@ -81,8 +85,8 @@ class ByteSource:
                     raise FormatError(f"{count} bytes were expected, the file was cut while it was read", offset=offset)
                 parts.append(part)
                 wanted -= len(part)
-        except OSError as error:
-            raise InputError(f"{self.name}: cannot be read: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # ValueError: a file object that its owner has closed
+            raise InputError(f"{self.name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _read_some(self, offset: int, count: int) -> bytes:
@@ -98,6 +102,10 @@ class ByteSource:
             )
         return bytes(part)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InputError(f"{self.name}: is closed")
+
     def located(self, error: FormatError, where: str = "") -> FormatError:
         """The same error with the file's name, and `where` in it, in front."""
         named = FormatError(": ".join(part for part in (self.name, where, str(error)) if part))
@@ -105,7 +113,8 @@ class ByteSource:
         return named
 
     def close(self) -> None:
-        """Closes a file that was opened here; a file object stays its owner's."""
+        """Closes a file that was opened here; a file object stays its owner's. Nothing is read any more."""
+        self._closed = True
         if self._path is not None and self._file is not None:
             self._file.close()
 
@@ -117,7 +126,7 @@ class ByteSource:
     def __setstate__(self, state: dict) -> None:
         self._lock = threading.Lock()
         self._path, self._data, self._file = state["path"], state["data"], None
-        self.name, self.size = state["name"], state["size"]
+        self.name, self.size, self._closed = state["name"], state["size"], False
         if self._path is not None:
             self._open()
 

@@ -13,6 +13,7 @@ import numpy as np
 from lvc.errors import InputError, OptionError
 from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
 from lvc.parallel.background import Ahead
+from lvc.video.colours import check_colours
 from lvc.video.decoder import timed_frames
 from lvc.video.demux import (
     BESIDE_OTHERS,
@@ -140,6 +141,7 @@ def chosen_frames(
         empty = True
         for frame, pts in timed_frames(container, stream, path, takes=sampling.chooser(time_base), notes=notes):
             empty = False
+            check_colours(frame, path)
             yield SampledFrame(frame, pts, orientation.of(frame)), time_base
         if empty:
             raise InputError(f"{path}: holds no picture that can be decoded")

@@ -1,0 +1,282 @@
+"""Colours and times laid bare: sources whose pixels and times are known, over containers, codecs, pixel formats,
+matrices, ranges, B-frames, variable rates and offsets, pair by pair. Each is read right, or refused by name.
+
+What is put in is computed here, by the formulas of ITU-R BT.601, BT.709, BT.2020 and SMPTE 240M, and not by swscale,
+which reads it. `make test-inputs` runs all, `make test` every 16th.
+"""
+
+import itertools
+import random
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from lvc.errors import InputError
+from lvc.frames import Geometry
+from lvc.video.sample import Sampling, sampled_frames
+
+SIZE = Geometry(96, 64)
+BLOCK, FRAMES = 16, 12
+COUNT = 480  # combinations that are tried
+WEIGHTS = {
+    "ITU709": (0.2126, 0.0722),
+    "ITU601": (0.299, 0.114),
+    "SMPTE240M": (0.212, 0.087),
+    "BT2020": (0.2627, 0.0593),
+    "FCC": (0.30, 0.11),
+}
+CODE = {None: 2, "ITU709": 1, "FCC": 4, "ITU601": 6, "SMPTE240M": 7, "YCgCo": 8, "BT2020": 9}  # of H.273
+X264 = {"qp": "0", "preset": "ultrafast"}
+CODECS = {  # options that lose nothing, or little; levels that may be lost
+    "libx264": (X264, 0),
+    "libx264rgb": (X264, 0),
+    "libx265": ({"preset": "ultrafast", "x265-params": "lossless=1:log-level=none"}, 0),
+    "ffv1": ({}, 0),
+    "libvpx-vp9": ({"lossless": "1", "deadline": "realtime", "cpu-used": "8"}, 0),
+    "mpeg4": ({"qscale": "1"}, 10),
+    "mjpeg": ({"qscale": "1"}, 10),
+}
+FORMATS = {
+    "libx264": ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p10le", "gray"],
+    "libx264rgb": ["rgb24"],
+    "libx265": ["yuv420p", "yuv444p", "yuv420p10le"],
+    "ffv1": ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv444p16le", "gray", "bgr0"],
+    "libvpx-vp9": ["yuv420p", "yuv444p"],
+    "mpeg4": ["yuv420p"],
+    "mjpeg": ["yuvj420p", "yuvj444p"],
+}
+CONTAINERS = {
+    "mp4": {"libx264", "libx264rgb", "libx265", "libvpx-vp9", "mpeg4", "mjpeg"},
+    "mov": {"libx264", "libx264rgb", "libx265", "mpeg4", "mjpeg"},
+    "mkv": set(CODECS),
+    "avi": {"libx264", "libx264rgb", "ffv1", "mpeg4", "mjpeg"},
+    "ts": {"libx264", "libx265", "mpeg4"},
+    "flv": {"libx264"},
+    "nut": {"libx264", "ffv1", "mpeg4", "mjpeg"},
+    "webm": {"libvpx-vp9"},
+}
+FACTORS = {
+    "container": list(CONTAINERS),
+    "picture": [(codec, form) for codec, forms in FORMATS.items() for form in forms],
+    "matrix": [None, "ITU709", "ITU601", "BT2020", "SMPTE240M", "FCC", "YCgCo"],
+    "range": [None, "limited", "full"],
+    "transfer": [None, "BT709", "PQ", "HLG", "BT2020 primaries"],
+    "b_frames": [0, 3],
+    "variable": [False, True],
+    "offset": [0, 3, -2],  # frames
+}
+TRANSFERS = {None: (2, 2), "BT709": (1, 1), "PQ": (16, 9), "HLG": (18, 9), "BT2020 primaries": (1, 9)}
+# Formats whose muxers keep the times as they are put in; others shift them to begin where they like.
+ABSOLUTE = ("mkv", "webm")
+EDITED = ("mp4", "mov")
+
+
+def makes_sense(one: dict) -> bool:
+    """Whether there is such a source: the container holds the codec, and what is tagged is stored."""
+    codec, form = one["picture"]
+    tagged = codec in ("libx264", "libx265") or (codec == "ffv1" and one["container"] == "mkv")
+    coloured = form not in ("gray", "rgb24", "bgr0")
+    return (
+        codec in CONTAINERS[one["container"]]
+        and (one["matrix"] is None or (tagged and coloured))
+        and (one["range"] is None or (tagged and coloured) or (codec == "mjpeg" and one["range"] == "full"))
+        and (codec != "mjpeg" or one["range"] == "full")
+        and (one["transfer"] is None or tagged)
+        and (one["b_frames"] == 0 or codec in ("libx264", "libx264rgb", "libx265", "mpeg4"))
+        and not (one["container"] == "avi" and one["offset"])  # AVI begins at 0
+        # Which primaries a matrix of BT.2020 implies is left to the tag.
+        and not (one["matrix"] == "YCgCo" and codec == "libx265")
+    )
+
+
+def pairs_of(one: dict) -> set:
+    """The pairs of values that stand in a combination."""
+    return {((a, str(one[a])), (b, str(one[b]))) for a, b in itertools.combinations(FACTORS, 2)}
+
+
+def combinations() -> list[dict]:
+    """COUNT of them that make sense: first until every pair of values stands in one, then at random."""
+    generator = random.Random(15)
+    names = list(FACTORS)
+    everything = [dict(zip(names, values)) for values in itertools.product(*FACTORS.values())]
+    possible = [one for one in everything if makes_sense(one)]
+    generator.shuffle(possible)
+    # noqa: E731
+    missing, chosen = set(), []
+    for one in possible:
+        missing |= pairs_of(one)
+    rest = iter(possible)
+    while missing:
+        best = max(itertools.islice(rest, 40), key=lambda one: len(pairs_of(one) & missing), default=None)
+        if best is None:  # the last pairs are rare: those that have them
+            chosen += [
+                one
+                for one in possible
+                if not missing.isdisjoint(pairs_of(one)) and not missing.difference_update(pairs_of(one))
+            ]
+            break
+        if pairs_of(best) & missing:
+            chosen.append(best)
+            missing -= pairs_of(best)
+    seen = {str(one) for one in chosen}
+    chosen += [one for one in possible if str(one) not in seen][: max(0, COUNT - len(chosen))]
+    return chosen
+
+
+def named(one: dict) -> str:
+    codec, form = one["picture"]
+    words = [one["container"], codec, form, one["matrix"], one["range"], one["transfer"]]
+    words += ["B" * bool(one["b_frames"]), "VFR" * one["variable"], f"{one['offset']:+d}" if one["offset"] else ""]
+    return " ".join(filter(None, words))
+
+
+def colours_of(form: str) -> np.ndarray:
+    """uint8 [FRAMES, rows, columns, 3]: a block each; the last row tells the frame's number in black and white."""
+    generator = np.random.default_rng(7)
+    rows, columns = SIZE.height // BLOCK, SIZE.width // BLOCK
+    colours = generator.integers(0, 256, (FRAMES, rows, columns, 3)).astype(np.uint8)
+    colours[:, 0] = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [255, 255, 0]]
+    for number in range(FRAMES):
+        colours[number, -1] = [[255 * (number >> bit & 1)] * 3 for bit in range(columns)]
+    if form == "gray":
+        colours[:] = colours[..., :1]
+    return colours
+
+
+def planes_of(colours: np.ndarray, form: str, matrix: str | None, full: bool) -> list[np.ndarray]:
+    """Planes of pictures of blocks, computed in real numbers and rounded once."""
+    bits = int(form.split("p")[1].removesuffix("le") or 8) if form.startswith("yuv4") and form[-1] == "e" else 8
+    rgb = colours.astype(float) / 255
+    if form == "gray":
+        level = 255 * rgb[..., 0] if full else 16 + 219 * rgb[..., 0]
+        return [enlarged(np.rint(level), BLOCK, BLOCK).astype(np.uint8)]
+    red, blue = WEIGHTS.get(matrix or "ITU601", WEIGHTS["ITU601"])
+    luma = rgb @ [red, 1 - red - blue, blue]
+    chroma = [(rgb[..., 2] - luma) / (2 - 2 * blue), (rgb[..., 0] - luma) / (2 - 2 * red)]
+    most, unit = 2**bits - 1, 2 ** (bits - 8)
+    kind = np.uint8 if bits == 8 else np.uint16
+    values = [luma * most if full else (16 + 219 * luma) * unit]
+    values += [(one * most if full else 224 * one * unit) + 128 * unit for one in chroma]
+    halves = {"420": (2, 2), "422": (1, 2), "444": (1, 1)}[form.removeprefix("yuvj").removeprefix("yuv")[:3]]
+    sizes = [(BLOCK, BLOCK)] + [(BLOCK // halves[0], BLOCK // halves[1])] * 2
+    return [enlarged(np.clip(np.rint(value), 0, most), *size).astype(kind) for value, size in zip(values, sizes)]
+
+
+def enlarged(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    return np.repeat(np.repeat(values, height, axis=-2), width, axis=-1)
+
+
+def frame_of(colours: np.ndarray, form: str, matrix: str | None, full: bool) -> av.VideoFrame:
+    if form in ("rgb24", "bgr0"):
+        whole = np.repeat(np.repeat(colours, BLOCK, axis=0), BLOCK, axis=1)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(whole), format="rgb24")
+        return frame if form == "rgb24" else frame.reformat(format="bgr0")
+    frame = av.VideoFrame(SIZE.width, SIZE.height, form)
+    for plane, values in zip(frame.planes, planes_of(colours, form, matrix, full)):
+        lines = np.zeros((values.shape[0], plane.line_size), np.uint8)
+        whole = np.ascontiguousarray(values).view(np.uint8)
+        lines[:, : whole.shape[1]] = whole
+        plane.update(lines.tobytes())
+    return frame
+
+
+def made(path, one: dict) -> tuple[np.ndarray, list[Fraction]]:
+    """Writes a source; gives its colours and times."""
+    codec, form = one["picture"]
+    colours = colours_of(form)
+    # H.264 says of grey, as of colours, that it is of limited range; FFV1 says nothing, and FFmpeg takes it for full.
+    full = one["range"] == "full" or form.startswith("yuvj") or (codec, form) == ("ffv1", "gray")
+    base = Fraction(1, 30)
+    steps = [1, 2, 1, 1, 3, 1, 1, 2, 1, 4, 1] if one["variable"] else [1] * (FRAMES - 1)
+    pts = [one["offset"] + sum(steps[:number]) for number in range(FRAMES)]
+    options, _ = CODECS[codec]
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=30, options={"threads": "1", **options})
+        stream.width, stream.height, stream.pix_fmt, stream.time_base = SIZE.width, SIZE.height, form, base
+        context = stream.codec_context
+        context.time_base = base
+        if one["b_frames"]:
+            context.max_b_frames = one["b_frames"]
+        else:
+            context.max_b_frames = 0
+        transfer, primaries = TRANSFERS[one["transfer"]]
+        tags = {"color_trc": transfer, "color_primaries": primaries}
+        if form not in ("gray", "rgb24", "bgr0"):
+            tags |= {
+                "colorspace": CODE[one["matrix"]],
+                "color_range": 2 if full else {"limited": 1}.get(one["range"], 0),
+            }
+        for name, value in tags.items():
+            if value not in ((2,) if name != "color_range" else (0,)):
+                setattr(context, name, value)
+        for number in range(FRAMES):
+            frame = frame_of(colours[number], form, one["matrix"], full)
+            frame.pts, frame.time_base = pts[number], base
+            for name, value in tags.items():
+                setattr(frame, name, value)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return colours, [time * base for time in pts]
+
+
+def refused_for(one: dict) -> str | None:
+    if one["transfer"] in ("PQ", "HLG"):
+        return f"is HDR or of a wide gamut ({one['transfer']}"
+    if one["transfer"] == "BT2020 primaries":
+        return "is HDR or of a wide gamut (BT.2020)"
+    return "by the matrix YCgCo" if one["matrix"] == "YCgCo" else None
+
+
+ALL = combinations()
+SPARE = [one if place % 16 == 0 else pytest.param(one, marks=pytest.mark.inputs) for place, one in enumerate(ALL)]
+
+
+@pytest.mark.parametrize("one", SPARE, ids=lambda one: named(one))
+def test_colours_and_times_are_those_that_were_put_in(tmp_path, one):
+    path = tmp_path / f"source.{one['container']}"
+    colours, times = made(path, one)
+    notes = []
+    try:
+        batches = list(sampled_frames(path, Sampling(every=1, geometry=SIZE), notes=notes))
+    except InputError as error:
+        assert refused_for(one) is not None and refused_for(one) in str(error)
+        return
+    assert refused_for(one) is None
+    data = np.concatenate([batch.data for batch in batches])
+    # The muxer's edit list leaves out what is before 0, by a player's reading too.
+    first = -one["offset"] if one["offset"] < 0 and one["container"] in EDITED else 0
+    colours, times = colours[first:], times[first:]
+    count = FRAMES - first
+    assert len(data) == count, "every frame, once"
+    middle = slice(BLOCK // 4, 3 * BLOCK // 4)
+    blocks = data.reshape(count, 3, SIZE.height // BLOCK, BLOCK, SIZE.width // BLOCK, BLOCK)[:, :, :, middle, :, middle]
+    found = blocks.mean(axis=(3, 5)).transpose(0, 2, 3, 1)
+    numbers = ((found[:, -1, :, 0] > 127) << np.arange(SIZE.width // BLOCK)).sum(axis=1)
+    assert numbers.tolist() == list(range(first, FRAMES)), "in the order of display"
+    # Half a level of each plane's rounding, which blue's weight of chroma makes 1.1 at limited range, and what
+    # swscale's
+    # quick arithmetic adds.
+    assert np.abs(found - colours).max() <= 3 + CODECS[one["picture"][0]][1]
+    seconds = [time for batch in batches for time in batch.pts_seconds]
+    tick = batches[0].time_base
+    apart = [abs((time - seconds[0]) - (exact - times[0])) for time, exact in zip(seconds, times)]
+    assert max(apart) <= (tick if tick > Fraction(1, 10_000) else Fraction(1, 90_000)), (
+        "at their times, as far as ticks tell"
+    )
+    if one["container"] in ABSOLUTE and one["offset"] >= 0:
+        assert abs(seconds[0] - times[0]) <= tick
+
+
+def test_every_pair_of_values_is_tried():
+    assert len(ALL) == COUNT and len({str(one) for one in ALL}) == COUNT
+    together = {(a, str(one[a]), b, str(one[b])) for one in ALL for a, b in itertools.combinations(FACTORS, 2)}
+    for (a, ones), (b, others) in itertools.combinations(FACTORS.items(), 2):
+        for pair in itertools.product(ones, others):
+            rest = [name for name in FACTORS if name not in (a, b)]
+            possible = (
+                makes_sense({a: pair[0], b: pair[1], **dict(zip(rest, values))})
+                for values in itertools.product(*(FACTORS[name] for name in rest))
+            )
+            assert (a, str(pair[0]), b, str(pair[1])) in together or not any(possible), pair
