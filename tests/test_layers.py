@@ -25,7 +25,6 @@ STOREYS = [
     {"interchange", "player", "study"},
     {"cli"},
 ]
-DEBTS = set()
 FAMILIES = {path.parent.name for path in (PACKAGE / "codecs").glob("*/family.py")}
 SHIPPED = {path.stem for path in (PACKAGE / "weights").glob("*.safetensors")}
 
@@ -62,7 +61,7 @@ FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if room_of(path) not in 
 def test_a_room_imports_only_the_rooms_below_it(path):
     room = room_of(path)
     below = {name for storey in STOREYS[: storey_of(room)] for name in storey}
-    assert {other for other in own_rooms(path) - {room} - below if (room, other) not in DEBTS} == set()
+    assert own_rooms(path) - {room} - below == set()
 
 
 def codecs_of(path: Path) -> set[str]:

@@ -21,7 +21,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 @pytest.fixture(scope="module")
 def report(material):
-    source = np.full((COUNT, 3, material.GEOMETRY.height, material.GEOMETRY.width), GREY, np.uint8)
+    source = np.full((COUNT, material.GEOMETRY.height, material.GEOMETRY.width, 3), GREY, np.uint8)
     pts = [30_000 * number for number in range(COUNT)]  # 3 frames a second
     reader = material.KnownReader(source, ERRORS, pts, keyint=KEYINT)
     comparison = Comparison(reader, material.batches(source, pts))
@@ -212,7 +212,7 @@ def test_nothing_is_wider_than_the_window(page, width, height):
 def test_a_page_of_a_thousand_frames_stays_below_3_megabytes():
     # Noise is what no picture format makes small, at the default size and the default number of pictures.
     geometry, count = Geometry(200, 160), 1000
-    noise = np.random.default_rng(5).integers(0, 256, (8, 3, geometry.height, geometry.width), dtype=np.uint8)
+    noise = np.random.default_rng(5).integers(0, 256, (8, geometry.height, geometry.width, 3), dtype=np.uint8)
     builder = ReportBuilder(count)
     for index in range(count):
         score = FrameScore(index, 512 * index, index / 3, "predicted", 1234.56 + index, 7000.123 + index, 0.12345)
