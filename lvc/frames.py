@@ -45,7 +45,8 @@ class FrameBatch:
 
     data: uint8 [T, H, W, 3].
     pts: T whole numbers, in units of time_base seconds, strictly increasing.
-    native: the same frames as a game drew them, uint8 [T, h, w, 3], where a recording shows that by `grid`, a `PixelGrid`; else None both.
+    native: the same frames as a game drew them, uint8 [T, h, w, 3], where a recording shows that by `grid`, a
+    `PixelGrid`; else None both.
     """
 
     data: np.ndarray
@@ -59,7 +60,9 @@ class FrameBatch:
             raise ValueError(f"frames must be uint8 [T, H, W, 3], not {self.data.dtype} {list(self.data.shape)}")
         if len(self.pts) != len(self.data):
             raise ValueError(f"{len(self.data)} frames with {len(self.pts)} timestamps")
-        if (self.native is None) != (self.grid is None) or (self.native is not None and len(self.native) != len(self.data)):
+        if (self.native is None) != (self.grid is None) or (
+            self.native is not None and len(self.native) != len(self.data)
+        ):
             raise ValueError("native pixels come with a grid, for all frames or for none")
 
     @property
@@ -74,14 +77,16 @@ class FrameBatch:
         return len(self.data)
 
     def __repr__(self) -> str:
-        return f"FrameBatch({len(self)} frames of {self.geometry}, pts {self.pts[:1]}…{self.pts[-1:]} x {self.time_base} s)"
+        return (f"FrameBatch({len(self)} frames of {self.geometry}, pts {self.pts[:1]}…{self.pts[-1:]} x "
+               f"{self.time_base} s)")
 
 
 @dataclass(frozen=True)
 class Latents:
     """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser.
 
-    moves: `Motion` of each frame, what an encoder found to have moved in each frame, or nothing; it makes the same symbols cheaper to code.
+    moves: `Motion` of each frame, what an encoder found to have moved in each frame, or nothing; it makes the same
+    symbols cheaper to code.
     """
 
     symbols: np.ndarray
@@ -93,8 +98,9 @@ class Latents:
 
 
 def symbols_digest(symbols: np.ndarray, before: int = 0) -> int:
-    """CRC-32 of symbols as little-endian int32, in order, of which those before had that one: tells a wrong model or a numeric fault
-    from a right decode."""
+    """CRC-32 of symbols as little-endian int32, in order, of which those before had that one: tells a wrong model or a
+    numeric fault from a right decode.
+    """
     return zlib.crc32(np.ascontiguousarray(symbols, "<i4"), before)
 
 

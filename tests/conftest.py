@@ -8,8 +8,8 @@ import time
 from contextlib import contextmanager
 from fractions import Fraction
 
-# Before torch is imported: on tiny tensors and a busy machine, threads that wait for each other make tests 50 times slower;
-# and training is compared bit for bit, which holds for one number of threads.
+# Before torch is imported: on tiny tensors and a busy machine, threads that wait for each other make tests 50 times
+# slower; and training is compared bit for bit, which holds for one number of threads.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import av
@@ -57,7 +57,10 @@ def make_recording():
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
                 if colorspace is not None or color_range is not None:
                     frame = frame.reformat(
-                        format=pixel_format, dst_colorspace=colorspace, dst_color_range=color_range, interpolation="AREA"
+                        format=pixel_format,
+                        dst_colorspace=colorspace,
+                        dst_color_range=color_range,
+                        interpolation="AREA",
                     )
                 frame.pts, frame.time_base = pts[number] if pts else number, time_base
                 output.mux(stream.encode(frame))
@@ -73,7 +76,9 @@ def gameplay():
 
     def make(count, width=96, height=64, seed=0):
         random = np.random.default_rng(seed)
-        maze = np.kron(random.integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))
+        maze = np.kron(
+            random.integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8)
+        )
         pictures = []
         for number in range(count):
             picture = maze[:height, :width].copy()
@@ -87,7 +92,9 @@ def gameplay():
 
 @pytest.fixture(scope="session")
 def save_small():
-    """`save_small(path, family)` saves a tiny model of 40x32 as it comes from its random start: conv4 (scale, raw), temporal or temporal-palette."""
+    """`save_small(path, family)` saves a tiny model of 40x32 as it comes from its random start:
+    conv4 (scale, raw), temporal or temporal-palette.
+    """
     import torch
 
     from lvc.codecs.family import build
@@ -107,7 +114,12 @@ def save_small():
             quantiser, entropy = "round", "mixing"
         config = {name: value for name, value in vars(model.config).items() if name not in ("width", "height")}
         specs = {"quantiser": {"name": quantiser}, "entropy": {"name": entropy}}
-        save(path, Checkpoint(Metadata(name=path.stem, model=family, config=config, geometry=Geometry(40, 32), **specs), model, tables))
+        save(
+            path,
+            Checkpoint(
+                Metadata(name=path.stem, model=family, config=config, geometry=Geometry(40, 32), **specs), model, tables
+            ),
+        )
         return path
 
     return make

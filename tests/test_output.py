@@ -2,8 +2,8 @@
 and written by one program at a time.
 """
 
-import multiprocessing
 import errno
+import multiprocessing
 import os
 import stat
 import subprocess

@@ -5,11 +5,11 @@
     python tools/compare_codecs.py frames.npy -o curves/
     python tools/compare_codecs.py --plot curves/*.json -o curves/
 
-Writes one JSON file a codec in CompressAI's form, the picture rd.png and the table table.md with BD-rates. Rates are packet
-bytes, without a container (for lvc the whole file, container and all). PSNR is the mean of per-frame dB in RGB. All video codecs
-are given the same 8-bit full-range BT.601 planes, converted here and not timed, at 4:4:4 unless the codec has only 4:2:0.
-native-libaom and native-x265 are given the pixels that the game drew itself instead, as lvc codes them where a recording shows them.
-All frames are held in memory, about 7 bytes a pixel.
+Writes one JSON file a codec in CompressAI's form, the picture rd.png and the table table.md with BD-rates. Rates are
+packet bytes, without a container (for lvc the whole file, container and all). PSNR is the mean of per-frame dB in RGB.
+All video codecs are given the same 8-bit full-range BT.601 planes, converted here and not timed, at 4:4:4 unless the
+codec has only 4:2:0. native-libaom and native-x265 are given the pixels that the game drew itself instead, as lvc codes
+them where a recording shows them. All frames are held in memory, about 7 bytes a pixel.
 """
 
 import argparse
@@ -40,7 +40,9 @@ from lvc.video.sample import Sampling
 
 @dataclass(frozen=True)
 class Sampled:
-    """The frames that every codec is given: uint8 [T, 3, H, W]; `video` is the recording they come from, if any, and `native` what the game drew itself, shown by `grid`."""
+    """The frames that every codec is given: uint8 [T, 3, H, W]; `video` is the recording they come from, if any,
+    and `native` what the game drew itself, shown by `grid`.
+    """
 
     frames: np.ndarray
     rate: Fraction
@@ -87,7 +89,9 @@ def sampled(source: Path, options: argparse.Namespace) -> Sampled:
         name=source.stem,
         video=source,
         sampling=sampling,
-        native=None if batches[0].native is None else np.concatenate([batch.native for batch in batches]).transpose(0, 3, 1, 2),
+        native=None
+        if batches[0].native is None
+        else np.concatenate([batch.native for batch in batches]).transpose(0, 3, 1, 2),
         grid=batches[0].grid,
     )
 
@@ -209,7 +213,7 @@ class LibaomCodec:
             command += ["-c:v", "libaom-av1", "-crf", f"{crf:g}", "-b:v", "0", "-cpu-used", "1", "-pix_fmt", "yuv444p"]
             command += ["-aom-params", "tune-content=screen:enable-palette=1:enable-intrabc=1", "-row-mt", "1"]
             command += ["-g", str(keyint)] if keyint else []
-            encode_seconds = run(command + [str(stream)], raw)[1]
+            encode_seconds = run([*command, str(stream)], raw)[1]
             with av.open(str(stream)) as container:
                 total = sum(packet.size for packet in container.demux(video=0))
             decoded, decode_seconds = run(
@@ -260,7 +264,9 @@ class PictureCodec:
 
 @dataclass(frozen=True)
 class NativeCodec:
-    """Another codec on the pixels that the game drew itself, which lvc shows as frames: what these pixels alone are worth."""
+    """Another codec on the pixels that the game drew itself, which lvc shows as frames:
+    what these pixels alone are worth.
+    """
 
     inner: PyavCodec | LibaomCodec
 
@@ -284,7 +290,12 @@ class NativeCodec:
             raise OptionError(f"{source.name} does not show a game's own pixels")
         screen = Screen(source.grid, Geometry(source.frames.shape[3], source.frames.shape[2]))
         points = self.inner.points(replace(source, frames=source.native), crfs, keyint)
-        return [replace(point, frames=screen.show(packed(point.frames.transpose(0, 2, 3, 1))[:, None]).transpose(0, 3, 1, 2)) for point in points]
+        return [
+            replace(
+                point, frames=screen.show(packed(point.frames.transpose(0, 2, 3, 1))[:, None]).transpose(0, 3, 1, 2)
+            )
+            for point in points
+        ]
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
-"""Draws PSNR against bits a pixel of lvc's single-picture models beside JPEG, WebP, AVIF and HEVC, and shows the pictures themselves.
+"""Draws PSNR against bits a pixel of lvc's single-picture models beside JPEG, WebP, AVIF and HEVC, and shows the
+pictures themselves.
 
-    python tools/compare_pictures.py frames/ --split test --limit 64 --lvc bits2.safetensors --lvc bits10.safetensors --lvc bits10.safetensors@bits:6 -o curves/
-    python tools/compare_pictures.py astronaut coffee chelsea rocket motorcycle_left --lvc gdn.safetensors -o curves/
-    python tools/compare_pictures.py photo.png --lvc gdn.safetensors -o curves/
+    python tools/compare_pictures.py frames/ --split test --limit 64 --lvc bits2.safetensors --lvc bits10.safetensors
+    --lvc bits10.safetensors@bits:6 -o curves/ python tools/compare_pictures.py astronaut coffee chelsea rocket
+    motorcycle_left --lvc gdn.safetensors -o curves/ python tools/compare_pictures.py photo.png --lvc gdn.safetensors -o
+    curves/
 
-A source is a picture, one of scikit-image's own by name, or a data set of `lvc build-dataset`. Writes points.json, table.md, rd.png (low
-and high rates have a panel each) and pictures.png. Bits are of whole files, headers and all; for a data set lvc makes one file of
-all frames, and the others make one a frame. "packets" is lvc's without header and index. PSNR is the mean of per-picture dB in RGB.
-"HEVC intra" is what a BPG file holds, a single picture by x265: BPG's own encoder is in no package registry. It counts the
-slices' bytes alone, without the parameter sets that BPG writes in a dozen bytes. --also adds columns of what training can make
-small, means over pictures: mae, ms-ssim (1 less it), perceptual; 0 for the same picture.
+A source is a picture, one of scikit-image's own by name, or a data set of `lvc build-dataset`. Writes points.json,
+table.md, rd.png (low and high rates have a panel each) and pictures.png. Bits are of whole files, headers and all; for
+a data set lvc makes one file of all frames, and the others make one a frame. "packets" is lvc's without header and
+index. PSNR is the mean of per-picture dB in RGB. "HEVC intra" is what a BPG file holds, a single picture by x265: BPG's
+own encoder is in no package registry. It counts the slices' bytes alone, without the parameter sets that BPG writes in
+a dozen bytes. --also adds columns of what training can make small, means over pictures: mae, ms-ssim (1 less it),
+perceptual; 0 for the same picture.
 """
 
 import argparse
@@ -30,11 +33,11 @@ from PIL import Image
 
 import lvc
 from lvc.cli.options import spec_of
+from lvc.codecs.learning.clips import spread
+from lvc.codecs.networks.training.loss import DISTORTIONS, distortion_of
 from lvc.dataset.read import FrameStore
 from lvc.errors import InputError, LvcError
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error, ssim
-from lvc.codecs.learning.clips import spread
-from lvc.codecs.networks.training.loss import DISTORTIONS, distortion_of
 from lvc.weights import checkpoints
 
 # Pillow's format, its qualities from low to high, and what else it is told
@@ -93,7 +96,9 @@ def classical(name: str, batches: list[np.ndarray]) -> Iterator[tuple[Point, lis
         for batch in batches:
             files = [coded_by_pillow(picture, kind, quality, more) for picture in batch]
             total += sum(map(len, files))
-            decoded.append(np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).transpose(2, 0, 1) for file in files]))
+            decoded.append(
+                np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).transpose(2, 0, 1) for file in files])
+            )
         yield point_of(name, f"quality {quality}", batches, decoded, total, None), decoded
 
 
@@ -106,13 +111,17 @@ def hevc(batches: list[np.ndarray]) -> Iterator[tuple[Point, list[np.ndarray]]]:
 
 
 def coded_by_x265(picture: np.ndarray, quantiser: int) -> tuple[int, np.ndarray]:
-    """Bytes of the slices of a picture uint8 [3, H, W], and the picture decoded; in JPEG's YCbCr at full resolution, as BPG has it."""
+    """Bytes of the slices of a picture uint8 [3, H, W], and the picture decoded;
+    in JPEG's YCbCr at full resolution, as BPG has it.
+    """
     encoder = av.CodecContext.create("libx265", "w")
     encoder.height, encoder.width = picture.shape[1:]
     encoder.pix_fmt, encoder.time_base = "yuv444p", Fraction(1, 25)
     encoder.options = {"preset": "veryslow", "tune": "psnr", "x265-params": f"qp={quantiser}:{HEVC_OPTIONS}"}
     encoder.flags |= Flags.global_header  # parameter sets apart from the slices
-    planes = np.asarray(Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("YCbCr")).transpose(2, 0, 1)
+    planes = np.asarray(Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0))).convert("YCbCr")).transpose(
+        2, 0, 1
+    )
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(planes), format="yuv444p")
     packets = [*encoder.encode(frame), *encoder.encode(None)]
     decoder = av.CodecContext.create("hevc", "r")
@@ -120,7 +129,9 @@ def coded_by_x265(picture: np.ndarray, quantiser: int) -> tuple[int, np.ndarray]
     [decoded] = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
     pixels = Image.fromarray(np.ascontiguousarray(decoded.to_ndarray().transpose(1, 2, 0)), "YCbCr").convert("RGB")
     # The packet repeats them.
-    return sum(len(bytes(packet).removeprefix(encoder.extradata)) for packet in packets), np.asarray(pixels).transpose(2, 0, 1)
+    return sum(len(bytes(packet).removeprefix(encoder.extradata)) for packet in packets), np.asarray(pixels).transpose(
+        2, 0, 1
+    )
 
 
 def coded_by_pillow(picture: np.ndarray, kind: str, quality: int, more: dict) -> bytes:
@@ -130,7 +141,9 @@ def coded_by_pillow(picture: np.ndarray, kind: str, quality: int, more: dict) ->
 
 
 def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, list[np.ndarray]]:
-    """lvc's files, made and read again. text: WEIGHTS, or WEIGHTS@QUANTISER for another quantiser than that of training."""
+    """lvc's files, made and read again. text: WEIGHTS, or WEIGHTS@QUANTISER for another quantiser than that of
+    training.
+    """
     weights, _, other = text.partition("@")
     checkpoint = checkpoints.load(weights)
     spec = spec_of(other, "--lvc") if other else checkpoint.quantiser
@@ -138,7 +151,15 @@ def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, 
     output, total, packets, decoded = folder / "coded.lvc", 0, 0, []
     for batch in batches:
         geometry = lvc.Geometry(batch.shape[3], batch.shape[2])
-        with lvc.Writer(output, geometry=geometry, time_base=Fraction(1, 3), model=checkpoint, quantiser=spec, entropy=entropy, overwrite=True) as writer:
+        with lvc.Writer(
+            output,
+            geometry=geometry,
+            time_base=Fraction(1, 3),
+            model=checkpoint,
+            quantiser=spec,
+            entropy=entropy,
+            overwrite=True,
+        ) as writer:
             writer.write(lvc.FrameBatch(batch.transpose(0, 2, 3, 1), tuple(range(len(batch))), Fraction(1, 3)))
         total += output.stat().st_size
         with lvc.open(output, model=weights) as reader:
@@ -152,9 +173,20 @@ def learned(text: str, batches: list[np.ndarray], folder: Path) -> tuple[Point, 
 def point_of(codec: str, setting: str, batches, decoded, total: int, packets: int | None) -> Point:
     pairs = [pair for one, other in zip(batches, decoded) for pair in zip(one, other)]
     pixels = sum(len(batch) * batch.shape[2] * batch.shape[3] for batch in batches)
-    similar = [value for value in (ssim(one.transpose(1, 2, 0), other.transpose(1, 2, 0)) for one, other in pairs) if value is not None]
+    similar = [
+        value
+        for value in (ssim(one.transpose(1, 2, 0), other.transpose(1, 2, 0)) for one, other in pairs)
+        if value is not None
+    ]
     per_pixel = None if packets is None else 8 * packets / pixels
-    return Point(codec, setting, 8 * total / pixels, per_pixel, mean_of_psnr(mean_squared_error(*pair) for pair in pairs), float(np.mean(similar)))
+    return Point(
+        codec,
+        setting,
+        8 * total / pixels,
+        per_pixel,
+        mean_of_psnr(mean_squared_error(*pair) for pair in pairs),
+        float(np.mean(similar)),
+    )
 
 
 def distances(names: list[str], batches: list[np.ndarray], decoded: list[np.ndarray]) -> dict[str, float]:
@@ -175,7 +207,10 @@ def as_markdown(points: list[Point]) -> str:
     for one in points:
         packets = "" if one.packet_bits_per_pixel is None else f"{one.packet_bits_per_pixel:.4f}"
         more = "".join(f" {one.also[name]:.4f} |" for name in also)
-        lines.append(f"| {one.codec} | {one.setting} | {one.bits_per_pixel:.4f} | {packets} | {one.psnr:.2f} | {one.ssim:.4f} |{more}")
+        lines.append(
+            f"| {one.codec} | {one.setting} | {one.bits_per_pixel:.4f} | {packets} | {one.psnr:.2f} | {one.ssim:.4f} "
+            f"|{more}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -194,11 +229,23 @@ def draw(points: list[Point], path: Path) -> None:
     for number, name in enumerate(names):
         mine = sorted((one.bits_per_pixel, one.psnr) for one in points if one.codec == name)
         for axes in panels:
-            axes.plot(*zip(*mine), color=colours[number % len(colours)], marker="*" if name.startswith("lvc") else ".", markersize=13 if name.startswith("lvc") else 7, label=name)
-    for axes, title, (low, high) in zip(panels, ("low rates", "high rates"), ((min(rates) / 1.2, middle), (middle, max(rates) * 1.2))):
+            axes.plot(
+                *zip(*mine),
+                color=colours[number % len(colours)],
+                marker="*" if name.startswith("lvc") else ".",
+                markersize=13 if name.startswith("lvc") else 7,
+                label=name,
+            )
+    for axes, title, (low, high) in zip(
+        panels, ("low rates", "high rates"), ((min(rates) / 1.2, middle), (middle, max(rates) * 1.2))
+    ):
         axes.set(xlabel="bits a pixel", ylabel="PSNR RGB dB", xscale="log", xlim=(low, high), title=title)
         axes.grid(alpha=0.3, which="both")
-        axes.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter=FormatStrFormatter("%g"), minor_formatter=NullFormatter())
+        axes.xaxis.set(
+            major_locator=LogLocator(subs=(1, 2, 5)),
+            major_formatter=FormatStrFormatter("%g"),
+            minor_formatter=NullFormatter(),
+        )
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
@@ -206,7 +253,11 @@ def draw(points: list[Point], path: Path) -> None:
 
 def contact_sheet(batches: list[np.ndarray], rows: list[list[np.ndarray]]) -> Image.Image:
     """The source's first pictures in a row, each codec's in a row below."""
-    chosen = [(number, place) for number, batch in enumerate(batches) for place in range(0, len(batch), max(1, len(batch) // SHOWN))][:SHOWN]
+    chosen = [
+        (number, place)
+        for number, batch in enumerate(batches)
+        for place in range(0, len(batch), max(1, len(batch) // SHOWN))
+    ][:SHOWN]
     height = min(batches[number].shape[2] for number, _ in chosen)
     pictures = []
     for row in (batches, *rows):
@@ -221,7 +272,13 @@ def contact_sheet(batches: list[np.ndarray], rows: list[list[np.ndarray]]) -> Im
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="pictures, names of scikit-image's, data sets")
-    parser.add_argument("--lvc", action="append", default=[], metavar="WEIGHTS[@QUANTISER]", help="a weights file, and a quantiser as in @bits:6; repeatable")
+    parser.add_argument(
+        "--lvc",
+        action="append",
+        default=[],
+        metavar="WEIGHTS[@QUANTISER]",
+        help="a weights file, and a quantiser as in @bits:6; repeatable",
+    )
     parser.add_argument("--codecs", default=",".join((*CLASSICAL, HEVC)), help="some of %(default)s")
     parser.add_argument("--split", default="test", help="split of a data set (%(default)s)")
     parser.add_argument("--limit", type=int, default=64, help="frames of a data set, evenly spread (%(default)s)")
@@ -248,7 +305,9 @@ def compare(options: argparse.Namespace) -> int:
             made_points.append(learned(weights, batches, Path(folder)))
             rows.append(made_points[-1][1])
     also = [name for name in options.also.split(",") if name]
-    points = [replace(point, also=distances(also, batches, decoded)) if also else point for point, decoded in made_points]
+    points = [
+        replace(point, also=distances(also, batches, decoded)) if also else point for point, decoded in made_points
+    ]
     (options.output / "points.json").write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
     (options.output / "table.md").write_text(as_markdown(points))
     draw(points, options.output / "rd.png")

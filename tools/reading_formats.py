@@ -87,7 +87,19 @@ def write_with_ffmpeg(frames: FrameBatch, stem: Path, *, arguments: Sequence[str
     path = stem.with_suffix(".mp4")
     height, width = frames.data.shape[1:3]
     shape = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(RATE)]
-    command = [ffmpeg(), "-v", "error", "-y", *shape, "-i", "-", "-sws_flags", "accurate_rnd+full_chroma_int", *arguments, str(path)]
+    command = [
+        ffmpeg(),
+        "-v",
+        "error",
+        "-y",
+        *shape,
+        "-i",
+        "-",
+        "-sws_flags",
+        "accurate_rnd+full_chroma_int",
+        *arguments,
+        str(path),
+    ]
     done = subprocess.run(command, input=packed(frames).tobytes(), capture_output=True, check=False)
     if done.returncode:
         raise InputError(f"ffmpeg failed with {done.returncode}: {done.stderr.decode(errors='replace').strip()[-300:]}")
@@ -104,7 +116,10 @@ def ffmpeg() -> str:
 def has_libaom() -> bool:
     if shutil.which("ffmpeg") is None:
         return False
-    return "libaom-av1" in subprocess.run([ffmpeg(), "-v", "error", "-encoders"], capture_output=True, text=True, check=False).stdout
+    return (
+        "libaom-av1"
+        in subprocess.run([ffmpeg(), "-v", "error", "-encoders"], capture_output=True, text=True, check=False).stdout
+    )
 
 
 def open_with_torchcodec(path: Path) -> tuple[Read, Callable[[], None]]:
@@ -193,21 +208,59 @@ def formats(*, model: str, crf: int, keyints: Sequence[int]) -> dict[str, Format
     os.environ.setdefault("SVT_LOG", "1")  # errors alone
     videos = video_readers()
     found = [
-        Format(f"lvc keyint {keyint}", f"lvc, model {model}, crf {crf}, keyint {keyint}", partial(write_lvc, model=model, keyint=keyint, crf=crf), {"lvc": open_lvc})
+        Format(
+            f"lvc keyint {keyint}",
+            f"lvc, model {model}, crf {crf}, keyint {keyint}",
+            partial(write_lvc, model=model, keyint=keyint, crf=crf),
+            {"lvc": open_lvc},
+        )
         for keyint in keyints
     ]
-    svt = partial(write_with_pyav, encoder="libsvtav1", options={"crf": "30", "preset": "6", "svtav1-params": "lp=1"}, gop=2)
-    found.append(Format("SVT-AV1 g=2", "SVT-AV1 4:2:0, crf 30, g 2, preset 6 (as LeRobot keeps its videos)", svt, videos))
+    svt = partial(
+        write_with_pyav, encoder="libsvtav1", options={"crf": "30", "preset": "6", "svtav1-params": "lp=1"}, gop=2
+    )
+    found.append(
+        Format("SVT-AV1 g=2", "SVT-AV1 4:2:0, crf 30, g 2, preset 6 (as LeRobot keeps its videos)", svt, videos)
+    )
     if has_libaom():
-        arguments = ["-c:v", "libaom-av1", "-crf", "30", "-b:v", "0", "-g", "2", "-cpu-used", "4", "-threads", "1", "-pix_fmt", "yuv444p"]
+        arguments = [
+            "-c:v",
+            "libaom-av1",
+            "-crf",
+            "30",
+            "-b:v",
+            "0",
+            "-g",
+            "2",
+            "-cpu-used",
+            "4",
+            "-threads",
+            "1",
+            "-pix_fmt",
+            "yuv444p",
+        ]
         arguments += ["-aom-params", "tune-content=screen:enable-palette=1:enable-intrabc=1"]
-        found.append(Format("libaom AV1 g=2", "libaom AV1 4:4:4, crf 30, g 2, cpu-used 4, screen tools", partial(write_with_ffmpeg, arguments=arguments), videos))
+        found.append(
+            Format(
+                "libaom AV1 g=2",
+                "libaom AV1 4:4:4, crf 30, g 2, cpu-used 4, screen tools",
+                partial(write_with_ffmpeg, arguments=arguments),
+                videos,
+            )
+        )
     for gop, says in ((2, "g=2"), (None, "g=250")):
         x264 = partial(write_with_pyav, encoder="libx264", options={"crf": "23", "threads": "1"}, gop=gop)
         found.append(Format(f"H.264 {says}", f"x264 4:2:0, crf 23, preset medium, {says}", x264, videos))
     for name, suffix in (("JPEG", ".jpg"), ("PNG", ".png")):
         how = "quality 95, 4:2:0" if name == "JPEG" else "OpenCV's level"
-        found.append(Format(name, f"a {name} file a frame, {how}", partial(write_pictures, suffix=suffix), {"OpenCV": partial(open_pictures, suffix=suffix)}))
+        found.append(
+            Format(
+                name,
+                f"a {name} file a frame, {how}",
+                partial(write_pictures, suffix=suffix),
+                {"OpenCV": partial(open_pictures, suffix=suffix)},
+            )
+        )
     if importlib.util.find_spec("h5py"):
         found.append(Format("HDF5", "HDF5 of uint8, a chunk a frame, not compressed", write_hdf5, {"h5py": open_hdf5}))
     return {one.name: one for one in found}

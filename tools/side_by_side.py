@@ -1,6 +1,6 @@
 """One picture of source frames above the same frames decoded.
 
-    python tools/side_by_side.py game.mp4 game.lvc -o docs/images/side_by_side.png --frames 40 120
+python tools/side_by_side.py game.mp4 game.lvc -o docs/images/side_by_side.png --frames 40 120
 """
 
 import argparse

@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--native",
         action="store_true",
-        help="take the game's own pixels, of which --size says how many, and leave out recordings that do not show these enlarged",
+        help="take the game's own pixels, of which --size says how many, and leave out recordings that do not show "
+        "these enlarged",
     )
     parser.add_argument(
         "--split",

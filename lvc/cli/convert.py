@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lvc.cli.options import (
     PARTLY_DONE,
@@ -98,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Task:
     """A recording (or a .lvc file) and what it becomes."""
 
-    recording: object
+    recording: Any  # a Recording, or the path of a .lvc file
     output: Path
     options: argparse.Namespace
 

@@ -78,7 +78,8 @@ def decode_one(source: Path, output: Path, options: argparse.Namespace) -> int:
         return 0
     with ContainerReader(source) as container:
         total = len(container.index) if options.keyframes_only else container.frame_count
-    damage, notes = [], []
+    damage: list = []
+    notes: list = []
     with progress(quiet=options.quiet, total=total, unit="frame", description=source.name) as bar:
         frames = decode(
             source,

@@ -43,12 +43,15 @@ def add_workers(parser: argparse.ArgumentParser, *, default: str) -> None:
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="work on a Ray cluster instead: HOST:PORT, or auto (needs lvc[ray]; its machines see the same files under the same paths)",
+        help="work on a Ray cluster instead: HOST:PORT, or auto (needs lvc[ray]; its machines see the same files "
+        "under the same paths)",
     )
 
 
 def workers_of(options: argparse.Namespace, *, default: int | None) -> dict:
-    """The workers and ray that --workers and --ray ask for, as `lvc.parallel.workers.run` takes them. default: processes here; None for one a core."""
+    """The workers and ray that --workers and --ray ask for, as `lvc.parallel.workers.run` takes them. default:
+    processes here; None for one a core.
+    """
     if options.workers is not None and options.workers < 1:
         raise OptionError(f"--workers must be a whole number from 1, not {options.workers}")
     here = default or os.cpu_count() or 1
@@ -57,7 +60,9 @@ def workers_of(options: argparse.Namespace, *, default: int | None) -> dict:
 
 @contextlib.contextmanager
 def stdout_for_data(options: argparse.Namespace):
-    """Gives stdout; with --ray what else is printed there meanwhile, as Ray does when it loses a node, goes to stderr."""
+    """Gives stdout; with --ray what else is printed there meanwhile, as Ray does when it loses a node,
+    goes to stderr.
+    """
     data = sys.stdout
     with contextlib.redirect_stdout(sys.stderr) if options.ray else contextlib.nullcontext():
         yield data

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output and not outputs and not options.json:
         return 0
 
-    damage = []
+    damage: list = []
     report = measure(
         options.file,
         options.source,

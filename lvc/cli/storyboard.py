@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
     if left_alone(options, options.output):
         return 0
-    damage = []
+    damage: list = []
     with ContainerReader(options.file) as container:
         frames = len(container.index) if options.keyframes_only else container.frame_count
     asked = options.count or options.columns * (options.rows or 6)

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import overload
 
 import numpy as np
 
@@ -157,7 +158,13 @@ class Index(Sequence):
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def __getitem__(self, k: int) -> IndexEntry:
+    @overload
+    def __getitem__(self, k: int) -> IndexEntry: ...
+
+    @overload
+    def __getitem__(self, k: slice) -> list[IndexEntry]: ...
+
+    def __getitem__(self, k):
         if isinstance(k, slice):
             return [self[one] for one in range(*k.indices(len(self)))]
         return IndexEntry(
@@ -240,7 +247,7 @@ def decode_group(record: bytes, *, offset: int) -> Group:
         raise body.fail(f"payloads of {sum(sizes)} bytes were expected, {body.remaining} are there")
     packets = [Packet(frames, body.take(size, "payload")) for frames, size in zip(packet_frames, sizes, strict=True)]
     try:
-        return Group(first_frame=first_frame, pts=pts, packets=packets, digest=digest)
+        return Group(first_frame=first_frame, pts=tuple(pts), packets=tuple(packets), digest=digest)
     except OptionError as error:
         raise FormatError(str(error), offset=offset) from error
 

@@ -30,7 +30,9 @@ FRAMES_FOLDER = "frames"
 
 @dataclass(frozen=True)
 class VideoDone:
-    """A recording is in the data set. kept: it was there already, from an earlier run. notes: what was done that the recording does not say."""
+    """A recording is in the data set. kept: it was there already, from an earlier run. notes:
+    what was done that the recording does not say.
+    """
 
     name: str
     frames: int
@@ -89,7 +91,7 @@ def find_videos(inputs: list[Path]) -> dict[str, Path]:
         if not videos:
             raise InputError(f"{entry}: no recording in this folder (looked for {' '.join(sorted(SUFFIXES))})")
         found.extend((path.relative_to(entry).as_posix(), path) for path in videos)
-    unique = {path.resolve(): (name, path) for name, path in found}.values()
+    unique = list({path.resolve(): (name, path) for name, path in found}.values())
     if not unique:
         raise InputError("no recordings were given")
     if len({name for name, _ in unique}) < len(unique):
@@ -113,9 +115,9 @@ def build_dataset(
 
     Each recording's frame file appears whole or not at all. Built again after an interruption, frame files are kept
     whose source has the same size and the same time of change or SHA-256; with `overwrite` none is. Splitting works
-    on whole recordings; a ratio counts those that could be read. workers, ray: processes, 1 for none besides this one, or a
-    cluster; see `lvc.parallel.workers.run`. progress is called with the frames written so far, of all recordings together.
-    A recording that cannot be read is yielded as VideoFailed and listed in the manifest.
+    on whole recordings; a ratio counts those that could be read. workers, ray: processes, 1 for none besides this one,
+    or a cluster; see `lvc.parallel.workers.run`. progress is called with the frames written so far, of all recordings
+    together. A recording that cannot be read is yielded as VideoFailed and listed in the manifest.
     Raises OutputError where `output` cannot be written or holds a data set of another sampling, OptionError where the
     split does not fit the recordings, InputError where no recording at all could be read.
     """
@@ -204,7 +206,9 @@ def entry_of(job: Job, split: str, output: Path) -> VideoEntry:
 
 
 def build_video(job: Job, report: Report) -> list[str] | None:
-    """Writes one frame file and reports the number of frames written so far; gives the notes of sampling, None where it is there already."""
+    """Writes one frame file and reports the number of frames written so far;
+    gives the notes of sampling, None where it is there already.
+    """
     if not job.overwrite and is_built(job):
         return None
     info = probe(job.path, stream=job.sampling.stream)

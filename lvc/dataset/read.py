@@ -102,7 +102,9 @@ class FrameSource:
         return [start for first, end in spans for start in range(first, end - length + 1, stride)]
 
     def video(self, name: str, start: int = 0, stop: int | None = None) -> FrameBatch:
-        """Frames `start` to `stop` (of Python slices) of a recording, with their timestamps; KeyError for another name."""
+        """Frames `start` to `stop` (of Python slices) of a recording, with their timestamps;
+        KeyError for another name.
+        """
         for position, entry in enumerate(self.entries):
             if entry.name == name:
                 chosen = range(len(entry.pts))[start:stop]

@@ -30,7 +30,8 @@ class RatioSplit:
         parts = text.split(":")
         if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
             raise OptionError(f"a split is written TRAIN:VALIDATION:TEST, as in 25:4:1, not {text!r}")
-        return cls(tuple(int(part) for part in parts), seed)
+        train, validation, test = map(int, parts)
+        return cls((train, validation, test), seed)
 
     def assign(self, sources: dict[str, Path]) -> dict[str, str]:
         """Splits `{name: path}`, independent of the order given."""

@@ -51,7 +51,8 @@ class FrameFileWriter:
     def write(self, batch: FrameBatch) -> None:
         self.pts.extend(batch.pts)
         for frame in batch.data:
-            self.pending.append(np.ascontiguousarray(frame.transpose(2, 0, 1)))  # whose planes zlib packs in fewer bytes
+            # Whose planes zlib packs in fewer bytes
+            self.pending.append(np.ascontiguousarray(frame.transpose(2, 0, 1)))
             if len(self.pending) == RUN:
                 self.flush()
 
@@ -162,7 +163,9 @@ class FrameFile:
         except zlib.error as error:
             raise InputError(f"{self.path}: is damaged at byte {entry['offset']}: {error}") from error
         if len(pixels) != expected or not unpacker.eof:
-            raise InputError(f"{self.path}: is damaged at byte {entry['offset']}: a picture of {self.geometry} was expected")
+            raise InputError(
+                f"{self.path}: is damaged at byte {entry['offset']}: a picture of {self.geometry} was expected"
+            )
         return np.frombuffer(pixels, np.uint8).reshape(3, self.geometry.height, self.geometry.width)
 
     def pread(self, length: int, offset: int) -> bytes:

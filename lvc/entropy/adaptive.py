@@ -34,10 +34,13 @@ class Adaptive:
         self.low, self.high, self.escape = low, high, alphabet is None
         self.size = high - low + 1 + self.escape
         self.reach = REACH if alphabet is None else high - low
-        self.direct = self.shared = None  # counts [channels, size] and [size]
+        self.direct: np.ndarray | None = None  # counts [channels, size]
+        self.shared: np.ndarray | None = None  # counts [size]
         self.moved = np.zeros((ACTIVITIES, 2 * self.reach + 1 + self.escape), np.int64)  # counts of differences
-        self.costs = None  # [2, channels]: recent sixteenths of bits, direct and by difference
-        self.before = self.activity = None  # [channels, latents of each]: the last frame's symbols, and their unrest
+        self.costs: np.ndarray | None = None  # [2, channels]: recent sixteenths of bits, direct and by difference
+        # [channels, latents of each]: the last frame's symbols, and their unrest
+        self.before: np.ndarray | None = None
+        self.activity: np.ndarray | None = None
         # Differences are first thought small, the more so the quieter the latent.
         distance = np.abs(np.arange(-self.reach, self.reach + 1))
         for activity in range(ACTIVITIES):

@@ -62,7 +62,9 @@ class Pictures:
     """
 
     def __init__(self, name: str):
-        self.name, self.lost, self._scale = name, set(), None
+        self.name = name
+        self.lost: set[str] = set()
+        self._scale: int | None = None
 
     def of(self, array: np.ndarray, layout: Layout) -> np.ndarray:
         array = np.asarray(array)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageSequence
@@ -177,7 +178,7 @@ def zarr_tree(source: Path):
     if source.is_file():
         with zipfile.ZipFile(source):  # zarr's own store breaks over a file that is none
             pass
-    store = zarr.storage.ZipStore(source, mode="r") if source.is_file() else str(source)
+    store: Any = zarr.storage.ZipStore(source, mode="r") if source.is_file() else str(source)
     try:
         yield zarr.open(store, mode="r")
     finally:
@@ -185,7 +186,7 @@ def zarr_tree(source: Path):
             store.close()
 
 
-def arrays_in(tree, path: str = "") -> Iterator[tuple[str, object]]:
+def arrays_in(tree, path: str = "") -> Iterator[tuple[str, Any]]:
     """All arrays of a tree of groups by their paths."""
     if hasattr(tree, "shape"):
         yield path or "array", tree

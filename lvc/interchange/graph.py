@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -247,7 +248,7 @@ class Arguments:
     def text(self, name: str, default: str) -> str:
         return self.found[name].s.decode("utf-8", "replace") if name in self.found else default
 
-    def sides(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    def sides(self, name: str, default: tuple[int, ...]) -> Any:
         found = tuple(self.found[name].ints) if name in self.found else default
         if len(found) != len(default):
             raise ModelError(f"it has {name} {list(found)[:8]}, where {len(default)} numbers were expected")

@@ -84,7 +84,7 @@ def halves(chain: OnnxChain) -> tuple[list[Step], list[Step]]:
     is_filter = [isinstance(step.layer, Filter) for step in steps]
     for place, step in enumerate(steps):
         rounds = step.role == "round" and any(is_filter[place:]) and all(later.half != "g_a" for later in steps[place:])
-        if step.half == "g_s" or rounds or (step.half != "g_a" and is_filter[place] and step.layer.up):
+        if step.half == "g_s" or rounds or (step.half != "g_a" and isinstance(step.layer, Filter) and step.layer.up):
             return steps[:place], steps[place:]
     return steps, []
 

@@ -1,7 +1,7 @@
 """Work done in order by a thread: behind a bounded queue, or some items ahead."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
@@ -78,7 +78,7 @@ class Ahead:
 
     END = object()
 
-    def __init__(self, generator: Iterator, limit: int, *, name: str):
+    def __init__(self, generator: Generator, limit: int, *, name: str):
         self._generator = generator
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._items: deque[Future] = deque(self._submit() for _ in range(limit))

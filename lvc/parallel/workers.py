@@ -17,7 +17,7 @@ import signal
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -32,6 +32,10 @@ STOP_SECONDS = 10  # that workers of a cluster have to put away what they are at
 QUEUED = 2  # tasks for each core of a cluster: one in work, one that is there when that is done
 
 Report = Callable[[int], None]
+
+# Of a process that works: where it reports, and whether it is at a task.
+unit_counts: Any = None
+at_work = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def run(
     gpus: int = 0,
     progress: Report | None = None,
     name: Callable[[Any], str] = str,
-) -> Iterator[Done | Failed | Lost]:
+) -> Generator[Done | Failed | Lost, None, None]:
     """Calls `function(task, report)` for each task, and yields how each ended, in the order in which they end.
 
     function: of a module, so that other processes find it; it may call `report` with the units of work done so far.
@@ -100,7 +104,7 @@ def run_elsewhere(
     gpus: int,
     progress: Report,
     name: Callable[[Any], str],
-) -> Iterator[Done | Failed | Lost]:
+) -> Generator[Done | Failed | Lost, None, None]:
     """As `run`, by other processes."""
     crew = Processes(min(workers, len(tasks)), len(tasks)) if ray is None else Cluster(ray, workers, gpus)
     waiting, attempts, told = deque(range(len(tasks))), [0] * len(tasks), 0
@@ -155,7 +159,7 @@ def turn(function: Callable, place: int, task, report: Report) -> Done | Failed:
         return Failed(place, UnexpectedError.of(error))
 
 
-def run_here(function: Callable, tasks: Sequence, progress: Report) -> Iterator[Done | Failed]:
+def run_here(function: Callable, tasks: Sequence, progress: Report) -> Generator[Done | Failed | Lost, None, None]:
     counts = [0] * len(tasks)
 
     def report(units: int) -> None:

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from typing import Self
+from typing import Any, Self
 
 from lvc.errors import DisplayError
 
@@ -80,7 +80,7 @@ def _accepts_connections(name: str, *, timeout_seconds: float = 3.0) -> bool:
         return False
     if host in ("", "unix"):
         path = f"/tmp/.X11-unix/X{number}"
-        attempts = [(socket.AF_UNIX, path), (socket.AF_UNIX, "\0" + path)]
+        attempts: list[tuple[int | None, Any]] = [(socket.AF_UNIX, path), (socket.AF_UNIX, "\0" + path)]
     else:
         attempts = [(None, (host.strip("[]"), _X_PORT + int(number)))]
     for family, address in attempts:

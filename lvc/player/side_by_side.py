@@ -10,10 +10,11 @@ _PLATE, _CROSS = (38, 43, 53), (88, 96, 112)
 
 
 class SideBySide:
-    """What `play` needs of a reader, whose frames are the source's left and the decoded ones right, at the same timestamps.
+    """What `play` needs of a reader, whose frames are the source's left and the decoded ones right, at the same
+    timestamps.
 
-    reader: as `lvc.open` gives. source: its `frames_shown_at(seconds)` gives pictures uint8 [H, W, 3] of the reader's size,
-    or None, for which a crossed plate is shown. Raises OptionError for frames too wide for two of them.
+    reader: as `lvc.open` gives. source: its `frames_shown_at(seconds)` gives pictures uint8 [H, W, 3] of the reader's
+    size, or None, for which a crossed plate is shown. Raises OptionError for frames too wide for two of them.
     """
 
     def __init__(self, reader, source):
@@ -30,7 +31,9 @@ class SideBySide:
         """Frames start to stop-1, uint8 [T, H, 2 W, 3]."""
         decoded = self._reader.frames(start, stop)
         plate = _no_picture(self._reader.geometry)
-        sources = [plate if picture is None else picture for picture in self._source.frames_shown_at(decoded.pts_seconds)]
+        sources = [
+            plate if picture is None else picture for picture in self._source.frames_shown_at(decoded.pts_seconds)
+        ]
         return FrameBatch(np.concatenate([np.stack(sources), decoded.data], axis=2), decoded.pts, decoded.time_base)
 
 

@@ -111,7 +111,9 @@ def play(
 
 
 class _Window:
-    def __init__(self, reader, playback: Playback, display: Display, *, name: str, screenshots: Path, panes: tuple[str, ...]):
+    def __init__(
+        self, reader, playback: Playback, display: Display, *, name: str, screenshots: Path, panes: tuple[str, ...]
+    ):
         self._reader, self._playback, self._display = reader, playback, display
         self._name, self._folder, self._panes = name, screenshots, panes
         self._title = f"{name} - lvc"
@@ -239,7 +241,9 @@ def draw_panel(picture: np.ndarray, lines: list[str], *, right: bool = False, si
     font, margin = cv2.FONT_HERSHEY_SIMPLEX, 8
     height, width = picture.shape[:2]
     widest = max(cv2.getTextSize(line, font, size, 1)[0][0] for line in lines)
-    size = min(size, size * (width - 4 * margin) / max(1, widest), size * (height - 4 * margin) / (len(lines) * 40 * size))
+    size = min(
+        size, size * (width - 4 * margin) / max(1, widest), size * (height - 4 * margin) / (len(lines) * 40 * size)
+    )
     if size <= 0:
         return
     text_width = max(cv2.getTextSize(line, font, size, 1)[0][0] for line in lines)

@@ -121,10 +121,11 @@ def psnr_of_mean_mse(mses) -> float | None:
 
 
 def mean_of_psnr(mses) -> float | None:
-    """The mean of the per-frame dB, wherever this project says PSNR of several frames: `lvc report`, `--min-psnr`, training, the Writer's sample.
+    """The mean of the per-frame dB, wherever this project says PSNR of several frames: `lvc report`, `--min-psnr`,
+    training, the Writer's sample.
 
-    mses: of each frame, levels of 255 squared. Identical frames have no dB and are left out, so whoever shows the mean says how many they are;
-    None where nothing is left.
+    mses: of each frame, levels of 255 squared. Identical frames have no dB and are left out, so whoever shows the mean
+    says how many they are; None where nothing is left.
     """
     known = [value for value in map(psnr_of_mse, mses) if value is not None]
     return sum(known) / len(known) if known else None

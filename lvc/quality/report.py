@@ -37,8 +37,8 @@ PICTURE_BYTES = 2_050_000
 # Source frames that wait to be compared; decoding is cheapest a keyframe group at a time.
 PENDING_BYTES = 64 << 20
 SHOWN_PIXELS = 1 << 20
-# How a picture is stored, best first. For game frames lossless WebP is half the size of a JPEG of 39 dB, and lossy WebP,
-# which halves the chroma, is at 25 dB: worse than what is to be judged, and only there for pictures like noise.
+# How a picture is stored, best first. For game frames lossless WebP is half the size of a JPEG of 39 dB, and lossy
+# WebP, which halves the chroma, is at 25 dB: worse than what is to be judged, and only there for pictures like noise.
 ENCODINGS = (
     (".webp", (cv2.IMWRITE_WEBP_QUALITY, 101)),  # above 100: lossless
     (".jpg", (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)),
@@ -127,7 +127,8 @@ class Comparison:
             yield from self._compared(pending)
         if not self.matched_frames:
             raise InputError(
-                f"none of the {self.source_frames} source frames has the timestamp of one of the file's {len(reader)} frames: "
+                f"none of the {self.source_frames} source frames has the timestamp of one of the file's {len(reader)} "
+                "frames: "
                 "was the file made from this source, with the same sampling?"
             )
 
@@ -200,13 +201,15 @@ def _shrunk(frame: np.ndarray, divisor: int) -> np.ndarray:
 
 
 def _picture(frame: np.ndarray, allowance: int) -> tuple[bytes, bool]:
-    """uint8 [h, w, 3] in the best encoding that takes at most `allowance` bytes, or the smallest; and whether it is lossless."""
+    """uint8 [h, w, 3] in the best encoding that takes at most `allowance` bytes, or the smallest;
+    and whether it is lossless.
+    """
     picture = np.ascontiguousarray(frame[:, :, ::-1])
-    for number, (suffix, parameters) in enumerate(ENCODINGS):
+    for suffix, parameters in ENCODINGS:
         data = cv2.imencode(suffix, picture, parameters)[1].tobytes()
         if len(data) <= allowance:
             break
-    return data, number == 0
+    return data, (suffix, parameters) == ENCODINGS[0]
 
 
 class ReportBuilder:
@@ -241,7 +244,9 @@ class ReportBuilder:
             push(self._worst, (*entry, frames))
 
     def _stored(self, frames: ShownFrames) -> PicturePair:
-        """The pictures of a frame, in its share of the bytes that are left: what one does not need the next ones have."""
+        """The pictures of a frame, in its share of the bytes that are left:
+        what one does not need the next ones have.
+        """
         pair = PicturePair.within(frames, max(0, self._bytes_left) // self._pictures_left)
         self._bytes_left -= pair.size
         self._pictures_left -= 1

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,9 @@ class SheetLayout:
 
     @classmethod
     def of(cls, frame: Geometry, *, columns: int, rows: int, width: int | None = None) -> "SheetLayout":
-        """The layout for frames of a size; width: of the whole sheet, None for the frames' own size up to 1,920 in all."""
+        """The layout for frames of a size; width: of the whole sheet, None for the frames' own size up to 1,920 in
+        all.
+        """
         frames_alone = 2 * _MARGIN + (columns - 1) * _GAP
         if width is None:
             width = frames_alone + columns * max(frame.width, SMALLEST_TILE)
@@ -114,15 +116,11 @@ def storyboard(
     is raised. Raises FormatError, also where not one frame holds, ModelError, OptionError or OutputError.
     """
     output = Path(output)
-    for name, value in (("columns", columns), ("rows", rows), ("count", count), ("width", width)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise OptionError(f"{name} is a whole number from 1, not {value!r}")
-    if rows is not None and count is not None:
-        raise OptionError("the number of frames follows from rows, or is given as count: give one of them")
+    check_numbers(columns=columns, rows=rows, count=count, width=width)
     if output.suffix.lower() not in FORMATS:
         raise OptionError(f"{output}: a storyboard ends in {', '.join(FORMATS)}")
     check_output(output, overwrite=overwrite, inputs=(Path(source),))
-    told = set()
+    told: set[str] = set()
 
     def tell(damage: str) -> None:
         if on_damage is None:
@@ -143,27 +141,49 @@ def storyboard(
         reader.codec  # noqa: B018  wrong weights are no damage of one group
         sheet = _Sheet(layout)
         sheet.head(os.path.basename(os.fspath(source)), facts_of(reader))
-        drawn = 0
-        for place, number in enumerate(numbers):
-            try:
-                batch = reader.frames_at([number])
-            except FormatError as error:
-                tell(str(error))
-                sheet.empty_tile(place, number)
-            else:
-                sheet.tile(place, number, batch.data[0], float(batch.pts_seconds[0]))
-                drawn += 1
-            if progress:
-                progress(1)
-        if not drawn:
+        if not (drawn := draw_tiles(sheet, reader, numbers, tell=tell, progress=progress)):
             raise FormatError(f"{source}: not one of the {len(numbers)} chosen frames holds")
         with written_whole(output, overwrite=overwrite, inputs=(Path(source),)) as part:
             sheet.picture.save(part, **FORMATS[output.suffix.lower()])
     return drawn
 
 
+def check_numbers(*, rows: int | None, count: int | None, **others: int | None) -> None:
+    for name, value in {"rows": rows, "count": count, **others}.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise OptionError(f"{name} is a whole number from 1, not {value!r}")
+    if rows is not None and count is not None:
+        raise OptionError("the number of frames follows from rows, or is given as count: give one of them")
+
+
+def draw_tiles(
+    sheet: "_Sheet",
+    reader: Reader,
+    numbers: Sequence[int],
+    *,
+    tell: Callable[[str], None],
+    progress: Callable[[int], None] | None,
+) -> int:
+    """Draws the frames with these numbers, and gives how many of them hold; tell: told of what does not."""
+    drawn = 0
+    for place, number in enumerate(numbers):
+        try:
+            batch = reader.frames_at([number])
+        except FormatError as error:
+            tell(str(error))
+            sheet.empty_tile(place, number)
+        else:
+            sheet.tile(place, number, batch.data[0], float(batch.pts_seconds[0]))
+            drawn += 1
+        if progress:
+            progress(1)
+    return drawn
+
+
 def spread_frames(index, count: int, *, keyframes_only: bool = False) -> list[int]:
-    """Numbers of at most `count` frames, first and last among them, spread evenly over those that a file's index has."""
+    """Numbers of at most `count` frames, first and last among them, spread evenly over those that a file's index
+    has.
+    """
     counts = np.ones_like(index.frame_counts) if keyframes_only else index.frame_counts
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
@@ -176,8 +196,14 @@ def facts_of(reader: Reader) -> str:
     """One line for the head: frames, their size, duration and bytes."""
     header, entries = reader.header, reader.container.index
     # By the index alone: the last group may be damaged.
-    seconds = float((entries.first_pts[-1] - entries.first_pts[0] + int(entries.frame_counts[-1]) * header.frame_duration) * header.time_base)
-    return f"{len(reader):,} frames of {reader.geometry}, {clock(seconds)}, {reader.container.file_bytes:,} bytes, model {header.model['name']}"
+    seconds = float(
+        (entries.first_pts[-1] - entries.first_pts[0] + int(entries.frame_counts[-1]) * header.frame_duration)
+        * header.time_base
+    )
+    return (
+        f"{len(reader):,} frames of {reader.geometry}, {clock(seconds)}, {reader.container.file_bytes:,} bytes, "
+        f"model {header.model['name']}"
+    )
 
 
 class _Sheet:

@@ -58,6 +58,18 @@ class DecoderCalls:
 
     container: ContainerReader
     time_base: Fraction
+    if TYPE_CHECKING:  # what it asks of the reader that takes it in
+
+        def __len__(self) -> int: ...
+
+        def duration_ticks(self, number: int) -> int: ...
+
+        def pts_seconds(self, number: int) -> float: ...
+
+        def _pictures(self, numbers: list[int]) -> np.ndarray | torch.Tensor: ...
+
+        def _ordered(self, pictures: np.ndarray | torch.Tensor) -> torch.Tensor: ...
+
     stream_index = 0
 
     def get_frame_at(self, index: int) -> Frame:

@@ -49,7 +49,7 @@ class GivenTime:
             ceil = -_last(-ceil, -ceil + reach, lambda ticks: rounded(-ticks) >= value)
         return cls(value, floor, ceil)
 
-    def as_own(self, seconds: float) -> Real:
+    def as_own(self, seconds: float) -> float:
         """Another time in this one's precision, to compare the two."""
         return type(self.value)(seconds) if isinstance(self.value, np.floating) else seconds
 

@@ -27,7 +27,7 @@ class KeptFrames:
         self._positions = self._size[0] * self._size[1]
         self._slots: dict[int, int] = {}  # where each frame's row of `_places` is
         # Which block each frame has at each position
-        self._places = np.empty((0, self._positions), numbers_type(most * self._positions))
+        self._places: np.ndarray = np.empty((0, self._positions), numbers_type(most * self._positions))
         self._blocks = np.empty((0, BLOCK), np.uint8)
         # Ascending, and the blocks that have them
         self._hashes, self._owners = np.empty(0, np.uint64), np.empty(0, np.uint32)

@@ -40,8 +40,9 @@ BATCH_BYTES = 1 << 26  # of pixels in a batch: a group may have 4,096 frames
 class IntegerLatents:
     """The integer latents of some frames as they are stored, with what `synthesise` needs to make pixels of them.
 
-    symbols: int32 [N, *latent_shape]; for quantiser "none" the bits of float32. parameters: the quantiser's, float32 [N, P],
-    where P may be 0. pts_seconds: float64 [N]. geometry: of the frames. crf: quality level that they were coded at, or None.
+    symbols: int32 [N, *latent_shape]; for quantiser "none" the bits of float32. parameters: the quantiser's, float32
+    [N, P], where P may be 0. pts_seconds: float64 [N]. geometry: of the frames. crf: quality level that they were coded
+    at, or None.
     model, model_sha256: the weights they belong to. quantiser: its spec.
     """
 
@@ -61,18 +62,20 @@ class IntegerLatents:
 class Reader(DecoderCalls):
     """Decodes frames of one file; each call decodes each keyframe group that it touches once.
 
-    source: a path, bytes, a uint8 tensor of a file's bytes, or a binary file object with `read` and `seek`, as fsspec's are.
+    source: a path, bytes, a uint8 tensor of a file's bytes, or a binary file object with `read` and `seek`, as fsspec's
+    are.
     model: a weights file, where the file's own is not found.
-    device: where synthesis runs and tensors live, torch's default device with None. dimension_order: "NCHW" or "NHWC" of the tensors
-    that are returned. output_dtype: torch.uint8, or torch.float32 with values in [0, 1]. transforms: called one after the other
-    with each uint8 [N, 3, H, W] that is decoded.
-    seek_mode, num_ffmpeg_threads, stream_index (0 or None): torchcodec's, taken and without effect: the index is exact and small.
-    cache_bytes: memory for the latents of groups that were used last, beside the last one, which is always kept: frames of
-    kept groups cost synthesis alone, and a group that was decoded in part is decoded on from there.
+    device: where synthesis runs and tensors live, torch's default device with None. dimension_order: "NCHW" or "NHWC"
+    of the tensors that are returned. output_dtype: torch.uint8, or torch.float32 with values in [0, 1]. transforms:
+    called one after the other with each uint8 [N, 3, H, W] that is decoded.
+    seek_mode, num_ffmpeg_threads, stream_index (0 or None): torchcodec's, taken and without effect: the index is exact
+    and small.
+    cache_bytes: memory for the latents of groups that were used last, beside the last one, which is always kept: frames
+    of kept groups cost synthesis alone, and a group that was decoded in part is decoded on from there.
     decoders: in place of cache_bytes, where readers of one thread keep the groups that they used last together.
     Raises FormatError for damaged bytes, ModelError for missing or other weights, IndexError out of range.
-    Pickles (when opened from a path or bytes), without what it has decoded, and is reopened in each process that it reaches,
-    by fork or spawn. Threads may share it, one decodes at a time.
+    Pickles (when opened from a path or bytes), without what it has decoded, and is reopened in each process that it
+    reaches, by fork or spawn. Threads may share it, one decodes at a time.
     """
 
     def __init__(
@@ -100,9 +103,19 @@ class Reader(DecoderCalls):
         )
         if isinstance(cache_bytes, bool) or not isinstance(cache_bytes, int) or cache_bytes < 0:
             raise OptionError(f"cache_bytes is a whole number of bytes from 0, not {cache_bytes!r}")
-        self._source = bytes_of_tensor(source) if hasattr(source, "dim") else bytes(source) if isinstance(source, bytearray | memoryview) else source
+        self._source = (
+            bytes_of_tensor(source)
+            if hasattr(source, "dim")
+            else bytes(source)
+            if isinstance(source, bytearray | memoryview)
+            else source
+        )
         self._model, self._device, self._cache_bytes = model, device_name(device), cache_bytes
-        self._order, self._floats, self._transforms = dimension_order, str(output_dtype) == "torch.float32", tuple(transforms or ())
+        self._order, self._floats, self._transforms = (
+            dimension_order,
+            str(output_dtype) == "torch.float32",
+            tuple(transforms or ()),
+        )
         self._shared = decoders
         self._open()
 
@@ -122,7 +135,10 @@ class Reader(DecoderCalls):
         """The file's groups and index; opened again where a fork has brought the reader to another process."""
         if self._process != os.getpid():
             if shares_position(self._source):
-                raise InputError("a Reader over an open file cannot be used after a fork, which shares the file's position; open it by its path")
+                raise InputError(
+                    "a Reader over an open file cannot be used after a fork, which shares the file's position; open "
+                    "it by its path"
+                )
             self._open()
         return self._container
 
@@ -139,7 +155,9 @@ class Reader(DecoderCalls):
 
     @property
     def codec(self) -> GroupCodec:
-        """The model that made the file, loaded when the first frame is asked for; readers of a process share it, see `codec_of`."""
+        """The model that made the file, loaded when the first frame is asked for;
+        readers of a process share it, see `codec_of`.
+        """
         self.container  # noqa: B018  looks after forks
         with self._lock:
             if self._codec is None:
@@ -148,12 +166,16 @@ class Reader(DecoderCalls):
 
     @property
     def codec_key(self) -> tuple:
-        """What latents mean: weights, quantiser, entropy model, quality level and geometry, alike for files that share a codec."""
+        """What latents mean: weights, quantiser, entropy model, quality level and geometry,
+        alike for files that share a codec.
+        """
         header = self.header
         return header.model["name"], header.model["sha256"], codec_specs(header), self.geometry
 
     def group_key(self, group: int) -> tuple:
-        """What a keyframe group decodes to, alike for all readers of the file at its path; FormatError for a damaged group."""
+        """What a keyframe group decodes to, alike for all readers of the file at its path;
+        FormatError for a damaged group.
+        """
         return self._name, group, self.container.group(group).digest
 
     # Latents
@@ -214,7 +236,9 @@ class Reader(DecoderCalls):
         return Latents(symbols, parameters)
 
     def _made(self, numbers: list[int]) -> np.ndarray | torch.Tensor:
-        """Frames uint8 [N, H, W, 3] by number: rendered from latents of all their groups together, or as each group's decoder has them."""
+        """Frames uint8 [N, H, W, 3] by number: rendered from latents of all their groups together,
+        or as each group's decoder has them.
+        """
         if self.codec.traits.renders_latents:
             return self.codec.render(self._latents_of(numbers))
         made = np.empty((len(numbers), self.geometry.height, self.geometry.width, 3), np.uint8)
@@ -247,11 +271,14 @@ class Reader(DecoderCalls):
             quantiser=dict(self.header.quantiser),
         )
 
-    def synthesise(self, latents: IntegerLatents | torch.Tensor, *, parameters: torch.Tensor | None = None) -> torch.Tensor:
-        """Frames uint8 [N, 3, H, W] (or [N, H, W, 3]) of integer latents: of `latents_at`, or whole numbers [N, *latent_shape]
-        that another model made, with float [N, P] parameters where the file's quantiser has them.
+    def synthesise(
+        self, latents: IntegerLatents | torch.Tensor, *, parameters: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Frames uint8 [N, 3, H, W] (or [N, H, W, 3]) of integer latents: of `latents_at`, or whole numbers [N,
+        *latent_shape] that another model made, with float [N, P] parameters where the file's quantiser has them.
 
-        Raises ModelError for latents of other weights, OptionError for those of another shape, type, crf, size or quantiser.
+        Raises ModelError for latents of other weights, OptionError for those of another shape, type, crf, size or
+        quantiser.
         """
         import torch
 
@@ -267,20 +294,31 @@ class Reader(DecoderCalls):
             theirs = latents.crf, latents.geometry, latents.quantiser
             ours = self.header.extra.get("crf"), self.geometry, self.header.quantiser
             if theirs != ours:
-                raise OptionError(f"latents for crf {ours[0]}, {ours[1]} and quantiser {ours[2]} were expected, not {theirs[0]}, {theirs[1]} and {theirs[2]}")
+                raise OptionError(
+                    f"latents for crf {ours[0]}, {ours[1]} and quantiser {ours[2]} were expected, not {theirs[0]}, "
+                    f"{theirs[1]} and {theirs[2]}"
+                )
             latents, parameters = latents.symbols, latents.parameters
         shape, width = self.codec.latent_shape, self.codec.parameter_count
         if latents.is_floating_point() or latents.is_complex() or latents.shape[1:] != shape:
-            raise OptionError(f"latents of whole numbers [N, {', '.join(map(str, shape))}] were expected, not {latents.dtype} {list(latents.shape)}")
+            raise OptionError(
+                f"latents of whole numbers [N, {', '.join(map(str, shape))}] were expected, not {latents.dtype} "
+                f"{list(latents.shape)}"
+            )
         parameters = torch.zeros(len(latents), 0) if parameters is None else parameters
         if parameters.shape != (len(latents), width):
-            raise OptionError(f"quantiser {self.codec.quantiser_spec['name']} needs parameters [{len(latents)}, {width}], not {list(parameters.shape)}")
+            raise OptionError(
+                f"quantiser {self.codec.quantiser_spec['name']} needs parameters [{len(latents)}, {width}], not "
+                f"{list(parameters.shape)}"
+            )
         return self._ordered(self.codec.render(Latents(latents.cpu().int().numpy(), parameters.cpu().float().numpy())))
 
     # Frames as arrays with exact timestamps
 
     def frames_at(self, indices) -> FrameBatch:
-        """Frames by number, in any order, as numpy with exact timestamps; each group is decoded once, each frame made once."""
+        """Frames by number, in any order, as numpy with exact timestamps;
+        each group is decoded once, each frame made once.
+        """
         numbers = [self._number(index) for index in indices]
         data = as_numpy(self._pictures(numbers))
         pts = tuple(self.container.pts_of(number) for number in numbers)
@@ -309,7 +347,9 @@ class Reader(DecoderCalls):
             yield self.frames_at(run)
 
     def _runs(self, start: int, stop: int) -> Iterator[range]:
-        """Frames start to stop-1 by group, large ones in parts; raises FormatError where a group is lost, before any part of it."""
+        """Frames start to stop-1 by group, large ones in parts; raises FormatError where a group is lost,
+        before any part of it.
+        """
         most = max(1, BATCH_BYTES // (3 * self.geometry.width * self.geometry.height))
         while start < stop:
             group = self.container.group_of_frame(start)
@@ -345,7 +385,9 @@ class Reader(DecoderCalls):
             yield from self._ordered(self._pictures(list(run)))
 
     def duration_ticks(self, number: int) -> int:
-        """How long a frame stays on screen: until the next one; the last one, and one before lost frames, for the nominal duration."""
+        """How long a frame stays on screen: until the next one; the last one, and one before lost frames,
+        for the nominal duration.
+        """
         container, index = self.container, self.container.index
         group = container.group_of_frame(number)
         pts, inside = container.group(group).pts, number - container.first_frame_of_group(group)
@@ -356,7 +398,9 @@ class Reader(DecoderCalls):
         return self.header.frame_duration
 
     def _ordered(self, pictures: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """Frames [N, H, W, 3] as a tensor on the device, transformed, of the type and in the order that were asked for."""
+        """Frames [N, H, W, 3] as a tensor on the device, transformed, of the type and in the order that were asked
+        for.
+        """
         import torch
 
         tensor = torch.as_tensor(pictures, device=self.codec.device)
@@ -375,7 +419,11 @@ class Reader(DecoderCalls):
     def metadata(self) -> Metadata:
         header, count = self.header, len(self)
         begin = self.container.pts_of(0) * self.time_base if count else Fraction(0)
-        end = (self.container.pts_of(count - 1) + self.duration_ticks(count - 1)) * self.time_base if count else Fraction(0)
+        end = (
+            (self.container.pts_of(count - 1) + self.duration_ticks(count - 1)) * self.time_base
+            if count
+            else Fraction(0)
+        )
         return Metadata(
             num_frames=count,
             width=header.width,
@@ -416,12 +464,15 @@ class Reader(DecoderCalls):
 
     @property
     def mean_frame_bytes(self) -> np.ndarray:
-        """Payload bytes of each frame, float64 [N], without decoding: frames that share a packet share its bytes evenly."""
+        """Payload bytes of each frame, float64 [N], without decoding: frames that share a packet share its bytes
+        evenly.
+        """
         return np.concatenate([np.zeros(0), *(evenly(group.packets) for group in self.container.groups())])
 
     @property
     def frame_bytes(self) -> np.ndarray:
-        """Payload bytes of each frame, float64 [N]: frames that share a packet share its bytes by what their symbols cost.
+        """Payload bytes of each frame, float64 [N]: frames that share a packet share its bytes by what their symbols
+        cost.
 
         Decodes all groups that have such packets.
         """
@@ -447,7 +498,8 @@ class Reader(DecoderCalls):
             before, known = len(self), self.container.index
             self.container.refresh()
             if not np.array_equal(self.container.index.offsets[: len(known)], known.offsets):
-                self._decoders = RecentlyUsed(self._cache_bytes)  # groups have other numbers: a damaged one came or went
+                # Groups have other numbers: a damaged one came or went
+                self._decoders = RecentlyUsed(self._cache_bytes)
             return len(self) - before
 
     def close(self) -> None:
@@ -462,8 +514,9 @@ class Reader(DecoderCalls):
     # In a notebook; Pillow is imported by these calls alone
 
     def show(self, *indices: int) -> Image.Image:
-        """The frame with a number as Pillow's picture, which a notebook shows, or several side by side; without one, frames
-        spread over the file. Raises IndexError out of range, FormatError where a frame is lost."""
+        """The frame with a number as Pillow's picture, which a notebook shows, or several side by side; without one,
+        frames spread over the file. Raises IndexError out of range, FormatError where a frame is lost.
+        """
         from lvc.reading.notebook import shown
 
         return shown(self, [self._number(index) for index in indices])
@@ -489,7 +542,9 @@ def shares_position(source) -> bool:
 def bytes_of_tensor(tensor: torch.Tensor) -> bytes:
     """The bytes of a file that lie in a tensor, uint8 [N]; OptionError for another one."""
     if str(tensor.dtype) != "torch.uint8" or tensor.dim() != 1:
-        raise OptionError(f"a file's bytes as a tensor uint8 [N] were expected, not {tensor.dtype} {list(tensor.shape)}")
+        raise OptionError(
+            f"a file's bytes as a tensor uint8 [N] were expected, not {tensor.dtype} {list(tensor.shape)}"
+        )
     return tensor.detach().cpu().numpy().tobytes()
 
 

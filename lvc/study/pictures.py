@@ -1,4 +1,6 @@
-"""Sets of small pictures to study autoencoders on: shipped ones, arrays, folders of pictures, and blocks of game frames."""
+"""Sets of small pictures to study autoencoders on: shipped ones, arrays, folders of pictures,
+and blocks of game frames.
+"""
 
 import hashlib
 import zipfile
@@ -52,7 +54,9 @@ class Pictures:
 
 @dataclass(frozen=True)
 class PictureSet:
-    """Pictures of one size in three splits. grey: their three channels are the same, and count as one where bytes are compared."""
+    """Pictures of one size in three splits. grey: their three channels are the same,
+    and count as one where bytes are compared.
+    """
 
     name: str
     train: Pictures
@@ -81,7 +85,9 @@ class PictureSet:
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much of a source is taken: pictures to train on and to test on, at most, and the size of what is cut out of larger ones."""
+    """How much of a source is taken: pictures to train on and to test on, at most,
+    and the size of what is cut out of larger ones.
+    """
 
     train: int = 4096
     test: int = 512
@@ -99,7 +105,8 @@ class Amounts:
 
 
 def read_set(source: str, *, amounts: Amounts, seed: int = 0) -> PictureSet:
-    """The pictures of `digits`, `photographs`, a .npy or .npz array, a folder of pictures, or a data set of lvc build-dataset.
+    """The pictures of `digits`, `photographs`, a .npy or .npz array, a folder of pictures, or a data set of lvc
+    build-dataset.
 
     Raises InputError for what cannot be read or is too small, OptionError for a size that does not fit.
     """
@@ -116,7 +123,9 @@ def read_set(source: str, *, amounts: Amounts, seed: int = 0) -> PictureSet:
         return folder_set(path, amounts, seed)
     if is_picture(path):
         raise InputError(f"{path}: is one picture; a folder of them was expected")
-    raise InputError(f"{source}: is none of {', '.join(SHIPPED)}, no .npy or .npz, no folder of pictures and no data set")
+    raise InputError(
+        f"{source}: is none of {', '.join(SHIPPED)}, no .npy or .npz, no folder of pictures and no data set"
+    )
 
 
 def digits() -> np.ndarray:
@@ -139,7 +148,8 @@ def photographs(split: str) -> list[Path]:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays uint8 [N, H, W] or [N, H, W, 3]: {"train": …, "test": …} of an .npz with x_train and x_test, or else {"all": …}.
+    """Arrays uint8 [N, H, W] or [N, H, W, 3]: {"train": …, "test": …} of an .npz with x_train and x_test, or else
+    {"all": …}.
 
     Raises InputError for anything else, before memory is taken for it.
     """
@@ -154,14 +164,18 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             elif len(members) == 1:
                 chosen = {"all": members[0]}
             else:
-                raise InputError(f"{path}: holds {', '.join(members)[:200] or 'no array'}; x_train and x_test, or one array were expected")
+                raise InputError(
+                    f"{path}: holds {', '.join(members)[:200] or 'no array'}; x_train and x_test, or one array were "
+                    "expected"
+                )
             arrays = {}
             for split, member in chosen.items():
                 with archive.open(member) as file:
                     arrays[split] = read_array(file, f"{path}: {member}")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:  # as numpy and zipfile tell damage
+    # As numpy and zipfile tell damage
+    except (ValueError, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
         raise InputError(f"{path}: is no array that can be read: {error}") from error
     if len({array.shape[1:] for array in arrays.values()}) > 1:
         raise InputError(f"{path}: its pictures to train and to test on are of different sizes")
@@ -177,7 +191,10 @@ def read_array(file, name: str) -> np.ndarray:
         raise InputError(f"{name}: has {kind} {list(shape)}; pictures uint8 [N, H, W] or [N, H, W, 3] were expected")
     size = int(np.prod([int(side) for side in shape], dtype=object))
     if min(shape) < 1 or size > MAX_BYTES or max(shape[1:3]) > MAX_SIDE:
-        raise InputError(f"{name}: has the shape {list(shape)}; up to {MAX_BYTES:,} bytes of pictures with sides up to {MAX_SIDE} were expected")
+        raise InputError(
+            f"{name}: has the shape {list(shape)}; up to {MAX_BYTES:,} bytes of pictures with sides up to {MAX_SIDE} "
+            "were expected"
+        )
     data = file.read(size)
     if len(data) != size:
         raise InputError(f"{name}: is cut short: {len(data):,} of {size:,} bytes")
@@ -189,7 +206,9 @@ def read_array(file, name: str) -> np.ndarray:
 
 
 def whole_set(name: str, arrays: dict[str, np.ndarray], amounts: Amounts, seed: int) -> PictureSet:
-    """Pictures as they are: [N, H, W] or [N, H, W, 3] in "all", or in "train", of which an eighth validates, and "test"."""
+    """Pictures as they are: [N, H, W] or [N, H, W, 3] in "all", or in "train", of which an eighth validates,
+    and "test".
+    """
     geometry = Geometry(*reversed(next(iter(arrays.values())).shape[1:3]))
     if amounts.size not in (None, geometry):
         raise OptionError(f"{name}: its pictures are {geometry} and are taken whole; {amounts.size} was asked for")
@@ -199,7 +218,11 @@ def whole_set(name: str, arrays: dict[str, np.ndarray], amounts: Amounts, seed: 
         places = {"train": ("all", train), "validation": ("all", validation), "test": ("all", test)}
     else:
         train, validation = shares(order.permutation(len(arrays["train"])), (7, 1), name)
-        places = {"train": ("train", train), "validation": ("train", validation), "test": ("test", np.arange(len(arrays["test"])))}
+        places = {
+            "train": ("train", train),
+            "validation": ("train", validation),
+            "test": ("test", np.arange(len(arrays["test"]))),
+        }
     grey = all(array.ndim == 3 for array in arrays.values())
     parts = {}
     for split, (array, chosen) in places.items():
@@ -228,7 +251,9 @@ def shares(items: Sequence, parts: tuple[int, ...], name: str) -> list:
 
 
 def folder_set(folder: Path, amounts: Amounts, seed: int) -> PictureSet:
-    """A folder of small pictures of one size, taken whole, or of any others, from which blocks are cut; split by picture."""
+    """A folder of small pictures of one size, taken whole, or of any others, from which blocks are cut;
+    split by picture.
+    """
     paths = files_in(folder, SUFFIXES)
     if not paths:
         raise InputError(f"{folder}: is a folder; pictures in it were expected ({', '.join(SUFFIXES)})")
@@ -237,7 +262,13 @@ def folder_set(folder: Path, amounts: Amounts, seed: int) -> PictureSet:
     first = planes_of(paths[0])
     if amounts.size is None and max(first.shape[1:]) <= LARGEST_WHOLE:
         amounts = Amounts(amounts.train, amounts.test, Geometry(first.shape[2], first.shape[1]))
-    return cut_set(folder.resolve().name, {split: some(part, amounts.of(split)) for split, part in parts.items()}, planes_of, amounts, seed)
+    return cut_set(
+        folder.resolve().name,
+        {split: some(part, amounts.of(split)) for split, part in parts.items()},
+        planes_of,
+        amounts,
+        seed,
+    )
 
 
 def planes_of(path: Path) -> np.ndarray:
@@ -248,7 +279,10 @@ def planes_of(path: Path) -> np.ndarray:
 def dataset_set(folder: Path, amounts: Amounts, seed: int) -> PictureSet:
     """Blocks of a data set's frames, which are spread over the recordings of each of its splits."""
     sources = {split: FrameStore(folder).split(split) for split in SPLITS}
-    frames = {split: some([(source, place) for place in range(len(source))], -(-amounts.of(split) // BLOCKS_A_FRAME)) for split, source in sources.items()}
+    frames = {
+        split: some([(source, place) for place in range(len(source))], -(-amounts.of(split) // BLOCKS_A_FRAME))
+        for split, source in sources.items()
+    }
     return cut_set(folder.resolve().name, frames, frame_of, amounts, seed)
 
 
@@ -261,28 +295,38 @@ def some(items: Sequence, limit: int) -> list:
     return [items[place] for place in spread(len(items), limit)]
 
 
-def cut_set(name: str, items: dict[str, Sequence], read: Callable[..., np.ndarray], amounts: Amounts, seed: int) -> PictureSet:
+def cut_set(
+    name: str, items: dict[str, Sequence], read: Callable[..., np.ndarray], amounts: Amounts, seed: int
+) -> PictureSet:
     """Blocks cut at random from larger pictures, uint8 [3, H, W] each, which `read` gives of each split's items."""
     size = amounts.size or DEFAULT_SIZE
     parts = {}
     for number, split in enumerate(SPLITS):
         rng = np.random.default_rng([seed, 3, number])
         if not items[split]:
-            raise InputError(f"{name}: holds no pictures for {split}; build the data set with recordings for each split")
+            raise InputError(
+                f"{name}: holds no pictures for {split}; build the data set with recordings for each split"
+            )
         parts[split] = Pictures(blocks(items[split], read, size, amounts.of(split), rng, name))
     grey = all((part.data == part.data[:, :1]).all() for part in parts.values())
     return PictureSet(name, **parts, grey=grey)
 
 
-def blocks(items: Sequence, read: Callable[..., np.ndarray], size: Geometry, count: int, rng: np.random.Generator, name: str) -> np.ndarray:
-    """At most `count` blocks uint8 [N, 3, height, width], as many from each picture; a picture of just that size is one."""
+def blocks(
+    items: Sequence, read: Callable[..., np.ndarray], size: Geometry, count: int, rng: np.random.Generator, name: str
+) -> np.ndarray:
+    """At most `count` blocks uint8 [N, 3, height, width], as many from each picture;
+    a picture of just that size is one.
+    """
     a_picture = -(-count // len(items))
     cut = []
     for item in items:
         picture = read(item)
         rows, columns = picture.shape[1] - size.height, picture.shape[2] - size.width
         if min(rows, columns) < 0:
-            raise InputError(f"{name}: has a picture of {picture.shape[2]}x{picture.shape[1]}, which is smaller than {size}")
+            raise InputError(
+                f"{name}: has a picture of {picture.shape[2]}x{picture.shape[1]}, which is smaller than {size}"
+            )
         for _ in range(a_picture if rows or columns else 1):
             row, column = rng.integers(rows + 1), rng.integers(columns + 1)
             # A copy, so that the picture goes.

@@ -80,7 +80,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Case:
-    """Which point: a set of pictures by name, a system, a size of its code, and whether it is trained to take noise away."""
+    """Which point: a set of pictures by name, a system, a size of its code,
+    and whether it is trained to take noise away.
+    """
 
     source: str
     system: str
@@ -93,8 +95,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Coded:
-    """Pictures that went through a file: bytes of the whole file and of its packets alone, and the mean squared error of the
-    decoded pictures, for pixels in 0..255."""
+    """Pictures that went through a file: bytes of the whole file and of its packets alone, and the mean squared error
+    of the decoded pictures, for pixels in 0..255.
+    """
 
     file_bytes: int
     packet_bytes: int
@@ -107,12 +110,13 @@ def measure_point(
     settings: Settings,
     *,
     device: str = "cpu",
-    on_step: Callable[[int], None] = lambda step: None,
+    on_step: Callable[[int], None] = lambda _step: None,
 ) -> dict:
     """Trains and measures a point; gives its figures as JSON holds them.
 
-    on_step is called with the number of steps that are done. PSNR is the dB of the mean squared error over all test pictures, decoded from a
-    real file; loss is the mean squared error of pixels in 0..1 before quantising. Raises what training and coding raise.
+    on_step is called with the number of steps that are done. PSNR is the dB of the mean squared error over all test
+    pictures, decoded from a real file; loss is the mean squared error of pixels in 0..1 before quantising. Raises what
+    training and coding raise.
     """
     own = sets[case.source]
     started = time.monotonic()
@@ -161,14 +165,28 @@ def measure_point(
     }
 
 
-def trained_weights(case: Case, own: PictureSet, settings: Settings, weights: Path, *, device: str, on_step: Callable[[int], None]) -> dict:
+def trained_weights(
+    case: Case, own: PictureSet, settings: Settings, weights: Path, *, device: str, on_step: Callable[[int], None]
+) -> dict:
     """Trains into the file `weights`; gives the curves, and the processor's time of a step and of all."""
     options = settings.training(case.system, denoising=case.denoising)
     name, model_options = configuration(case.system, case.code, own.geometry, latents=settings.latents)
     model = new_model(name, geometry=own.geometry, seed=settings.seed, **model_options)
     quantiser = quantize.build(**settings.quantiser, latent_range=model.latent_range)
     step_losses, step_seconds, validation = [], [], []
-    records = train(model, own.train, own.validation, weights, quantiser=quantiser, entropy=settings.entropy, options=options, files=checkpoints, name=NAME, device=device, workers=0)
+    records = train(
+        model,
+        own.train,
+        own.validation,
+        weights,
+        quantiser=quantiser,
+        entropy=settings.entropy,
+        options=options,
+        files=checkpoints,
+        name=NAME,
+        device=device,
+        workers=0,
+    )
     after_step, before = False, time.process_time()
     for record in records:
         # The processor's time, for other programs change that of the clock; without what comes between steps.

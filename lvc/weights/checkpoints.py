@@ -40,7 +40,8 @@ SUFFIX = ".safetensors"
 FOLDERS_VARIABLE = "LVC_MODELS"
 MAX_HEADER_BYTES = 4 << 20  # a model of 10,000 tensors needs a quarter of it
 
-TYPES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}  # bytes of a number, by the file's name for it
+# Bytes of a number, by the file's name for it
+TYPES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,14 @@ def read_header(path: str | os.PathLike) -> Header:
             size = os.fstat(file.fileno()).st_size
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > size - 8:
-                raise ModelError(f"{path}: is no weights file, or cut short: a header of {length:,} bytes in a file of {size:,}")
+                raise ModelError(
+                    f"{path}: is no weights file, or cut short: a header of {length:,} bytes in a file of {size:,}"
+                )
             if length > MAX_HEADER_BYTES:
-                raise ModelError(f"{path}: is no weights file of lvc: a header of {length:,} bytes, at most {MAX_HEADER_BYTES:,} expected")
+                raise ModelError(
+                    f"{path}: is no weights file of lvc: a header of {length:,} bytes, at most {MAX_HEADER_BYTES:,} "
+                    "expected"
+                )
             text = file.read(length)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such weights file") from error
@@ -129,7 +135,11 @@ def read_header(path: str | os.PathLike) -> Header:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: is no weights file: its header is no JSON") from error
     try:
-        if not isinstance(content, dict) or not isinstance(extra := content.pop("__metadata__", None), dict) or not isinstance(extra.get("lvc"), str):
+        if (
+            not isinstance(content, dict)
+            or not isinstance(extra := content.pop("__metadata__", None), dict)
+            or not isinstance(extra.get("lvc"), str)
+        ):
             raise ModelError('it is no weights file of lvc: metadata "lvc" is missing')
         metadata = Metadata.from_json(extra["lvc"])
         tensors = checked_entries(content, size - 8 - length)
@@ -159,7 +169,9 @@ def checked_entries(content: dict, data_bytes: int) -> dict[str, TensorEntry]:
             raise ModelError(f"tensor {name!r} starts at byte {entry.begin:,} of the data, {position:,} expected")
         position = entry.end
     if position != data_bytes:
-        raise ModelError(f"its tensors have {position:,} bytes, and the file holds {data_bytes:,}: it is cut short or damaged")
+        raise ModelError(
+            f"its tensors have {position:,} bytes, and the file holds {data_bytes:,}: it is cut short or damaged"
+        )
     return entries
 
 
@@ -188,7 +200,12 @@ def load_file(path: Path, *, device: "str | torch.device" = "cpu", sha256: str |
         sha256 = sha256 or file_digest(path)
         with safe_open(path, framework=weights.FRAMEWORK) as file:
             model = weights.filled(model, {name: file.get_tensor(f"model.{name}") for name in expected})
-            tables = {name: Tables.from_arrays({part: np.asarray(file.get_tensor(f"entropy.{name}.{part}")) for part in parts}) for name, parts in table_names.items()}
+            tables = {
+                name: Tables.from_arrays(
+                    {part: np.asarray(file.get_tensor(f"entropy.{name}.{part}")) for part in parts}
+                )
+                for name, parts in table_names.items()
+            }
     except LvcError as error:
         raise ModelError(f"{path}: {error}") from error
     except (SafetensorError, OSError) as error:
@@ -197,7 +214,9 @@ def load_file(path: Path, *, device: "str | torch.device" = "cpu", sha256: str |
 
 
 def family_traits(model: str | os.PathLike) -> Traits:
-    """The traits of the family of a name's weights, or a file's, of which the header alone is read; raises ModelError."""
+    """The traits of the family of a name's weights, or a file's, of which the header alone is read;
+    raises ModelError.
+    """
     name = model if model in model_names(weights=False) else read_header(path_of(model)).metadata.model
     return family_of(str(name)).traits
 
@@ -208,11 +227,17 @@ def needs_torch(model: str | os.PathLike) -> bool:
 
 
 def load_state(path: str | os.PathLike) -> dict[str, "Tensor | np.ndarray"]:
-    """The tensors for `--resume` of a file that `save` was given a state for, of the model's kind; {} where there are none."""
+    """The tensors for `--resume` of a file that `save` was given a state for, of the model's kind;
+    {} where there are none.
+    """
     header = read_header(path)
     try:
         with safe_open(path, framework=family_of(header.metadata.model).tensors().FRAMEWORK) as file:
-            return {name.removeprefix("training."): file.get_tensor(name) for name in header.tensors if name.startswith("training.")}
+            return {
+                name.removeprefix("training."): file.get_tensor(name)
+                for name in header.tensors
+                if name.startswith("training.")
+            }
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
 
@@ -224,15 +249,21 @@ def empty_model(metadata: Metadata) -> Any:
     except OptionError:  # says what is wrong already
         raise
     except (TypeError, ValueError, ArithmeticError, RuntimeError, IndexError) as error:
-        raise ModelError(f"there is no {metadata.model} with the options {json.dumps(metadata.config)[:200]}") from error
+        raise ModelError(
+            f"there is no {metadata.model} with the options {json.dumps(metadata.config)[:200]}"
+        ) from error
 
 
-def check_tensors(expected: Mapping[str, tuple[str, tuple[int, ...]]], header: Header, takes: Callable[[str, str], bool]) -> None:
+def check_tensors(
+    expected: Mapping[str, tuple[str, tuple[int, ...]]], header: Header, takes: Callable[[str, str], bool]
+) -> None:
     """Raises ModelError where the file's tensors are not those of the model, each with the model's shape and type."""
     missing = [name for name in expected if name not in header.tensors]
     if missing:
         raise ModelError(f"it lacks {listed(missing)}, which {header.metadata.model} has")
-    unknown = [name for name in header.tensors if name not in expected and not name.startswith(("entropy.", "training."))]
+    unknown = [
+        name for name in header.tensors if name not in expected and not name.startswith(("entropy.", "training."))
+    ]
     if unknown:
         raise ModelError(f"it has {listed(unknown)}, which {header.metadata.model} has not")
     for name, (dtype, shape) in expected.items():
@@ -251,7 +282,9 @@ def check_tables(header: Header) -> dict[str, list[str]]:
             continue
         parts = name.split(".")
         if len(parts) != 3 or entry.dtype != "I32" or len(entry.shape) != 1 or entry.shape[0] > MAX_ENTRIES:
-            raise ModelError(f"{name} is no array of frequency tables: int32 in one row of up to {MAX_ENTRIES:,} expected")
+            raise ModelError(
+                f"{name} is no array of frequency tables: int32 in one row of up to {MAX_ENTRIES:,} expected"
+            )
         sets.setdefault(parts[1], []).append(parts[2])
     return sets
 
@@ -270,7 +303,7 @@ def file_digest(path: str | os.PathLike) -> str:
 
 
 @lru_cache(maxsize=256)
-def known_digest(path: str | os.PathLike, state: tuple[int, ...] | None) -> str:
+def known_digest(path: str | os.PathLike, _state: tuple[int, ...] | None) -> str:
     """SHA-256 of a file in a state that `identity` gave, computed once."""
     return file_digest(path)
 
@@ -303,7 +336,10 @@ def path_of(model: str | os.PathLike) -> Path:
     if path.is_file():
         return path
     choices = ", ".join(shipped()) or "none"
-    raise ModelError(f"{model}: there is no weights file and no model of that name (shipped: {choices}; ${FOLDERS_VARIABLE} may list folders of more)")
+    raise ModelError(
+        f"{model}: there is no weights file and no model of that name (shipped: {choices}; ${FOLDERS_VARIABLE} may "
+        "list folders of more)"
+    )
 
 
 def find(
@@ -325,7 +361,9 @@ def has_none(name: str, sha256: str) -> bool:
     return sha256 == NO_WEIGHTS and name in model_names(weights=False)
 
 
-def locate(name: str, sha256: str, *, file: str | os.PathLike | None = None, extra_folders: Sequence[str | os.PathLike] = ()) -> Path:
+def locate(
+    name: str, sha256: str, *, file: str | os.PathLike | None = None, extra_folders: Sequence[str | os.PathLike] = ()
+) -> Path:
     """The file of the very weights with this digest: among the shipped ones, `file`, or in the folders of $LVC_MODELS.
 
     Raises ModelError that names the model, both hashes and what to do.

@@ -36,7 +36,7 @@ def codec_of(
     """
     name, sha256 = header.model["name"], header.model["sha256"]
     if checkpoints.has_none(name, sha256):
-        weights = name, None, sha256
+        weights: tuple[Path | str, tuple[int, ...] | None, str] = name, None, sha256
     else:
         path = checkpoints.locate(name, sha256, file=model)
         weights = path, identity(path), sha256

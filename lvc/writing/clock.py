@@ -32,8 +32,7 @@ def rate_of(fps: Real) -> Fraction:
     try:
         if isinstance(fps, bool) or not isinstance(fps, Real):
             raise ValueError
-        exact = isinstance(fps, Rational)
-        rate = Fraction(int(fps.numerator), int(fps.denominator)) if exact else meant(fps)
+        rate = Fraction(int(fps.numerator), int(fps.denominator)) if isinstance(fps, Rational) else meant(fps)
     except ValueError:  # of NaN and infinities, too
         raise OptionError(f"fps must be a number, not {fps!r:.60}") from None
     if not (0 < rate.numerator <= MAX_RATIONAL and rate.denominator <= MAX_RATIONAL):
@@ -47,7 +46,7 @@ def meant(fps: Real) -> Fraction:
     """The fraction that a float stands for; ValueError of what is no number."""
     text = str(fps)
     written = Fraction(text)  # 0.1 is 1/10
-    digits = -Decimal(text).as_tuple().exponent
+    digits = -int(Decimal(text).as_tuple().exponent)
     if digits <= MEANT_DIGITS or written <= 0:
         return written
     spacing = Fraction(float(np.spacing(fps)) if isinstance(fps, np.floating) else math.ulp(fps))

@@ -62,8 +62,8 @@ def random_model(*, seed: int, geometry: Geometry, **sizes):
 
 
 def random_symbols(count: int, shape, *, seed: int) -> np.ndarray:
-    """Latents of which most positions stay, some go back and some are new, with a few that the prior cannot see and a few
-    beyond every table.
+    """Latents of which most positions stay, some go back and some are new, with a few that the prior cannot see and a
+    few beyond every table.
     """
     generator = np.random.default_rng(seed)
     symbols = np.rint(generator.laplace(0, 3, (count, *shape))).astype(np.int32)

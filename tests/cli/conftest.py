@@ -29,7 +29,23 @@ def recordings(tmp_path_factory, make_recording, gameplay):
 @pytest.fixture(scope="session")
 def dataset(recordings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "set"
-    assert main(["build-dataset", str(recordings), "-o", str(folder), *SAMPLING, "--validation", "game_2.mp4", "-w", "1", "-q"]) == 0
+    assert (
+        main(
+            [
+                "build-dataset",
+                str(recordings),
+                "-o",
+                str(folder),
+                *SAMPLING,
+                "--validation",
+                "game_2.mp4",
+                "-w",
+                "1",
+                "-q",
+            ]
+        )
+        == 0
+    )
     return folder
 
 
@@ -37,7 +53,20 @@ def dataset(recordings, tmp_path_factory):
 def tiny_model(dataset, tmp_path_factory):
     """conv4 for naive and factorised, trained for a few steps."""
     path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
-    small = ["--model", "conv4", "--option", "stages=2", "--option", "channels=4", "--batch", "8", "--steps", "8", "--threads", "1"]
+    small = [
+        "--model",
+        "conv4",
+        "--option",
+        "stages=2",
+        "--option",
+        "channels=4",
+        "--batch",
+        "8",
+        "--steps",
+        "8",
+        "--threads",
+        "1",
+    ]
     assert main(["train", str(dataset), "-o", str(path), *small, "-q"]) == 0
     return path
 
@@ -46,7 +75,18 @@ def tiny_model(dataset, tmp_path_factory):
 def temporal_model(tmp_path_factory):
     """An exact temporal model as it comes from its random start."""
     torch.manual_seed(1)
-    model = build("temporal", geometry=SIZE, features=16, detail=8, trunk=16, context=8, channels=16, groups=(4, 4, 8), phases=(1, 4, 2), placed=4).exact()
+    model = build(
+        "temporal",
+        geometry=SIZE,
+        features=16,
+        detail=8,
+        trunk=16,
+        context=8,
+        channels=16,
+        groups=(4, 4, 8),
+        phases=(1, 4, 2),
+        placed=4,
+    ).exact()
     metadata = checkpoints.Metadata(
         name="moving",
         model="temporal",
@@ -91,7 +131,17 @@ def game(recordings, tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def coded_bytes(recordings, tiny_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("coded") / "game.lvc"
-    arguments = [str(recordings / "game_0.mp4"), "-o", str(path), "--model", str(tiny_model), *SAMPLING, "--keyint", "8", "-q"]
+    arguments = [
+        str(recordings / "game_0.mp4"),
+        "-o",
+        str(path),
+        "--model",
+        str(tiny_model),
+        *SAMPLING,
+        "--keyint",
+        "8",
+        "-q",
+    ]
     assert main(["encode", *arguments]) == 0
     return path.read_bytes()
 
@@ -110,4 +160,8 @@ def source_frames(recordings):
     from lvc.video.sample import Sampling, sampled_frames
 
     batches = list(sampled_frames(recordings / "game_0.mp4", Sampling(every=2, geometry=SIZE)))
-    return np.concatenate([batch.data for batch in batches]), [pts for batch in batches for pts in batch.pts], batches[0].time_base
+    return (
+        np.concatenate([batch.data for batch in batches]),
+        [pts for batch in batches for pts in batch.pts],
+        batches[0].time_base,
+    )

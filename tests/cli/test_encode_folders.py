@@ -70,7 +70,8 @@ def faulty(monkeypatch):
     monkeypatch.setattr(sample, "timed_frames", timed_frames)
 
 
-def test_a_fault_of_any_kind_is_its_files_own(lvc, folder, tiny_model, tmp_path, faulty):
+@pytest.mark.usefixtures("faulty")
+def test_a_fault_of_any_kind_is_its_files_own(lvc, folder, tiny_model, tmp_path):
     shutil.copy(folder / "game.mp4", folder / "faulty.mp4")
     encode = ("encode", "recordings", "--model", tiny_model, *SAMPLING, "-q")
     (folder / "deeper" / "still" / "shot.png").unlink()
@@ -90,7 +91,8 @@ def test_a_fault_of_any_kind_is_its_files_own(lvc, folder, tiny_model, tmp_path,
     ]
 
 
-def test_one_file_that_cannot_be_decoded_does_not_end_a_folder(lvc, folder, tiny_model, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("folder")
+def test_one_file_that_cannot_be_decoded_does_not_end_a_folder(lvc, tiny_model, tmp_path, monkeypatch):
     from lvc.reading import decoding
 
     assert lvc("encode", "recordings", "-o", "coded", "--model", tiny_model, "--size", "48x32", "-q").code == 0

@@ -13,12 +13,18 @@ def pictures(gameplay, tmp_path, monkeypatch):
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number, (width, height) in enumerate([(48, 32), (60, 41), (33, 50)]):
-        Image.fromarray(gameplay(1, width, height, seed=number)[0]).save(folder / f"shot_{number}.{'jpg' if number == 1 else 'png'}", quality=95)
+        Image.fromarray(gameplay(1, width, height, seed=number)[0]).save(
+            folder / f"shot_{number}.{'jpg' if number == 1 else 'png'}", quality=95
+        )
     return folder
 
 
-def test_a_picture_there_and_back(lvc, pictures, tiny_model):
-    assert lvc("encode", "pictures/shot_2.png", "-o", "a.lvc", "--model", tiny_model, "--entropy", "adaptive", "-q").code == 0
+@pytest.mark.usefixtures("pictures")
+def test_a_picture_there_and_back(lvc, tiny_model):
+    assert (
+        lvc("encode", "pictures/shot_2.png", "-o", "a.lvc", "--model", tiny_model, "--entropy", "adaptive", "-q").code
+        == 0
+    )
     with library.open("a.lvc", model=tiny_model) as reader:
         assert len(reader) == 1 and (reader.geometry.width, reader.geometry.height) == (33, 50)
         frame = reader.frames(0, 1).data[0]
@@ -29,7 +35,8 @@ def test_a_picture_there_and_back(lvc, pictures, tiny_model):
     assert "overwrite it with -y" in lvc("decode", "a.lvc", "-o", "a.png", "--model", tiny_model).err[-1]
 
 
-def test_a_size_may_be_asked_for(lvc, pictures, tiny_model):
+@pytest.mark.usefixtures("pictures")
+def test_a_size_may_be_asked_for(lvc, tiny_model):
     assert lvc("encode", "pictures/shot_2.png", "-o", "a.lvc", "--size", "48x32", "--model", tiny_model, "-q").code == 0
     with library.open("a.lvc", model=tiny_model) as reader:
         assert str(reader.geometry) == "48x32"
@@ -40,7 +47,11 @@ def test_a_folder_there_and_back(lvc, pictures, tiny_model, tmp_path):
     assert lvc("encode", pictures, "-o", "coded", *model, "--entropy", "adaptive", "-q").code == 0
     assert sorted(path.name for path in (tmp_path / "coded").iterdir()) == ["shot_0.lvc", "shot_1.lvc", "shot_2.lvc"]
     assert lvc("decode", "coded", "-o", "decoded", *model, "-q").code == 0
-    assert [Image.open(path).size for path in sorted((tmp_path / "decoded").iterdir())] == [(48, 32), (60, 41), (33, 50)]
+    assert [Image.open(path).size for path in sorted((tmp_path / "decoded").iterdir())] == [
+        (48, 32),
+        (60, 41),
+        (33, 50),
+    ]
 
 
 def test_one_bad_picture_does_not_stop_the_others(lvc, pictures, tiny_model, tmp_path):
@@ -64,4 +75,6 @@ def test_what_makes_no_sense_for_pictures_is_refused(lvc, pictures, tiny_model, 
     (tmp_path / "empty").mkdir()
     assert "pictures in it" in lvc("encode", "empty", "-o", "coded", "--model", tiny_model).err[-1]
     assert "it holds none" in lvc("decode", "empty", "-o", "decoded").err[-1]
-    assert not (tmp_path / "a.lvc").exists() and not (tmp_path / "coded").exists() and not (tmp_path / "decoded").exists()
+    assert (
+        not (tmp_path / "a.lvc").exists() and not (tmp_path / "coded").exists() and not (tmp_path / "decoded").exists()
+    )

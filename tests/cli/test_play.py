@@ -38,14 +38,35 @@ def test_a_missing_folder_for_screenshots_is_told_first(capsys, tmp_path):
     assert "is no folder" in capsys.readouterr().err
 
 
-def test_source_and_decoded_stand_side_by_side_at_the_same_time(coded, game, tiny_model, source_frames, open_window, until, tmp_path):
-    command = [sys.executable, "-m", "lvc", "play", coded, "--compare", game, "--model", tiny_model, "--pause", "--screenshots", tmp_path]
+def test_source_and_decoded_stand_side_by_side_at_the_same_time(
+    coded, game, tiny_model, source_frames, open_window, until, tmp_path
+):
+    command = [
+        sys.executable,
+        "-m",
+        "lvc",
+        "play",
+        coded,
+        "--compare",
+        game,
+        "--model",
+        tiny_model,
+        "--pause",
+        "--screenshots",
+        tmp_path,
+    ]
     source, _, _ = source_frames
     with library.open(coded, model=tiny_model) as reader:
         decoded = reader[:].numpy()
     with open_window(command, "^game.lvc - lvc$", stderr=subprocess.PIPE, text=True) as (player, press):
         # Across groups, forward and back; frames are 1/15 s apart.
-        for keys, number in (((), 0), (["period"] * 3, 3), (["shift+Right"], 18), (["Right"], 29), (["shift+Left", "comma"], 13)):
+        for keys, number in (
+            ((), 0),
+            (["period"] * 3, 3),
+            (["shift+Right"], 18),
+            (["Right"], 29),
+            (["shift+Left", "comma"], 13),
+        ):
             press(*keys, "s")
             path = tmp_path / f"game-{number + 1:06d}.png"
             until(lambda path=path: path.is_file() and path.stat().st_size)

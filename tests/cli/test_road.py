@@ -23,7 +23,9 @@ def video_frames(path):
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         frames = list(container.decode(stream))
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in frames]), [frame.pts * Fraction(stream.time_base) for frame in frames]
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in frames]), [
+            frame.pts * Fraction(stream.time_base) for frame in frames
+        ]
 
 
 def facts(lvc, path):
@@ -47,12 +49,34 @@ COMBINATIONS = [
 @pytest.mark.parametrize(("quantiser", "entropy"), COMBINATIONS)
 def test_every_combination_is_coded_checked_and_decoded(lvc, game, tiny_model, quantiser, entropy):
     model = ("--model", tiny_model)
-    shown = lvc("encode", game, "-o", "game.lvc", *model, *SAMPLING, "--keyint", 8, "--quantiser", quantiser, "--entropy", entropy, "--json")
+    shown = lvc(
+        "encode",
+        game,
+        "-o",
+        "game.lvc",
+        *model,
+        *SAMPLING,
+        "--keyint",
+        8,
+        "--quantiser",
+        quantiser,
+        "--entropy",
+        entropy,
+        "--json",
+    )
     assert shown.code == 0
     made = json.loads(shown.out)
-    assert (made["frames"], made["raw_bytes"], made["file_bytes"]) == (30, 30 * 48 * 32 * 3, os.path.getsize("game.lvc"))
+    assert (made["frames"], made["raw_bytes"], made["file_bytes"]) == (
+        30,
+        30 * 48 * 32 * 3,
+        os.path.getsize("game.lvc"),
+    )
     found = facts(lvc, "game.lvc")
-    assert (found["quantiser"]["name"], found["entropy"]["name"], found["keyframes"]) == (quantiser, entropy, [0, 8, 16, 24])
+    assert (found["quantiser"]["name"], found["entropy"]["name"], found["keyframes"]) == (
+        quantiser,
+        entropy,
+        [0, 8, 16, 24],
+    )
     assert sum(found["bytes"].values()) == found["file_bytes"]
     checked = lvc("verify", "--symbols", "game.lvc", *model)
     assert checked.code == 0 and "ok, 30 frames in 4 groups" in checked.out
@@ -66,7 +90,11 @@ def test_a_model_that_predicts(lvc, game, temporal_model, crf):
     rate = () if crf is None else ("--crf", crf)
     assert lvc("encode", "-i", game, "-o", "game.lvc", *model, *SAMPLING, "--keyint", 16, *rate, "-q").code == 0
     found = facts(lvc, "game.lvc")
-    assert (found["entropy"]["name"], found["keyframes"], found["crf"]) == ("prediction", [0, 16], DEFAULT_CRF if crf is None else crf)
+    assert (found["entropy"]["name"], found["keyframes"], found["crf"]) == (
+        "prediction",
+        [0, 16],
+        DEFAULT_CRF if crf is None else crf,
+    )
     assert lvc("verify", "--symbols", "game.lvc", *model, "-q").code == 0
     assert lvc("decode", "-i", "game.lvc", "-o", "all.npy", *model, "-q").code == 0
     assert lvc("decode", "game.lvc", "-o", "keys.npy", *model, "--keyframes-only", "-q").code == 0
@@ -97,7 +125,9 @@ def test_all_forms_hold_the_same_pixels_at_the_times_of_the_source(lvc, coded, t
 
 
 def test_a_report_measures_what_decode_gives(lvc, coded, game, tiny_model, source_frames):
-    assert lvc("report", coded, game, "-o", "r.json", "-o", "r.html", "-o", "r.csv", "--model", tiny_model, "-q").code == 0
+    assert (
+        lvc("report", coded, game, "-o", "r.json", "-o", "r.html", "-o", "r.csv", "--model", tiny_model, "-q").code == 0
+    )
     assert lvc("decode", coded, "-o", "out.npy", "--model", tiny_model, "-q").code == 0
     with open("r.json") as file:
         report = json.load(file)
@@ -125,7 +155,20 @@ def test_encoding_with_a_report(lvc, game, tiny_model):
     ],
 )
 def test_which_frames_and_keyframes(lvc, game, tiny_model, options, frames, groups):
-    shown = lvc("encode", game, "-o", "game.lvc", "--model", tiny_model, "--entropy", "adaptive", "--size", "40x24", *options, "-q")
+    shown = lvc(
+        "encode",
+        game,
+        "-o",
+        "game.lvc",
+        "--model",
+        tiny_model,
+        "--entropy",
+        "adaptive",
+        "--size",
+        "40x24",
+        *options,
+        "-q",
+    )
     assert (shown.code, shown.out, shown.err) == (0, "", [])
     found = facts(lvc, "game.lvc")
     assert (found["frames"], len(found["keyframes"]), found["width"], found["height"]) == (frames, groups, 40, 24)
@@ -134,9 +177,22 @@ def test_which_frames_and_keyframes(lvc, game, tiny_model, options, frames, grou
     assert json.loads(report.out)["lvc"]["totals"]["measured_frames"] == frames
 
 
-def test_several_recordings_into_a_folder(lvc, game, recordings, tiny_model):
+@pytest.mark.usefixtures("game")
+def test_several_recordings_into_a_folder(lvc, recordings, tiny_model):
     os.mkdir("coded")
-    shown = lvc("encode", recordings / "game_1.mp4", "-i", recordings / "game_2.mp4", "-o", "coded", "--model", tiny_model, *SAMPLING, "--json", "-q")
+    shown = lvc(
+        "encode",
+        recordings / "game_1.mp4",
+        "-i",
+        recordings / "game_2.mp4",
+        "-o",
+        "coded",
+        "--model",
+        tiny_model,
+        *SAMPLING,
+        "--json",
+        "-q",
+    )
     assert shown.code == 0
     assert [json.loads(line)["frames"] for line in shown.out.splitlines()] == [30, 30]
     assert sorted(os.listdir("coded")) == ["game_1.lvc", "game_2.lvc"]
@@ -164,7 +220,12 @@ def test_outputs_have_the_permissions_of_any_new_file(lvc, coded, game, tiny_mod
     before = os.umask(0o027)
     try:
         os.mkdir("new")
-        assert lvc("encode", game, "-o", "new/game.lvc", "--model", tiny_model, *SAMPLING, "--report", "new/r.html", "-q").code == 0
+        assert (
+            lvc(
+                "encode", game, "-o", "new/game.lvc", "--model", tiny_model, *SAMPLING, "--report", "new/r.html", "-q"
+            ).code
+            == 0
+        )
         for name in ("out.mp4", "out.npy", "pictures"):
             assert lvc("decode", coded, "-o", f"new/{name}", "--model", tiny_model, "-q").code == 0
         small = ("--model", "conv4", "--option", "stages=2", "--option", "channels=4", "--steps", 1, "--threads", 1)
@@ -199,5 +260,17 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert end.value.code == 0
     shown = capsys.readouterr().out
-    for name in ("build-dataset", "train", "encode", "decode", "info", "verify", "play", "report", "models", "import-onnx", "export-onnx"):
+    for name in (
+        "build-dataset",
+        "train",
+        "encode",
+        "decode",
+        "info",
+        "verify",
+        "play",
+        "report",
+        "models",
+        "import-onnx",
+        "export-onnx",
+    ):
         assert re.search(rf"^    {name}\s", shown, re.MULTILINE)

@@ -24,13 +24,30 @@ def dataset(tmp_path_factory):
     geometry = Geometry(width=32, height=16)
     for number in range(3):
         random = np.random.default_rng(number)
-        frames = np.broadcast_to(np.kron(random.integers(0, 200, (3, 4, 8)), np.ones((1, 4, 4))).astype(np.uint8), (20, 3, 16, 32)).copy()
+        frames = np.broadcast_to(
+            np.kron(random.integers(0, 200, (3, 4, 8)), np.ones((1, 4, 4))).astype(np.uint8), (20, 3, 16, 32)
+        ).copy()
         for time_step, frame in enumerate(frames):
             frame[:, 4:8, time_step : time_step + 4] = 255
         with open_output(folder / f"{number}.mkv", geometry=geometry, time_base=Fraction(1, 30)) as writer:
             writer.write(FrameBatch(frames.transpose(0, 2, 3, 1), tuple(range(20)), Fraction(1, 30)))
     output = folder / "dataset"
-    assert main(["build-dataset", *map(str, sorted(folder.glob("*.mkv"))), "-o", str(output), "--every", "1", "--size", "32x16", "-q"]) == 0
+    assert (
+        main(
+            [
+                "build-dataset",
+                *map(str, sorted(folder.glob("*.mkv"))),
+                "-o",
+                str(output),
+                "--every",
+                "1",
+                "--size",
+                "32x16",
+                "-q",
+            ]
+        )
+        == 0
+    )
     return output
 
 
@@ -73,7 +90,10 @@ def test_round_chooses_latents_to_round(dataset, tmp_path):
     assert checkpoint.entropy == {"name": "factorised"}
 
 
-@pytest.mark.parametrize(("quantiser", "entropy"), [("none", "raw"), ("naive", "factorised"), ("scale", "factorised"), ("kmeans", "adaptive")])
+@pytest.mark.parametrize(
+    ("quantiser", "entropy"),
+    [("none", "raw"), ("naive", "factorised"), ("scale", "factorised"), ("kmeans", "adaptive")],
+)
 def test_each_quantiser_has_an_entropy_model_that_fits(dataset, tmp_path, quantiser, entropy):
     assert train(dataset, tmp_path / "a.safetensors", *TINY, "--steps", 1, "--quantiser", quantiser, "-q") == 0
     assert checkpoints.load(tmp_path / "a.safetensors").entropy == {"name": entropy}
@@ -125,7 +145,22 @@ def test_a_folder_that_is_no_data_set(tmp_path, capsys):
 
 
 def test_recipes_can_be_varied(dataset, tmp_path):
-    assert train(dataset, tmp_path / "a.safetensors", "--recipe", "pacman-conv4", "--option", "stages=2", "--option", "channels=4", "--steps", 1, "-q") == 0
+    assert (
+        train(
+            dataset,
+            tmp_path / "a.safetensors",
+            "--recipe",
+            "pacman-conv4",
+            "--option",
+            "stages=2",
+            "--option",
+            "channels=4",
+            "--steps",
+            1,
+            "-q",
+        )
+        == 0
+    )
     checkpoint = checkpoints.load(tmp_path / "a.safetensors")
     assert checkpoint.quantiser["name"] == "round"
     assert checkpoint.model.config.stages == 2
@@ -133,7 +168,10 @@ def test_recipes_can_be_varied(dataset, tmp_path):
 
 def test_tensorboard_gets_the_curves(dataset, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    assert train(dataset, tmp_path / "a.safetensors", *TINY, "--epochs", 2, "-q", "--tensorboard", tmp_path / "curves") == 0
+    assert (
+        train(dataset, tmp_path / "a.safetensors", *TINY, "--epochs", 2, "-q", "--tensorboard", tmp_path / "curves")
+        == 0
+    )
     events = accumulator.EventAccumulator(str(tmp_path / "curves")).Reload()
     assert len(events.Scalars("training/loss")) > 2
     assert len(events.Scalars("validation/psnr")) == 2
@@ -148,8 +186,23 @@ def test_without_tensorboard_the_option_says_so(dataset, tmp_path, capsys, monke
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_goes_on_with_resume(dataset, tmp_path, number):
     output = tmp_path / "a.safetensors"
-    arguments = [sys.executable, "-m", "lvc", "train", str(dataset), "-o", str(output), *TINY, "--epochs", "100000", "--schedule", "constant"]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    arguments = [
+        sys.executable,
+        "-m",
+        "lvc",
+        "train",
+        str(dataset),
+        "-o",
+        str(output),
+        *TINY,
+        "--epochs",
+        "100000",
+        "--schedule",
+        "constant",
+    ]
+    process = subprocess.Popen(
+        arguments, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
     deadline = time.monotonic() + 60
     while not (tmp_path / "a.last.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -158,7 +211,22 @@ def test_an_interrupted_run_goes_on_with_resume(dataset, tmp_path, number):
     assert process.returncode == 130
     assert "go on with --resume" in errors and "Traceback" not in errors
     before = checkpoints.load(tmp_path / "a.last.safetensors").metadata.training["position"]
-    assert train(dataset, output, *TINY, "--steps", before["step"] + 2, "--epochs", 100000, "--schedule", "constant", "--resume", "-q") == 0
+    assert (
+        train(
+            dataset,
+            output,
+            *TINY,
+            "--steps",
+            before["step"] + 2,
+            "--epochs",
+            100000,
+            "--schedule",
+            "constant",
+            "--resume",
+            "-q",
+        )
+        == 0
+    )
     after = checkpoints.load(tmp_path / "a.last.safetensors").metadata.training["position"]
     assert after["step"] == before["step"] + 2
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.last.safetensors", "a.safetensors"]

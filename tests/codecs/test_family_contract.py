@@ -1,4 +1,6 @@
-"""What every family promises to Reader, Writer, search and command line: the same tests for each that is registered, a toy one among them."""
+"""What every family promises to Reader, Writer, search and command line:
+the same tests for each that is registered, a toy one among them.
+"""
 
 import pickle
 
@@ -45,7 +47,7 @@ def toy():
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def checkpoint(request, toy, tmp_path_factory, save_small):
+def checkpoint(request, tmp_path_factory, save_small):
     """Weights of each family, from a file; what stands for them where a family has none."""
     model, family = request.param, family_of(request.param)
     path = tmp_path_factory.mktemp("weights") / f"{model}-small.safetensors"

@@ -11,7 +11,7 @@ from lvc.cli.main import main
 from lvc.codecs import family
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def toy():
     family.register("toy", "tests.codecs.toy_family", models=("toy",))
     yield
@@ -27,7 +27,7 @@ def recordings(tmp_path_factory, make_recording, gameplay):
 
 
 @pytest.fixture(scope="module")
-def weights(toy, recordings, tmp_path_factory):
+def weights(recordings, tmp_path_factory):
     """Trained by the command that users have."""
     folder = tmp_path_factory.mktemp("weights")
     assert (
@@ -85,7 +85,7 @@ def test_it_is_trained_and_listed(weights, capsys):
     assert ", toy" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_options_that_it_has_not_are_refused(toy, tmp_path, capsys):
+def test_options_that_it_has_not_are_refused(tmp_path, capsys):
     assert main(["train", str(tmp_path), "--model", "toy", "--epochs", "3", "-o", str(tmp_path / "a.safetensors")]) == 1
     assert "toy has no training option epochs; it has seed, steps" in capsys.readouterr().err
 
@@ -135,6 +135,6 @@ def test_a_file_is_continued_and_a_damaged_group_is_named(file, weights, tmp_pat
         assert len(reader) == 17 and (reader[16].float() - 90).abs().max() <= 1
     from tests.codecs import toy_family
 
-    monkeypatch.setattr(toy_family, "symbols_digest", lambda symbols: 1)
+    monkeypatch.setattr(toy_family, "symbols_digest", lambda _symbols: 1)
     assert main(["verify", "--symbols", str(copy)]) == 1
     assert "decode to other symbols than were coded" in capsys.readouterr().out

@@ -1,4 +1,5 @@
-"""A family in a page, to show what one needs: frames less a learned mean colour, in coarser steps at each crf, packed by zlib.
+"""A family in a page, to show what one needs: frames less a learned mean colour, in coarser steps at each crf, packed
+by zlib.
 
 It has weights of one array, latents, any crf, and a training; registered by a test, it goes wherever others go.
 """
@@ -127,7 +128,7 @@ class ToyTrainer(Trainer):
         description="",
         dataset=None,
         overwrite=False,
-        **more,
+        **_more,
     ):
         frames = training.frames(range(len(training)))
         for step in range(recipe.training.steps):

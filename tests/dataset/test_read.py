@@ -32,7 +32,9 @@ def store(tmp_path_factory, make_recording, gameplay):
 def truth(store):
     """All training frames as sampling gives them."""
     paths = [store.folder.parent / "in" / f"{number}.mp4" for number in range(3)]
-    return np.concatenate([batch.data for path in paths for batch in sampled_frames(path, SAMPLING)]).transpose(0, 3, 1, 2)
+    return np.concatenate([batch.data for path in paths for batch in sampled_frames(path, SAMPLING)]).transpose(
+        0, 3, 1, 2
+    )
 
 
 def test_frames_are_numbered_through_the_recordings_of_a_split(store, truth):

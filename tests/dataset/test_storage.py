@@ -14,7 +14,13 @@ def write(path, data, pts, batch=7):
     with open(path, "wb") as file:
         writer = FrameFileWriter(file)
         for start in range(0, len(data), batch):
-            writer.write(FrameBatch(data[start : start + batch].transpose(0, 2, 3, 1), tuple(pts[start : start + batch]), Fraction(1, 90)))
+            writer.write(
+                FrameBatch(
+                    data[start : start + batch].transpose(0, 2, 3, 1),
+                    tuple(pts[start : start + batch]),
+                    Fraction(1, 90),
+                )
+            )
         writer.finish({"width": data.shape[3], "height": data.shape[2], "time_base": "1/90"})
     return path
 

@@ -41,7 +41,7 @@ def test_the_cache_decodes_runs_within_groups_once_and_ahead():
 
 def test_the_cache_passes_a_fault_of_the_reader_on():
     reader = CountingReader()
-    reader.frames = lambda start, stop: (_ for _ in ()).throw(OutputError("broken"))
+    reader.frames = lambda _start, _stop: (_ for _ in ()).throw(OutputError("broken"))
     cache = window.FrameCache(reader)
     with pytest.raises(OutputError, match="broken"):
         cache.frame(0)
@@ -108,7 +108,9 @@ def test_without_libx11_the_socket_is_asked(monkeypatch):
 
 
 def number_shown(screenshot) -> int:
-    """The number of the frame that a screenshot shows, from 0, by its pixels; of both halves, where a source is beside it."""
+    """The number of the frame that a screenshot shows, from 0, by its pixels;
+    of both halves, where a source is beside it.
+    """
     picture = cv2.imread(str(screenshot))
     blue, green, red = map(int, picture[0, -1])
     assert blue == 90 and screenshot.name.startswith(f"plain-{red + 256 * green + 1:06d}")

@@ -23,7 +23,9 @@ class KnownReader:
         self._source, self._errors = source, errors
         self.geometry, self.time_base, self.pts = GEOMETRY, TIME_BASE, tuple(pts)
         self.frame_types = ["key" if n % keyint == 0 else "predicted" for n in range(len(source))]
-        self.frame_bytes = self.mean_frame_bytes = np.array([900.0 if kind == "key" else 52.5 for kind in self.frame_types])
+        self.frame_bytes = self.mean_frame_bytes = np.array(
+            [900.0 if kind == "key" else 52.5 for kind in self.frame_types]
+        )
         self.metadata = SimpleNamespace(
             model={"name": "conv4", "sha256": "ab" * 32},
             keyint=keyint,

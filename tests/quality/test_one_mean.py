@@ -16,8 +16,10 @@ from lvc.weights import checkpoints
 
 
 @pytest.fixture(scope="module")
-def half(make_recording, gameplay, tmp_path_factory):
-    """A recording, and a `.lvc` file of it: every other frame is of few colours, which the coder keeps as they are; the others are noisy."""
+def half(make_recording, tmp_path_factory):
+    """A recording, and a `.lvc` file of it: every other frame is of few colours, which the coder keeps as they are;
+    the others are noisy.
+    """
     folder = tmp_path_factory.mktemp("half")
     random = np.random.default_rng(1)
     pictures = []

@@ -49,7 +49,7 @@ def test_scores_are_those_of_the_known_errors(report):
     assert report.scores[1].psnr is None and report.scores[1].identical
 
 
-def test_the_worst_come_first_and_pictures_are_exact(report, source, reader):
+def test_the_worst_come_first_and_pictures_are_exact(report, source):
     assert report.worst == [5, 2, 9]
     assert set(report.pictures) == {0, 3, 6, 9} | {5, 2}
     pair = report.pictures[5]
@@ -69,7 +69,7 @@ def test_identical_frames_are_never_among_the_worst(material, source):
     assert built(reader, material.batches(source, PTS), worst=3).worst == [9]
 
 
-def test_each_group_is_decoded_in_one_call(reader, report):
+def test_each_group_is_decoded_in_one_call(reader):
     assert reader.calls == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 

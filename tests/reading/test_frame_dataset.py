@@ -22,7 +22,9 @@ LEVEL = 1  # batches of another size may sum floats in another order
 def save_file(path, weights, pts, *, geometry=SMALL, seed=0, **options):
     path.parent.mkdir(exist_ok=True)
     frames = np.random.default_rng(seed).integers(0, 256, (len(pts), geometry.height, geometry.width, 3), np.uint8)
-    with lvc.Writer(path, geometry=geometry, time_base=MILLISECOND, frame_duration=FRAME, model=weights, keyint=4, **options) as writer:
+    with lvc.Writer(
+        path, geometry=geometry, time_base=MILLISECOND, frame_duration=FRAME, model=weights, keyint=4, **options
+    ) as writer:
         writer.write(FrameBatch(frames, tuple(pts), MILLISECOND))
     return path
 
@@ -65,7 +67,10 @@ def test_items_are_all_frames_of_all_files(folder, weights, everything):
     assert len(dataset) == sum(COUNTS.values())
     items = list(dataset)
     assert [(item["index"], item["frame_index"], item["file"]) for item in items] == [
-        (index, number, name) for index, (name, number) in enumerate((name, number) for name in everything for number in range(len(everything[name])))
+        (index, number, name)
+        for index, (name, number) in enumerate(
+            (name, number) for name in everything for number in range(len(everything[name]))
+        )
     ]
     for item in items:
         assert item["frames"].shape == (1, 3, 32, 40) and item["frames"].dtype == torch.uint8
@@ -106,11 +111,15 @@ def numbers_at(dataset, index):
 def test_the_nearest_frame_within_the_tolerance(irregular, weights):
     dataset = lvc.FrameDataset(irregular, model=weights, delta_timestamps=[0.06])
     assert [numbers_at(dataset, index) for index in (0, 1, 3)] == [[1], [2], [4]]
-    with pytest.raises(lvc.InputError, match=r"gap\.lvc: no frame within 0.05 s of 0.26.*frame 2 at 0.2.*tolerance_seconds"):
+    with pytest.raises(
+        lvc.InputError, match=r"gap\.lvc: no frame within 0.05 s of 0.26.*frame 2 at 0.2.*tolerance_seconds"
+    ):
         dataset[2]
     wider = lvc.FrameDataset(irregular, model=weights, delta_timestamps=[0.06, 0.3], tolerance_seconds=0.4)
     assert numbers_at(wider, 2) == [2, 2]
-    assert numbers_at(lvc.FrameDataset(irregular, model=weights, delta_timestamps=[0.4], tolerance_seconds=0.4), 2) == [3]
+    assert numbers_at(lvc.FrameDataset(irregular, model=weights, delta_timestamps=[0.4], tolerance_seconds=0.4), 2) == [
+        3
+    ]
     strict = lvc.FrameDataset(irregular, model=weights, delta_timestamps=[0.1001], tolerance_seconds=1e-4)
     assert numbers_at(strict, 0) == [1]
     with pytest.raises(lvc.InputError):
@@ -150,7 +159,9 @@ def test_workers_of_a_data_loader(folder, weights, everything, method):
     dataset = lvc.FrameDataset(folder, model=weights, delta_timestamps=[-0.1, 0])
     dataset[0]  # open files and loaded weights: forked along, left out of a pickle
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(3)).tolist()
-    loader = DataLoader(dataset, batch_size=5, sampler=order, num_workers=2, multiprocessing_context=method, timeout=120)
+    loader = DataLoader(
+        dataset, batch_size=5, sampler=order, num_workers=2, multiprocessing_context=method, timeout=120
+    )
     seen = []
     for batch in loader:
         seen += batch["index"].tolist()
@@ -208,7 +219,7 @@ def test_what_is_no_data_set_is_told(tmp_path, folder, weights):
             lvc.FrameDataset(folder, **wrong)
 
 
-def test_a_file_that_shrank_since(folder, weights, tmp_path):
+def test_a_file_that_shrank_since(weights, tmp_path):
     path = save_file(tmp_path / "game.lvc", weights, range(0, 900, FRAME))
     dataset = lvc.FrameDataset(path, model=weights)
     save_file(path, weights, range(0, 300, FRAME), overwrite=True)
@@ -217,7 +228,9 @@ def test_a_file_that_shrank_since(folder, weights, tmp_path):
 
 
 @pytest.mark.parametrize("open_files", [1, 64])
-def test_each_group_is_decoded_once_however_frames_are_drawn_and_files_close(folder, weights, everything, monkeypatch, open_files):
+def test_each_group_is_decoded_once_however_frames_are_drawn_and_files_close(
+    folder, weights, everything, monkeypatch, open_files
+):
     decoded = []
     advance = SymbolGroupDecoder.advance
 
@@ -268,7 +281,9 @@ def test_kept_frames_cost_no_decoding_and_are_the_same(folder, weights, monkeypa
 
 def test_a_file_that_is_replaced_is_read_anew(weights, tmp_path):
     path = save_file(tmp_path / "game.lvc", weights, [0, 100, 200])
-    dataset = lvc.FrameDataset([path, save_file(tmp_path / "other.lvc", weights, [0], seed=7)], model=weights, open_files=1)
+    dataset = lvc.FrameDataset(
+        [path, save_file(tmp_path / "other.lvc", weights, [0], seed=7)], model=weights, open_files=1
+    )
     before = dataset[1]["frames"]
     save_file(path, weights, [0, 100, 200], seed=1, overwrite=True)
     dataset[3]  # the first file is closed

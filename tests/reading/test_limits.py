@@ -74,8 +74,14 @@ def small_file(width, height, frames, *, groups=1) -> bytes:
 
 def outcomes(path) -> tuple[dict, int]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, path], env=environment, capture_output=True, text=True, check=True)
-    lines = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.split(" ", 1)[0] in ("open", "first", "last", "latents", "bytes", "peak", "verify", "decode"))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, path], env=environment, capture_output=True, text=True, check=True
+    )
+    lines = dict(
+        line.split(" ", 1)
+        for line in done.stdout.splitlines()
+        if line.split(" ", 1)[0] in ("open", "first", "last", "latents", "bytes", "peak", "verify", "decode")
+    )
     return lines, int(lines.pop("peak")) // 1000
 
 
@@ -99,14 +105,19 @@ def test_a_small_file_does_not_cost_a_gigabyte(tmp_path, shape, reason):
     assert peak < LIMIT, f"{peak} MB for a file of {path.stat().st_size} bytes"
     assert lines["open"] == "done" and lines["decode"] == "1"
     assert lines["last"].startswith("FormatError") and reason in lines["last"]
-    assert "symbols" in reason or all(reason in lines[name] for name in ("first", "latents", "bytes")[: 2 if shape[2] == 1 else 3])
+    assert "symbols" in reason or all(
+        reason in lines[name] for name in ("first", "latents", "bytes")[: 2 if shape[2] == 1 else 3]
+    )
 
 
 def test_how_many_pixels_may_be_changed(monkeypatch, tmp_path):
     path = tmp_path / "small.lvc"
     path.write_bytes(small_file(64, 48, 1))
     monkeypatch.setenv("LVC_MAX_PIXELS", "3071")
-    with pytest.raises(FormatError, match="64x48 have more than 3,071 pixels.*LVC_MAX_PIXELS"), lvc.open(path) as reader:
+    with (
+        pytest.raises(FormatError, match="64x48 have more than 3,071 pixels.*LVC_MAX_PIXELS"),
+        lvc.open(path) as reader,
+    ):
         reader[0]
     with pytest.raises(OptionError, match="more than 3,071 pixels"):
         lvc.Writer(tmp_path / "new.lvc", fps=30, geometry=Geometry(64, 48))
@@ -149,6 +160,6 @@ def test_a_group_is_decoded_in_parts_where_its_pixels_are_many(save_small, tmp_p
         assert np.array_equal(np.concatenate(parts), np.concatenate(whole))
         assert len(list(reader)) == 10
     # Symbols that are not those that were coded show before the first part of their group.
-    monkeypatch.setattr("lvc.codecs.symbols.symbols_digest", lambda *symbols: 1)
+    monkeypatch.setattr("lvc.codecs.symbols.symbols_digest", lambda *_symbols: 1)
     with Reader(tmp_path / "game.lvc", model=weights) as reader, pytest.raises(FormatError, match="other symbols"):
         next(reader.batches())

@@ -14,8 +14,8 @@ import torch
 
 import lvc
 from lvc.codecs.neural.codec import NeuralCodec
-from lvc.codecs.temporal.codec import TemporalCodec
 from lvc.codecs.palette.bitstream import PaletteFrames
+from lvc.codecs.temporal.codec import TemporalCodec
 from lvc.frames import FrameBatch, Geometry
 
 SMALL = Geometry(width=40, height=32)
@@ -32,7 +32,9 @@ def coded(request, tmp_path_factory, save_small):
     weights = save_small(folder / "small.safetensors", request.param)
     frames = np.random.default_rng(5).integers(0, 256, (COUNT, SMALL.height, SMALL.width, 3), np.uint8)
     path = folder / "game.lvc"
-    with lvc.Writer(path, geometry=SMALL, time_base=MILLISECOND, frame_duration=333, model=weights, keyint=KEYINT) as writer:
+    with lvc.Writer(
+        path, geometry=SMALL, time_base=MILLISECOND, frame_duration=333, model=weights, keyint=KEYINT
+    ) as writer:
         writer.write(FrameBatch(frames[:10], PTS[:10], MILLISECOND))
         writer.write(FrameBatch(frames[10:], PTS[10:], MILLISECOND))
     return path, weights
@@ -55,7 +57,8 @@ def test_length_shape_and_exact_timestamps(reader, everything):
     assert reader.pts == PTS
 
 
-# Any way to ask for a frame gives the same pixels: within one level, since batches of another size may sum floats in another order.
+# Any way to ask for a frame gives the same pixels: within one level, since batches of another size may sum floats in
+# another order.
 LEVEL = 1
 
 
@@ -63,7 +66,9 @@ def same(one, other) -> bool:
     return one.shape == other.shape and (one.int() - other.int()).abs().max() <= LEVEL
 
 
-@pytest.mark.parametrize("key", [slice(None), slice(3, 19), slice(None, None, 5), slice(20, 2, -3), slice(-4, None), slice(50, 60)], ids=str)
+@pytest.mark.parametrize(
+    "key", [slice(None), slice(3, 19), slice(None, None, 5), slice(20, 2, -3), slice(-4, None), slice(50, 60)], ids=str
+)
 def test_slices_are_those_of_a_list(reader, everything, key):
     found = reader[key]
     wanted = list(range(COUNT))[key]
@@ -295,7 +300,10 @@ def test_integer_latents_make_the_frames(coded, reader, everything):
     order = [17, 2, 2, -1]
     latents = reader.latents_at(order)
     assert latents.symbols.dtype == torch.int32 and latents.symbols.shape == (4, *reader.codec.latent_shape)
-    assert latents.parameters.shape == (4, reader.codec.quantiser.parameter_count) and latents.parameters.dtype == torch.float32
+    assert (
+        latents.parameters.shape == (4, reader.codec.quantiser.parameter_count)
+        and latents.parameters.dtype == torch.float32
+    )
     assert latents.pts_seconds.tolist() == [PTS[number] / 1000 for number in order]
     assert (latents.geometry, latents.model, latents.crf) == (SMALL, "small", reader.metadata.crf)
     assert same(reader.synthesise(latents), everything[order])

@@ -31,7 +31,9 @@ def write(path, batch, **options):
 
 def read(path, geometry=ODD):
     batches = list(sampled_frames(path, Sampling(every=1, geometry=geometry)))
-    return np.concatenate([batch.data for batch in batches]), [seconds for batch in batches for seconds in batch.pts_seconds]
+    return np.concatenate([batch.data for batch in batches]), [
+        seconds for batch in batches for seconds in batch.pts_seconds
+    ]
 
 
 @pytest.mark.parametrize("first", [0, 7, 5120])
@@ -110,11 +112,17 @@ def test_times_before_zero_are_shifted_to_start_there_and_it_is_said(tmp_path, s
     batch = frames(19, first=-50_000)
     with open_output(tmp_path / f"out.{suffix}", geometry=ODD, time_base=batch.time_base) as writer:
         writer.write(batch)
-    assert writer.notes == ["its first frame is at -3.255 s, which players leave out: all times were shifted to start at 0"]
+    assert writer.notes == [
+        "its first frame is at -3.255 s, which players leave out: all times were shifted to start at 0"
+    ]
     data, seconds = read(tmp_path / f"out.{suffix}")
     exact = [time - batch.pts_seconds[0] for time in batch.pts_seconds]
     assert np.array_equal(data, batch.data)
-    assert seconds == exact if suffix == "mp4" else all(abs(one - other) <= Fraction(1, 1000) for one, other in zip(seconds, exact))
+    assert (
+        seconds == exact
+        if suffix == "mp4"
+        else all(abs(one - other) <= Fraction(1, 1000) for one, other in zip(seconds, exact))
+    )
 
 
 @pytest.mark.parametrize("time_base, duration", [(Fraction(1, 15_360), 5120), (Fraction(1001, 30_000), 10)])
@@ -135,8 +143,9 @@ def test_mkv_cannot_tell_frames_within_a_millisecond_apart(tmp_path):
 
 
 def test_a_video_of_no_frames_is_refused(tmp_path):
-    with pytest.raises(OutputError, match=r"out\.mp4: there was no frame"), open_output(
-        tmp_path / "out.mp4", geometry=ODD, time_base=Fraction(1, 30)
+    with (
+        pytest.raises(OutputError, match=r"out\.mp4: there was no frame"),
+        open_output(tmp_path / "out.mp4", geometry=ODD, time_base=Fraction(1, 30)),
     ):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -145,9 +154,10 @@ def test_a_video_of_no_frames_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.npy", "pictures"])
 def test_nothing_is_left_when_writing_fails(tmp_path, name):
     batch = frames(9)
-    with pytest.raises(RuntimeError, match="stop"), open_output(
-        tmp_path / name, geometry=ODD, time_base=batch.time_base
-    ) as writer:
+    with (
+        pytest.raises(RuntimeError, match="stop"),
+        open_output(tmp_path / name, geometry=ODD, time_base=batch.time_base) as writer,
+    ):
         writer.write(batch)
         raise RuntimeError("stop")
     assert list(tmp_path.iterdir()) == []

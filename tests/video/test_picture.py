@@ -43,7 +43,10 @@ def test_what_is_written_is_read_again(tmp_path):
 
 def test_a_picture_of_two_frames_is_refused_and_nothing_is_left(tmp_path):
     batch = FrameBatch(np.stack([PIXELS] * 2), (0, 1), Fraction(1))
-    with pytest.raises(OutputError, match="one frame"), open_output(tmp_path / "a.png", geometry=batch.geometry, time_base=batch.time_base) as writer:
+    with (
+        pytest.raises(OutputError, match="one frame"),
+        open_output(tmp_path / "a.png", geometry=batch.geometry, time_base=batch.time_base) as writer,
+    ):
         writer.write(batch)
     assert not list(tmp_path.iterdir())
 

@@ -85,7 +85,9 @@ def test_colours_of_every_kind_of_source(tmp_path, make_recording, gameplay, cod
     # Blocks of 8 pixels halve to blocks of 4, so that chroma at half resolution loses nothing inside a block.
     pictures = gameplay(3, 96, 64)
     options = {"qscale": "1"} if codec == "mpeg4" else {} if codec == "ffv1" else LOSSLESS
-    path = make_recording(tmp_path / f"game.{suffix}", pictures, codec=codec, pixel_format=pixel_format, options=options)
+    path = make_recording(
+        tmp_path / f"game.{suffix}", pictures, codec=codec, pixel_format=pixel_format, options=options
+    )
     data, _ = read(path)
     wanted = np.stack([area(picture, SMALL) for picture in pictures])
     subsampled = "420" in pixel_format or "422" in pixel_format
@@ -155,7 +157,9 @@ def test_rotation_flags_turn_the_picture(tmp_path, make_recording, turn):
     picture = np.zeros((64, 96, 3), np.uint8)
     picture[:32, :48] = (255, 0, 0)  # red top left
     picture[:32, 48:] = (0, 255, 0)  # green top right
-    path = turned(make_recording(tmp_path / "turned.mp4", [picture] * 2, pixel_format="yuv444p", options=LOSSLESS), TURNS[turn])
+    path = turned(
+        make_recording(tmp_path / "turned.mp4", [picture] * 2, pixel_format="yuv444p", options=LOSSLESS), TURNS[turn]
+    )
     data, _ = read(path)
     wanted = np.rot90(picture, -turn // 90)
     corners = [(4, 4), (4, -5), (-5, 4), (-5, -5)]
@@ -209,7 +213,13 @@ def test_without_its_index_an_mp4_is_refused(tmp_path, make_recording, gameplay)
 
 
 def test_sampling_that_makes_no_sense_is_refused():
-    for options in ({"every": 0}, {"every": 1.5}, {"every": None}, {"every": 10, "fps": Fraction(3)}, {"every": None, "fps": 0}):
+    for options in (
+        {"every": 0},
+        {"every": 1.5},
+        {"every": None},
+        {"every": 10, "fps": Fraction(3)},
+        {"every": None, "fps": 0},
+    ):
         with pytest.raises(OptionError):
             Sampling(**options)
 
@@ -235,7 +245,8 @@ def test_decoded_pictures_are_let_go_at_once(tmp_path, make_recording, gameplay)
     gc.disable()
     try:
         read(path)
-        alive = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())  # isinstance would ask weak references, too, which may be dead
+        # Isinstance would ask weak references, too, which may be dead
+        alive = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
     finally:
         gc.enable()
     assert alive <= 2

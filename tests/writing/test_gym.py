@@ -180,7 +180,7 @@ def test_no_picture_ends_a_recording_with_a_warning(tmp_path, checkpoint):
         tmp_path / "videos",
         model=checkpoint,
         step_trigger=lambda step: step == 1,
-        episode_trigger=lambda episode: True,
+        episode_trigger=lambda _episode: True,
     )
     with pytest.warns(UserWarning, match="the recording ends: render\\(\\) gives NoneType"):
         env.reset()

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ class Frames(Protocol):
 
     def __len__(self) -> int: ...
 
-    def frames(self, indices: Sequence[int]) -> np.ndarray: ...
+    def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray: ...
 
     def clips(self, length: int) -> list[int]: ...
 
@@ -73,7 +73,7 @@ class ClipSampler:
             yield from map(self.source.frames, chosen)
             return
         with ThreadPoolExecutor(workers, thread_name_prefix="lvc-read") as pool:
-            waiting = deque()
+            waiting: deque[Future] = deque()
             try:
                 for indices in chosen:
                     waiting.append(pool.submit(self.source.frames, indices))

@@ -14,8 +14,10 @@ from lvc.quality.metrics import PEAK, mean_of_psnr, psnr_of_mse
 class Validation:
     """What a model is worth on frames that it was not trained on.
 
-    psnr: mean over frames of the dB in RGB, after quantising and in 8 bits, without those that are identical; None where all are.
-    psnr_lowest: of the worst frame. distortion: the mean of the training loss's distortion. bits: of a frame; None where they are not counted.
+    psnr: mean over frames of the dB in RGB, after quantising and in 8 bits, without those that are identical; None
+    where all are.
+    psnr_lowest: of the worst frame. distortion: the mean of the training loss's distortion. bits: of a frame; None
+    where they are not counted.
     frames: that were measured, and identical: those of them that came back as they were.
     """
 
@@ -28,7 +30,9 @@ class Validation:
 
     @classmethod
     def of(cls, errors: Sequence[float], *, bits: float | None, distortion: float | None = None) -> Self:
-        """Of the squared error of each frame, levels of 255 squared; distortion: by default the mean of these, in 0..1."""
+        """Of the squared error of each frame, levels of 255 squared; distortion:
+        by default the mean of these, in 0..1.
+        """
         mean = sum(errors) / len(errors)
         return cls(
             psnr=mean_of_psnr(errors),

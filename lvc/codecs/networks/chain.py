@@ -106,7 +106,8 @@ class Chain(Model):
 
     def padded(self, geometry: Geometry) -> tuple[int, int]:
         """Rows and columns of a frame as the encoder sees it."""
-        return tuple(-(-side // step) * step for side, step in zip((geometry.height, geometry.width), self.stride))
+        down, across = self.stride
+        return -(-geometry.height // down) * down, -(-geometry.width // across) * across
 
     def latent_shape(self, geometry: Geometry | None = None) -> tuple[int, ...]:
         geometry = geometry or self.geometry

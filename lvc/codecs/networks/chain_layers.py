@@ -10,6 +10,7 @@ relu, sigmoid, tanh, prelu, leaky_relu 0.01, elu 1, clip 0 1, batch_norm 1e-05
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -72,7 +73,7 @@ class Filter:
 
     def size(self, rows: int, columns: int) -> tuple[int, int]:
         """Height and width of what it makes of so many rows and columns; 0 or less where it makes nothing."""
-        return tuple(self._length(axis, length) for axis, length in enumerate((rows, columns)))
+        return self._length(0, rows), self._length(1, columns)
 
     def _length(self, axis: int, length: int) -> int:
         padding = self.padding[axis] + self.padding[axis + 2]
@@ -108,12 +109,12 @@ class Filter:
 
     def same(self) -> "Filter":
         """Itself with the padding that goes without saying."""
-        half = tuple((self.reach(axis) - 1) // 2 for axis in (0, 1))
-        extra = (0, 0)
-        if self.up:
-            extra = tuple(max(0, self.stride[axis] - self.reach(axis) + 2 * half[axis]) for axis in (0, 1))
+        half = [(self.reach(axis) - 1) // 2 for axis in (0, 1)]
+        padding = half[0], half[1], half[0], half[1]
+        rows, columns = (max(0, self.stride[axis] - self.reach(axis) + 2 * half[axis]) * self.up for axis in (0, 1))
+        extra = rows, columns
         return Filter(
-            self.up, self.outputs, self.kernel, self.stride, half * 2, extra, self.dilation, self.groups, self.bias
+            self.up, self.outputs, self.kernel, self.stride, padding, extra, self.dilation, self.groups, self.bias
         )
 
     def __str__(self) -> str:
@@ -195,7 +196,7 @@ def filter_of(line: str, up: bool, words: list[str]) -> Filter:
     parts: dict[str, str] = {}
     for number, word in enumerate(words):
         match = re.fullmatch(r"(nobias)|([kspedg]?)([0-9]{1,4}(?:[x,][0-9]{1,4}){0,3})", word, re.ASCII)
-        key = match and (match[1] or match[2])
+        key = "" if match is None else match[1] or match[2]
         if match is None or key in parts or (key == "") != (number == 0):
             raise OptionError(
                 f"the layer {line!r} has {word!r}, where words as in 'conv 128 k5 s2 p2,2,2,2 d1 g1 nobias' were "
@@ -204,7 +205,7 @@ def filter_of(line: str, up: bool, words: list[str]) -> Filter:
         parts[key] = match[3] or ""
     if "" not in parts or "k" not in parts or "x" in parts[""] + parts.get("p", "") + parts.get("g", ""):
         raise OptionError(f"the layer {line!r} lacks its outputs or its kernel, as in 'conv 128 k5'")
-    pairs = {
+    pairs: dict[str, Any] = {
         name: pair_of(parts[key], line)
         for key, name in (("k", "kernel"), ("s", "stride"), ("d", "dilation"), ("e", "extra"))
         if key in parts
@@ -217,7 +218,7 @@ def filter_of(line: str, up: bool, words: list[str]) -> Filter:
         if any(extra):
             raise OptionError(f"the layer {line!r} gives an output padding without a padding")
         return plain.same()
-    padding = tuple(int(number) for number in parts["p"].split(","))
+    padding: Any = tuple(int(number) for number in parts["p"].split(","))
     if len(padding) not in (1, 4):
         raise OptionError(f"the layer {line!r} has a padding of {len(padding)} numbers; one or four were expected")
     return Filter(
@@ -260,7 +261,7 @@ def mirrored(analysis: tuple[Layer, ...]) -> tuple[Layer, ...]:
         layers.append(layer.mirrored(inputs[number]))
         if number:
             between = analysis[filters[number - 1][0] + 1 : place]
-            layers += [one for one in between if one.kind != BATCH_NORM]
+            layers += [one for one in between if isinstance(one, Pointwise) and one.kind != BATCH_NORM]
     return tuple(layers)
 
 

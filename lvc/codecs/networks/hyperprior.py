@@ -6,6 +6,7 @@ scale, is computed in whole numbers, so that decoding cannot drift.
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +47,11 @@ class HyperPrior(nn.Module):
             nn.Conv2d(channels, channels, 5, stride=2, padding=2),
         )
         shapes = (channels, 2 * channels), (2 * channels, 2 * channels), (2 * channels, code)
-        kinds = {"input_scale": 1, "input_limit": SIDE_LIMIT, "gain": 0.5}, {}, {"gain": 0.5}
+        kinds: tuple[dict[str, Any], ...] = (
+            {"input_scale": 1, "input_limit": SIDE_LIMIT, "gain": 0.5},
+            {},
+            {"gain": 0.5},
+        )
         self.synthesis = nn.ModuleList(IntegerConv(*shape, 3, **kind) for shape, kind in zip(shapes, kinds))
         self.exact = nn.ModuleList(ExactConv(*shape, 3, **kind) for shape, kind in zip(shapes, kinds))
 

@@ -50,7 +50,7 @@ def clustered(points: np.ndarray, counts: np.ndarray, number: int, rounds: int) 
     )
     for place in range(number):
         tried = np.argsort(-counts * errors if place else -counts, kind="stable")[: TRIALS if place else 1]
-        centres[place] = points[tried[add_centre(points=points, counts=counts, tried=tried, errors=errors)]]
+        centres[place] = points[tried[int(add_centre(points=points, counts=counts, tried=tried, errors=errors))]]
     return settled(points, counts, centres, rounds)
 
 

@@ -63,6 +63,16 @@ class Palette:
     any_geometry = True
     rounded_latents = True
     latent_range = None
+    chances: np.ndarray
+    counts: np.ndarray
+    weights: np.ndarray
+    colours: np.ndarray
+    sprites: np.ndarray
+    sizes: np.ndarray
+    scenes: np.ndarray
+    own_chances: np.ndarray
+    own_counts: np.ndarray
+    guesses: np.ndarray
 
     def __init__(self, name: str, config: PaletteConfig, arrays: Mapping[str, np.ndarray] | None = None):
         self.name, self.config = name, config
@@ -125,7 +135,7 @@ def blanks(config: PaletteConfig) -> dict[str, np.ndarray]:
     """What each part of a model is before anything is learned: read-only views, which take no memory,
     of the shapes and types that any weights have.
     """
-    parts = {
+    parts: dict[str, tuple[np.generic, tuple[int, ...]]] = {
         "chances": (np.int16(FIRST_CHANCE), (PATTERN_SLOTS,)),
         "counts": (np.uint8(0), (PATTERN_SLOTS,)),
         "weights": (np.int32(FIRST_WEIGHT), (MIXER_ROWS, MIXER_INPUTS)),

@@ -300,7 +300,8 @@ class Group:
     def __init__(self, pictures: np.ndarray, palette: np.ndarray, lifetimes: np.ndarray | None = None):
         self.pictures, self.palette = np.ascontiguousarray(pictures), palette
         self.lifetimes = lifetimes_of(self.pictures) if lifetimes is None else lifetimes
-        self._table, self._least = channels(palette), {}
+        self._table = channels(palette)
+        self._least: dict[int, np.ndarray] = {}
         self._nearest = nearest_of_cells(self._table)
 
     def least(self, number: int) -> np.ndarray:
@@ -331,7 +332,10 @@ class Choosing:
         self.coding, self.group, self.coders = coding, group, coders or [BitCounter()] * len(group.pictures)
         self._search, self._sprites, self._lambda = search, sprites, lambda_
         self._final_lambda = lambda_of(crf) / PASSED_ON
-        self._symbols, self._plans, self._before, self._error = [], [], [], 0
+        self._symbols: list[np.ndarray] = []
+        self._plans: list[FramePlan] = []
+        self._before: list = []
+        self._error = 0.0
 
     def advance(self, stop: int) -> None:
         """Chooses frames until `stop` of them are chosen."""

@@ -13,7 +13,7 @@ ODDS_LIMIT = COPY_LEVELS / 2 * COPY_STEP  # beyond, odds are no surer
 def flag_tables() -> Tables:
     """A table of (yes, no) for each level of log-odds; computed once, stored with the weights."""
     odds = (np.arange(COPY_LEVELS) - COPY_LEVELS // 2) * COPY_STEP
-    return from_probabilities([(1 - p, p) for p in 1 / (1 + np.exp(odds))], [0] * COPY_LEVELS, escape=False)
+    return from_probabilities([np.array((1 - p, p)) for p in 1 / (1 + np.exp(odds))], [0] * COPY_LEVELS, escape=False)
 
 
 def code_flags(flags: np.ndarray | None, odds: np.ndarray, tables: Tables, coder) -> np.ndarray:

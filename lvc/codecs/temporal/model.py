@@ -6,7 +6,7 @@ integers that were decoded before, by `IntegerPrior` (time in the prior as in Me
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -169,7 +169,7 @@ class IntegerPrior(nn.Module):
         channels, trunk, context = config.channels, config.trunk, config.context
         self.channels, self.trained_level = channels, config.trained_level
         conv = ExactConv if config.exact else IntegerConv
-        latents = {"input_scale": 1, "input_limit": 2 * LATENT_LIMIT, "gain": 0.5}
+        latents: dict[str, Any] = {"input_scale": 1, "input_limit": 2 * LATENT_LIMIT, "gain": 0.5}
         # Which channels each pass codes, in which phase of how many.
         starts = [sum(config.groups[:group]) for group in range(len(config.groups))]
         self.schedule = [
@@ -178,7 +178,7 @@ class IntegerPrior(nn.Module):
             for phase in range(phases)
         ]
         passes = len(self.schedule)
-        self.first = conv((HISTORY + 1) * channels, trunk, 3, **latents | {"input_limit": LATENT_LIMIT})
+        self.first = conv((HISTORY + 1) * channels, trunk, 3, **{**latents, "input_limit": LATENT_LIMIT})
         self.blocks = nn.ModuleList(conv(trunk, trunk, 3, gain=0.7, dilation=dilation) for dilation in DILATIONS)
         self.mode_known = conv(MODES, context, 3)
         self.mode_around = nn.ModuleList(conv(trunk, context, 1) for _ in range(MODE_PHASES))

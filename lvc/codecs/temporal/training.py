@@ -68,7 +68,9 @@ EPOCH_STEPS = 500  # steps from validation to validation
 
 @dataclass(frozen=True)
 class TemporalOptions:
-    """steps of both stages together. batch: clips to a step. joint_share: of the steps, before the prior is trained alone."""
+    """steps of both stages together. batch: clips to a step. joint_share:
+    of the steps, before the prior is trained alone.
+    """
 
     steps: int = 20_000
     batch: int = 8
@@ -206,7 +208,8 @@ class TemporalRun:
         figures = self.team.mean({"loss": loss.item(), **figures})
         if not math.isfinite(figures["loss"]):
             raise ModelError(
-                f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate"
+                f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower "
+                "learning rate"
             )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -224,7 +227,9 @@ class TemporalRun:
     def joint_loss(
         self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]
     ) -> tuple[Tensor, dict]:
-        """Of each clip the error of all frames, and the bits of the first as a keyframe and of the last as a predicted one."""
+        """Of each clip the error of all frames, and the bits of the first as a keyframe and of the last as a predicted
+        one.
+        """
         every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
         latents = self.model.analyse(frames, every, scenery, corners=places).float()
         with torch.no_grad():
@@ -314,7 +319,9 @@ class TemporalRun:
 
 @torch.no_grad()
 def validate_temporal(model: Temporal, source: Frames, *, clips: int, device: torch.device) -> Validation:
-    """Figures at one quality over clips of validation frames: PSNR, and the bits of a predicted frame as the prior estimates them."""
+    """Figures at one quality over clips of validation frames: PSNR, and the bits of a predicted frame as the prior
+    estimates them.
+    """
     starts = np.asarray(source.clips(VALIDATION_LENGTH), np.int64)
     if not len(starts):
         raise InputError(f"there is no recording of {VALIDATION_LENGTH} frames to validate on")
@@ -353,7 +360,8 @@ def train_temporal(
 ) -> Iterator[Progress]:
     """Trains both stages and writes `output`: float16 networks, the prior in integers, its tables.
 
-    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. team: the processes that do this together, each with
+    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. team: the processes that do this
+    together, each with
     `options.batch` clips to a step. The others, and what is raised: as of `Trainer.train`.
     """
     last = last_path(output)
@@ -479,7 +487,9 @@ class TemporalLoop:
             yield self.record({"loss": float(np.mean(losses))} if losses else {}, validation=figures, best=True)
 
     def _steps(self, losses: list[float], workers: int, should_stop: Callable[[], bool]) -> Iterator[Progress]:
-        """Steps of the stage under way up to the next validation, a record after each; their losses are added to the list."""
+        """Steps of the stage under way up to the next validation, a record after each;
+        their losses are added to the list.
+        """
         run, position, options = self.run, self.run.position, self.run.options
         stage, sampler = run.stage, self.samplers[run.stage]
         chosen = sampler.indices(position.epoch)[position.batch :]

@@ -107,7 +107,8 @@ class Run:
         figures = self.team.mean({name: term.item() for name, term in terms.items()})
         if not math.isfinite(figures["loss"]):
             raise ModelError(
-                f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower learning rate"
+                f"training has failed at step {self.position.step + 1}: the loss is {figures['loss']}; try a lower "
+                "learning rate"
             )
         if self.options.clip is not None:
             torch.nn.utils.clip_grad_norm_(
@@ -178,7 +179,9 @@ class Run:
         return state
 
     def restore(self, path: Path, files: WeightsFiles) -> None:
-        """Puts model, optimiser, density and position where they were; raises ModelError or OptionError for another run's file."""
+        """Puts model, optimiser, density and position where they were;
+        raises ModelError or OptionError for another run's file.
+        """
         checkpoint = files.load_file(path)
         kept, metadata = checkpoint.metadata.training, checkpoint.metadata
         if (metadata.model, metadata.config) != (self.model.name, as_json(asdict(self.model.config))):
@@ -191,7 +194,8 @@ class Run:
         ):
             if stored != asked:
                 raise OptionError(
-                    f"{path}: was trained with {what} {stored}, not {asked}; a run goes on with its own options, or starts again without --resume"
+                    f"{path}: was trained with {what} {stored}, not {asked}; a run goes on with its own options, or "
+                    "starts again without --resume"
                 )
         tensors = files.load_state(path)
         try:
@@ -229,6 +233,8 @@ class Run:
 
 
 def noisy(frames: Tensor, deviation: float) -> Tensor:
-    """Frames [T, 3, H, W] in 0..1 with normal noise of that deviation, cut off at 0 and 1 as pixels are; grey ones stay grey."""
+    """Frames [T, 3, H, W] in 0..1 with normal noise of that deviation, cut off at 0 and 1 as pixels are;
+    grey ones stay grey.
+    """
     grey = bool((frames == frames[:, :1]).all())
     return (frames + deviation * torch.randn_like(frames[:, :1] if grey else frames)).clamp(0, 1)

@@ -2,6 +2,8 @@
 Asilomar 2003).
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,7 +28,7 @@ def ms_ssim(frames: Tensor, target: Tensor) -> Tensor:
         raise OptionError(f"ms-ssim needs sides of {SMALLEST_SIDE} pixels or more, not {smallest}")
     scales = min(len(SCALE_WEIGHTS), (smallest // SMALLEST_SIDE).bit_length())
     weights = [weight / sum(SCALE_WEIGHTS[:scales]) for weight in SCALE_WEIGHTS[:scales]]
-    result = 1.0
+    result: Any = 1.0
     for number, weight in enumerate(weights):
         luminance, contrast = similarity(frames, target)
         value = contrast if number + 1 < scales else (luminance * contrast)

@@ -119,7 +119,9 @@ def symbols_of(
 
 @torch.no_grad()
 def latent_statistics(model: Model, source: Frames, *, limit: int | None, device: torch.device) -> dict:
-    """Of the latents before quantising: mean, standard deviation, and the 0.1 and 99.9 percentiles of each frame, averaged."""
+    """Of the latents before quantising: mean, standard deviation, and the 0.1 and 99.9 percentiles of each frame,
+    averaged.
+    """
     model.eval()
     sums = np.zeros(2)
     ends, values, frames_seen = np.zeros(2), 0, 0
