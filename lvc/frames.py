@@ -77,8 +77,10 @@ class FrameBatch:
         return len(self.data)
 
     def __repr__(self) -> str:
-        return (f"FrameBatch({len(self)} frames of {self.geometry}, pts {self.pts[:1]}…{self.pts[-1:]} x "
-               f"{self.time_base} s)")
+        return (
+            f"FrameBatch({len(self)} frames of {self.geometry}, pts {self.pts[:1]}…{self.pts[-1:]} x "
+            f"{self.time_base} s)"
+        )
 
 
 @dataclass(frozen=True)

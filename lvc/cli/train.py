@@ -26,9 +26,15 @@ TRAINING = {
     "schedule": (str, "of the learning rate: cosine, constant or cyclic"),
     "seed": (int, "of weights, order and noise"),
     "patience": (int, "stop after so many epochs without a better validation"),
-    "distortion": (str, "mse, mae, bce, ms-ssim, perceptual, or a sum as mae,ms-ssim=0.5,perceptual=0.1 (default: the model's own)"),
+    "distortion": (
+        str,
+        "mse, mae, bce, ms-ssim, perceptual, or a sum as mae,ms-ssim=0.5,perceptual=0.1 (default: the model's own)",
+    ),
     "adversarial": (float, "weight of an adversarial loss beside the distortion (default 0: none)"),
-    "input_noise": (float, "deviation of noise on the frames that go in, in 0..1, for a model that denoises (default 0: none)"),
+    "input_noise": (
+        float,
+        "deviation of noise on the frames that go in, in 0..1, for a model that denoises (default 0: none)",
+    ),
     "rate_weight": (float, "weight of bits a pixel beside the distortion, for --quantiser round"),
     "rounding_from": (float, "share of the run after which rounding replaces its noise"),
     "clip": (float, "greatest norm of a step's gradient, to which longer ones are cut"),
@@ -40,22 +46,51 @@ TRAINING = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder that lvc build-dataset made")
     parser.add_argument("--model", help="one of the families' models, see `lvc models`")
-    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as code=500"
+    )
     parser.add_argument("--recipe", help="a named set of model and options; those given replace the recipe's")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="the weights file, .safetensors; MODEL.last.safetensors beside it keeps the run's state",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from MODEL.last.safetensors, on the same curve")
-    parser.add_argument("--start-from", type=Path, metavar="FILE", help="weights to begin with, and without --model their model, options and quantiser; for resnet18 also a classifier's (.safetensors)")
-    parser.add_argument("--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, round or bits:B (default naive)")
-    parser.add_argument("--entropy", metavar="NAME[,KEY=VALUE]", help="raw, adaptive or factorised (default: what fits the quantiser best)")
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="FILE",
+        help="weights to begin with, and without --model their model, options and quantiser; for resnet18 also a classifier's (.safetensors)",
+    )
+    parser.add_argument(
+        "--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, round or bits:B (default naive)"
+    )
+    parser.add_argument(
+        "--entropy",
+        metavar="NAME[,KEY=VALUE]",
+        help="raw, adaptive or factorised (default: what fits the quantiser best)",
+    )
     for name, (kind, text) in TRAINING.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N" if kind in (int, float) else "NAME", help=text)
-    parser.add_argument("--limit-time", dest="limit_seconds", type=float, metavar="SECONDS", help="an end by the clock; the learning rate is planned for it")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=kind, metavar="N" if kind in (int, float) else "NAME", help=text
+        )
+    parser.add_argument(
+        "--limit-time",
+        dest="limit_seconds",
+        type=float,
+        metavar="SECONDS",
+        help="an end by the clock; the learning rate is planned for it",
+    )
     parser.add_argument("--name", help="what files coded with these weights call them (default: the output's name)")
     parser.add_argument("--description", default="", help="a line to keep with the weights")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default %(default)s)")
     parser.add_argument("--threads", type=int, help="processor threads (default: all cores)")
     parser.add_argument("-w", "--workers", type=int, default=1, help="threads that read frames (default %(default)s)")
-    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write curves for TensorBoard (needs lvc[train])")
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="also write curves for TensorBoard (needs lvc[train])"
+    )
     add_overwrite(parser)
     add_quiet(parser)
 
@@ -80,7 +115,11 @@ def run(options: argparse.Namespace) -> int:
     store = FrameStore(options.dataset)
     if started is not None:
         started.model.latent_shape(store.geometry)  # tells of sizes that do not fit
-    with stop_on_signals() as should_stop, joined(options.device) as team, curves(options.tensorboard if team.leads else None) as write_curves:
+    with (
+        stop_on_signals() as should_stop,
+        joined(options.device) as team,
+        curves(options.tensorboard if team.leads else None) as write_curves,
+    ):
         records = train(
             recipe,
             store.split("train"),
@@ -130,7 +169,9 @@ def chosen_recipe(options: argparse.Namespace, started=None):
     return trainer_of(recipe.model).chosen(
         recipe,
         options=dict(setting_of(text, "--option") for text in options.option),
-        training={name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None},
+        training={
+            name: getattr(options, name) for name in (*TRAINING, "limit_seconds") if getattr(options, name) is not None
+        },
         quantiser=spec_of(options.quantiser, "--quantiser") if options.quantiser else None,
         entropy=spec_of(options.entropy, "--entropy") if options.entropy else None,
         start=options.start_from is not None,

@@ -74,7 +74,9 @@ class Target:
         )
 
 
-def tried(codec: GroupCodec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False) -> Trial:
+def tried(
+    codec: GroupCodec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False
+) -> Trial:
     """Codes frames uint8 [T, H, W, 3] as one group, and measures them; SSIM, which takes longest, only with `similarity`.
 
     native: the game's own pixels, for a codec of these.
@@ -82,7 +84,11 @@ def tried(codec: GroupCodec, frames: np.ndarray, native: np.ndarray | None = Non
     coded = codec.encode_group(frames if codec.grid is None else native)
     decoded = codec.decoded_pictures(coded)
     errors = tuple(mean_squared_error(one, other) for one, other in zip(frames, decoded))
-    similarities = [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)] if similarity else None
+    similarities = (
+        [1.0 if (value := ssim(one, other)) is None else value for one, other in zip(frames, decoded)]
+        if similarity
+        else None
+    )
     return Trial(
         (coded.payload_bytes + GROUP_BYTES) / len(frames),
         errors,
@@ -95,7 +101,11 @@ def joined(trials: Sequence[Trial]) -> Trial:
     counts = [trial.frames for trial in trials]
     mean = lambda name: float(np.average([getattr(trial, name) for trial in trials], weights=counts))
     similarity = None if trials[0].ssim is None else mean("ssim")
-    return Trial(mean("bytes_per_frame") + HEADER_BYTES / sum(counts), tuple(error for trial in trials for error in trial.errors), similarity)
+    return Trial(
+        mean("bytes_per_frame") + HEADER_BYTES / sum(counts),
+        tuple(error for trial in trials for error in trial.errors),
+        similarity,
+    )
 
 
 def level_for(

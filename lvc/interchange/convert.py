@@ -4,12 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from lvc.encoding.encode import AUTO, RANKED, Encoded, beginning, coded, first_frames, model_for, shown_name
+from lvc.encoding.encode import AUTO, Encoded, coded, shown_name
 from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.interchange.frame_sources import Recording
@@ -17,7 +16,6 @@ from lvc.output import check_output, written_whole
 from lvc.reading.decoding import sound_batches
 from lvc.reading.reader import Reader
 from lvc.video.resize import resize
-from lvc.writing.writer import DEFAULT_KEYINT
 
 HDF5 = (".h5", ".hdf5")
 DEFAULT_FPS = Fraction(30)
@@ -41,7 +39,7 @@ def convert(
     geometry: Geometry | None = None,
     model: str | os.PathLike = AUTO,
     crf: int | None = None,
-    keyint: int = DEFAULT_KEYINT,
+    keyint: int | None = None,
     device: str = "cpu",
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -61,12 +59,8 @@ def convert(
     if size != Geometry(recording.width, recording.height):
         lost.add(f"size: {recording.width}x{recording.height} became {size}")
     batches = batches_of(recording, size, time_base, lost)
-    begun = beginning(batches, RANKED)
-    checkpoint, _ = model_for(
-        model, first_frames(begun, recording.source), size, crf=crf, specified=None, device=device
-    )
     made = coded(
-        chain(begun, batches),
+        batches,
         recording.source,
         output,
         geometry=size,
@@ -78,7 +72,7 @@ def convert(
             "height": recording.height,
             "every": 1,
         },
-        model=checkpoint,
+        model=model,
         frame_duration=recording.frame_duration,
         crf=crf,
         keyint=keyint,

@@ -311,7 +311,9 @@ def test_what_a_codec_of_native_pixels_is_tried_on_is_what_a_file_shows(weights)
     batch = played(4)
     codec = open_codec(checkpoints.load(weights), geometry=SHOWN, crf=0, grid=GRID)
     trial = tried(codec, batch.data, batch.native, similarity=True)
-    assert (trial.mse, trial.ssim, trial.psnr, trial.identical) == (0, 1, None, 4), "so few colours are kept as they are"
+    assert (trial.mse, trial.ssim, trial.psnr, trial.identical) == (0, 1, None, 4), (
+        "so few colours are kept as they are"
+    )
     run = Run(batch.data, batch.native)
     (found,) = candidates([run], SHOWN, grid=GRID, crf=0, names=[str(weights)])
     assert found.fit.psnr == BEST_KNOWN_PSNR and found.cost == found.fit.bytes_per_frame

@@ -1,6 +1,5 @@
 """Whether a recording shows a game's own pixels, and how many: of made-up games, and never of what is none."""
 
-
 import av
 import cv2
 import numpy as np
@@ -50,10 +49,14 @@ def test_the_games_own_pixels_are_counted(tmp_path, make_recording, native, wind
     planes, small = looked_at(path, geometry)
     grid, seen = found_grid(planes, small)
     assert (grid.native, grid.source) == (native, window)
-    assert (grid.chroma.stride_x, grid.chroma.stride_y) == (seen.stride_x, seen.stride_y) == (2, 2), "a recording's chroma is halved"
+    assert (grid.chroma.stride_x, grid.chroma.stride_y) == (seen.stride_x, seen.stride_y) == (2, 2), (
+        "a recording's chroma is halved"
+    )
 
 
-DITHERED = pytest.mark.xfail(strict=True, reason="swscale dithers ten bits to eight: steps of a level stand everywhere, and hide the edges")
+DITHERED = pytest.mark.xfail(
+    strict=True, reason="swscale dithers ten bits to eight: steps of a level stand everywhere, and hide the edges"
+)
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv444p", "yuv422p", pytest.param("yuv420p10le", marks=DITHERED)])
@@ -73,9 +76,15 @@ def test_what_native_pixels_look_like_is_what_the_frames_show(tmp_path, make_rec
     made = game(3, WINDOW)
     planes, small = looked_at(make_recording(tmp_path / "game.mp4", made.shown, options=FINE))
     grid, _ = found_grid(planes, small)
-    luma = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]].transpose(2, 0, 1) for picture in made.native]).astype(float)
+    luma = np.stack(
+        [cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]].transpose(2, 0, 1) for picture in made.native]
+    ).astype(float)
     # Luma of full range, as OpenCV gives it, against a recording's 16 to 235; chroma likewise.
-    luma = (luma - [[[0]], [[128]], [[128]]]) * [[[219 / 255]], [[224 / 255]], [[224 / 255]]] + [[[16]], [[128]], [[128]]]
+    luma = (luma - [[[0]], [[128]], [[128]]]) * [[[219 / 255]], [[224 / 255]], [[224 / 255]]] + [
+        [[16]],
+        [[128]],
+        [[128]],
+    ]
     error = np.mean([np.square(shown(grid, picture, SMALL) - target).mean() for picture, target in zip(luma, small)])
     assert 10 * np.log10(255**2 / error) > LEAST_PSNR, "that is what a grid is taken for"
 
@@ -100,7 +109,15 @@ def photograph(size: Geometry, seed: int = 3) -> np.ndarray:
         enlarged(np.random.default_rng(2).integers(0, 256, (3, 8, 8, 3), np.uint8), Geometry(640, 480)),
         np.stack([np.roll(game(1, Geometry(640, 420)).shown[0], number, axis=1) for number in (0, 1, 2)]),
     ],
-    ids=["noise", "a photograph", "one colour", "black", "pixels that are not enlarged", "fewer pixels than any game has", "pixels that slide"],
+    ids=[
+        "noise",
+        "a photograph",
+        "one colour",
+        "black",
+        "pixels that are not enlarged",
+        "fewer pixels than any game has",
+        "pixels that slide",
+    ],
 )
 def test_what_shows_none_is_left_as_it_is(tmp_path, make_recording, pictures):
     path = make_recording(tmp_path / "film.mkv", list(pictures), options=FINE)
@@ -161,10 +178,16 @@ def test_noise_of_a_level_does_not_hide_edges():
 
 
 def test_places_are_spread_evenly():
-    assert spread(12, 6).tolist() == [0, 2, 4, 6, 8, 11] and spread(3, 6).tolist() == [0, 1, 2] and spread(1, 6).tolist() == [0]
+    assert (
+        spread(12, 6).tolist() == [0, 2, 4, 6, 8, 11]
+        and spread(3, 6).tolist() == [0, 1, 2]
+        and spread(1, 6).tolist() == [0]
+    )
 
 
-@pytest.mark.parametrize("weights", [(0, 1, 0), (0.25, 0.5, 0.25), (-3, 7, -3), (5, -9, 5), (0.333, 0.333, 0.334), (1e-9, -1e-9, 1)])
+@pytest.mark.parametrize(
+    "weights", [(0, 1, 0), (0.25, 0.5, 0.25), (-3, 7, -3), (5, -9, 5), (0.333, 0.333, 0.334), (1e-9, -1e-9, 1)]
+)
 def test_any_weights_become_a_kernel_that_a_header_may_hold(weights):
     kernel = whole_kernel(np.array(weights, float))
     assert sum(kernel) == KERNEL_UNIT and sum(map(abs, kernel)) <= KERNEL_ABS_LIMIT

@@ -35,7 +35,10 @@ def native_of(path, native=NATIVE, **options) -> np.ndarray:
 # Planes
 
 
-@pytest.mark.parametrize("pixel_format, stride", [("yuv420p", 2), ("yuvj420p", 2), ("yuv422p", 1), ("yuv444p", 1), ("yuv420p10le", 1), ("rgb24", 1), ("nv12", 1)])
+@pytest.mark.parametrize(
+    "pixel_format, stride",
+    [("yuv420p", 2), ("yuvj420p", 2), ("yuv422p", 1), ("yuv444p", 1), ("yuv420p10le", 1), ("rgb24", 1), ("nv12", 1)],
+)
 @pytest.mark.parametrize("size", [(48, 64), (47, 61), (1, 1)])
 def test_planes_are_those_of_the_frame(pixel_format, stride, size):
     picture = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
@@ -47,7 +50,9 @@ def test_planes_are_those_of_the_frame(pixel_format, stride, size):
     assert planes.chroma.shape == (2, *(-(-side // stride) for side in size))
     full = frame if stride == 2 else frame.reformat(format="yuv444p")
     for plane, found in zip(full.planes, (planes.luma, *planes.chroma)):
-        assert np.array_equal(found, np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width])
+        assert np.array_equal(
+            found, np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        )
 
 
 # Weights
@@ -114,9 +119,17 @@ def test_colours_of_a_full_range_are_told_from_limited_ones():
         assert found.reshape(2, 3).tolist() == [[0, 0, 0], [255, 255, 255]]
 
 
-@pytest.mark.parametrize("asked, reason", [(Geometry(200, 160), "a game of 160x210 pixels enlarged; one of 200x160 was expected"), (None, "no game's own pixels")])
+@pytest.mark.parametrize(
+    "asked, reason",
+    [
+        (Geometry(200, 160), "a game of 160x210 pixels enlarged; one of 200x160 was expected"),
+        (None, "no game's own pixels"),
+    ],
+)
 def test_a_recording_of_other_pixels_is_refused_where_they_are_asked_for(tmp_path, make_recording, asked, reason):
-    pictures = game(3, WINDOW).shown if asked else list(np.random.default_rng(1).integers(0, 256, (3, 480, 640, 3), np.uint8))
+    pictures = (
+        game(3, WINDOW).shown if asked else list(np.random.default_rng(1).integers(0, 256, (3, 480, 640, 3), np.uint8))
+    )
     path = make_recording(tmp_path / "game.mp4", pictures, options=FINE)
     with pytest.raises(InputError, match=reason):
         native_of(path, asked or NATIVE)

@@ -103,7 +103,7 @@ def combinations() -> list[dict]:
     everything = [dict(zip(names, values)) for values in itertools.product(*FACTORS.values())]
     possible = [one for one in everything if makes_sense(one)]
     generator.shuffle(possible)
-  
+
     missing, chosen = set(), []
     for one in possible:
         missing |= pairs_of(one)

@@ -96,7 +96,12 @@ def test_what_is_saved_is_loaded(tmp_path, name, options):
     checkpoints.save(tmp_path / "a.safetensors", before)
     after = checkpoints.load(tmp_path / "a.safetensors")
     assert after.metadata == before.metadata
-    assert (after.name, after.geometry, after.quantiser, after.entropy) == ("tiny", GEOMETRY, before.quantiser, before.entropy)
+    assert (after.name, after.geometry, after.quantiser, after.entropy) == (
+        "tiny",
+        GEOMETRY,
+        before.quantiser,
+        before.entropy,
+    )
     assert after.model.config == before.model.config
     assert after.sha256 == checkpoints.file_digest(tmp_path / "a.safetensors")
     for array, value in before.tables["factorised"].to_arrays().items():
@@ -173,11 +178,20 @@ def test_large_weights_are_mapped_not_read(tmp_path):
     geometry = Geometry(width=200, height=160)
     with torch.device("meta"):
         model = models.build("fc-vanilla", geometry=geometry, code=333)
-    metadata = dataclasses.replace(made().metadata, model="fc-vanilla", geometry=geometry, config=json.loads(json.dumps(dataclasses.asdict(model.config))))
+    metadata = dataclasses.replace(
+        made().metadata,
+        model="fc-vanilla",
+        geometry=geometry,
+        config=json.loads(json.dumps(dataclasses.asdict(model.config))),
+    )
     # Written as a hole, so that the test costs no disk either.
     header, begin = {"__metadata__": {"lvc": metadata.to_json()}}, 0
     for name, tensor in model.state_dict().items():
-        header[f"model.{name}"] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [begin, begin + 4 * tensor.numel()]}
+        header[f"model.{name}"] = {
+            "dtype": "F32",
+            "shape": list(tensor.shape),
+            "data_offsets": [begin, begin + 4 * tensor.numel()],
+        }
         begin += 4 * tensor.numel()
     write_parts(path, header, b"")
     with open(path, "r+b") as file:
@@ -265,7 +279,19 @@ def test_a_huge_header_is_not_read(saved):
     refused(saved, "at most 4,194,304 expected")
 
 
-@pytest.mark.parametrize("text", [b"{", b"[]", b"null", b'{"__metadata__": 3}', b'{"__metadata__": {"other": "1"}}', b"[" * 100_000, b"\xff\xfe{}", b'{"a": 1' + b"0" * 5000 + b"}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b'{"__metadata__": 3}',
+        b'{"__metadata__": {"other": "1"}}',
+        b"[" * 100_000,
+        b"\xff\xfe{}",
+        b'{"a": 1' + b"0" * 5000 + b"}",
+    ],
+)
 def test_headers_that_are_no_headers(saved, text):
     write_parts(saved, text, b"")
     refused(saved)
@@ -332,7 +358,10 @@ def test_tensors_that_are_wrong_are_named(saved):
     with_edit(lambda h: h.update({name: 3}), name)
     with_edit(lambda h: h.update({"model.extra": h.pop(name)}), name, "lacks")
     with_edit(lambda h: h.update(virus=h["entropy.factorised.lows"]))
-    with_edit(lambda h: h.update({"entropy.factorised.odd.name": h.pop("entropy.factorised.lows")}), "entropy.factorised.odd.name")
+    with_edit(
+        lambda h: h.update({"entropy.factorised.odd.name": h.pop("entropy.factorised.lows")}),
+        "entropy.factorised.odd.name",
+    )
     with_edit(lambda h: h.update({"virus.lows": h.pop("entropy.factorised.lows")}), "virus.lows", "has not")
     with_edit(lambda h: h.update({"entropy.factorised.highs": h.pop("entropy.factorised.lows")}), "lows")
 
@@ -340,7 +369,9 @@ def test_tensors_that_are_wrong_are_named(saved):
 def test_tensors_may_not_overlap_or_leave_holes(saved):
     header, data = parts(saved)
     first, second = "model.down.0.0.weight", "model.up.1.0.weight"
-    header[second]["data_offsets"] = header[first]["data_offsets"][:1] + [header[first]["data_offsets"][0] + header[second]["data_offsets"][1] - header[second]["data_offsets"][0]]
+    header[second]["data_offsets"] = header[first]["data_offsets"][:1] + [
+        header[first]["data_offsets"][0] + header[second]["data_offsets"][1] - header[second]["data_offsets"][0]
+    ]
     write_parts(saved, header, data)
     refused(saved, "expected")
 

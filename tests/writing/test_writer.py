@@ -133,7 +133,13 @@ def test_the_file_is_the_one_that_encode_makes(tmp_path, make_recording, gamepla
     batches = list(sampled_frames(recording, sampling))
     pictures = np.concatenate([batch.data for batch in batches])
     pts = [pts for batch in batches for pts in batch.pts]
-    options = {"model": weights, "keyint": 5, "frame_duration": header.frame_duration, "source": header.source, "geometry": SMALL}
+    options = {
+        "model": weights,
+        "keyint": 5,
+        "frame_duration": header.frame_duration,
+        "source": header.source,
+        "geometry": SMALL,
+    }
     with lvc.Writer(tmp_path / "written.lvc", time_base=header.time_base, **options) as writer:
         for frame, time in zip(pictures, pts):
             writer.write(frame, pts=time)
@@ -229,7 +235,10 @@ def test_the_part_can_be_read_at_any_time(writer_of, made, weights, frames):
             until(lambda: writer.frames_written == number // KEYINT * KEYINT)
             found = contents(writer.part)
             assert len(found) == number // KEYINT and found == whole[: len(found)]
-        with lvc.open(writer.part, model=weights) as reader, lvc.open(writer.path.with_name("whole.lvc"), model=weights) as other:
+        with (
+            lvc.open(writer.part, model=weights) as reader,
+            lvc.open(writer.path.with_name("whole.lvc"), model=weights) as other,
+        ):
             assert len(reader) == 20 and torch.equal(reader[17], other[17])
     assert contents(writer.path) == whole
 
@@ -402,7 +411,13 @@ def test_a_file_that_is_continued_begins_with_its_old_bytes(writer_of, made, wei
 
 def test_what_is_not_said_is_as_in_the_file(made, writer_of, tmp_path, frames, weights, monkeypatch):
     monkeypatch.setenv("LVC_MODELS", str(weights.parent))
-    made(every=2, fps=Fraction(25, 2), time_base=MILLISECOND, source={"every": 2, "name": "first"}, quantiser={"name": "naive"})
+    made(
+        every=2,
+        fps=Fraction(25, 2),
+        time_base=MILLISECOND,
+        source={"every": 2, "name": "first"},
+        quantiser={"name": "naive"},
+    )
     before = ContainerReader(tmp_path / "game.lvc").header
     with lvc.Writer(tmp_path / "game.lvc", append=True) as writer:
         writer.write(frames[:4])
@@ -518,8 +533,13 @@ def test_what_was_coded_outlives_a_kill(made, weights, tmp_path, append):
     before = contents(path) if append else []
     part = tmp_path / "game.lvc.part"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(path), str(weights), "append" if append else "new"], env=environment) as process:
-        until(lambda: process.poll() is not None or (part.exists() and part.stat().st_size > len(old) + 50_000), seconds=200)
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(path), str(weights), "append" if append else "new"], env=environment
+    ) as process:
+        until(
+            lambda: process.poll() is not None or (part.exists() and part.stat().st_size > len(old) + 50_000),
+            seconds=200,
+        )
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert path.read_bytes() == old if append else not path.exists()
@@ -544,7 +564,14 @@ def run_in_shell(message, folder):
     commands = message.partition("first run ")[2]
     lvc_command = f"{sys.executable} -m lvc"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(["sh", "-c", f'lvc() {{ {lvc_command} "$@"; }}; {commands}'], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["sh", "-c", f'lvc() {{ {lvc_command} "$@"; }}; {commands}'],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("name", ["game.lvc", "it's a $game; -n.lvc"])
@@ -554,9 +581,13 @@ def test_what_a_killed_writer_left_is_continued_as_the_error_says(writer_of, mad
     with ContainerReader(longer) as reader:
         died(tmp_path / f"{name}.part", longer[: reader.index[4].offset + 9])
     (tmp_path / "longer.lvc").unlink()
-    with pytest.raises(lvc.OutputError, match="a writer died while it wrote it.*holds its frames and 8 more") as refused:
+    with pytest.raises(
+        lvc.OutputError, match="a writer died while it wrote it.*holds its frames and 8 more"
+    ) as refused:
         writer_of(name, append=True)
-    assert "\n" not in str(refused.value) and times(path) == list(range(8)), "nothing is touched before somebody says so"
+    assert "\n" not in str(refused.value) and times(path) == list(range(8)), (
+        "nothing is touched before somebody says so"
+    )
     done = run_in_shell(str(refused.value), tmp_path)
     assert done.returncode == 0, done.stderr
     assert times(path) == list(range(16)) and os.listdir(tmp_path) == [name]

@@ -19,7 +19,9 @@ def cost(latents, symbols, weights, said, reference, limited):
     odds, mean, scale = said.transpose(1, 0, 2) / 16
     odds = np.clip(odds, -32 / 3, 32 / 3)
     bits = np.where(
-        symbols == reference, np.log2(1 + np.exp(-odds)), np.log2(1 + np.exp(odds)) + logistic_bits(symbols - mean - limited, np.exp2(np.clip(scale, -3, 5.75)))
+        symbols == reference,
+        np.log2(1 + np.exp(-odds)),
+        np.log2(1 + np.exp(odds)) + logistic_bits(symbols - mean - limited, np.exp2(np.clip(scale, -3, 5.75))),
     )
     return LASTING * weights * np.square(latents - symbols) + bits
 
@@ -30,7 +32,9 @@ def test_no_symbol_costs_more_than_rounding_or_keeping(seed, worth):
     random = np.random.default_rng(seed)
     latents, weights = random.normal(0, 4, (9, 6)), worth * random.uniform(0.5, 2, 6)
     reference = np.rint(latents + random.normal(0, 1, latents.shape)).astype(np.int32)
-    said = np.stack((random.integers(-100, 100, (9, 6)), random.integers(-80, 80, (9, 6)), random.integers(-60, 60, (9, 6))), axis=1)
+    said = np.stack(
+        (random.integers(-100, 100, (9, 6)), random.integers(-80, 80, (9, 6)), random.integers(-60, 60, (9, 6))), axis=1
+    )
     limited = np.clip(reference, -127, 127)
     here, span = np.arange(9), slice(0, 6)
     picked = Choice(latents, weights).pick(here, span, said, reference, limited)
@@ -60,7 +64,9 @@ def test_what_is_coded_while_it_is_chosen_is_what_is_coded_once_it_is_known(trai
     for pictures in (frames, 255 - frames):
         played = []
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Tape, "play", lambda tape, coder, play=Tape.play, played=played: (played.append(1), play(tape, coder)))
+            patched.setattr(
+                Tape, "play", lambda tape, coder, play=Tape.play, played=played: (played.append(1), play(tape, coder))
+            )
             # Weights that were trained for minutes do so for some frames; 40 steps do not tell modes apart so well.
             if not kept:
                 patched.setattr(Choice, "keeps_to", lambda choice, chain, symbols: False)

@@ -16,7 +16,10 @@ from tests.builders.temporal import SMALL, train_small
 def test_training_lowers_the_loss_and_leaves_a_model_that_codes(tmp_path):
     train_small(tmp_path, steps=2, name="fresh")
     train_small(tmp_path, steps=120)
-    fresh, later = (checkpoints.load(tmp_path / f"{name}.last.safetensors").metadata.training["position"]["figures"] for name in ("fresh", "small"))
+    fresh, later = (
+        checkpoints.load(tmp_path / f"{name}.last.safetensors").metadata.training["position"]["figures"]
+        for name in ("fresh", "small")
+    )
     assert later["psnr"] > fresh["psnr"] + 1  # 120 steps of a tiny network; 2.1 dB when written
     checkpoint = checkpoints.load(tmp_path / "small.safetensors")
     assert checkpoint.model.config.exact
@@ -43,7 +46,12 @@ def test_the_estimated_rate_is_within_two_percent_of_the_bytes(tmp_path, crf):
     packets = codec.encode(latents).packets
     symbols = torch.from_numpy(latents.symbols).float()
     relation = torch.tensor([KEY, *[PREDICTED] * (len(symbols) - 1)])
-    estimate = codec.model.prior.rate(symbols, chains_of(symbols[None]), relation, torch.full((len(symbols),), float(crf))).sum().item() / 8
+    estimate = (
+        codec.model.prior.rate(symbols, chains_of(symbols[None]), relation, torch.full((len(symbols),), float(crf)))
+        .sum()
+        .item()
+        / 8
+    )
     real = sum(len(packet.payload) for packet in packets)
     # Beside the 2 % there are up to 2 bytes for each of the two streams' ends.
     assert abs(real - estimate) <= 0.02 * estimate + 4
