@@ -70,7 +70,7 @@ class ByteSource:
         return self.size != before
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """Exactly `count` bytes from `offset`; FormatError where the file ends before that, InputError after `close`."""
+        """Exactly `count` bytes from `offset`; FormatError if the file ends before, InputError after `close`."""
         self._check_open()
         if offset + count > self.size:
             raise FormatError(f"{count} bytes were expected, the file ends at byte {self.size}", offset=offset)
