@@ -99,11 +99,13 @@ def cost_of(fit: Fit, wanted: float) -> float:
 
 def tried_models(names: Sequence[str] | None, effort: int | None, device: str, suited) -> Iterator[Checkpoint]:
     """Models to try in turn. suited: whether one of those before serves; then no network is loaded, which none of
-    them needs."""
+    them needs. Of what ships, what has one rate is not even loaded: it is a network of single frames, to which all
+    else is to be preferred."""
     if names is not None:
         yield from (checkpoints.load(name, device=device) for name in names)
         return
-    needs_torch = {name: checkpoints.needs_torch(name) for name in checkpoints.shipped()}
+    traits = {name: checkpoints.family_traits(name) for name in checkpoints.shipped()}
+    needs_torch = {name: traits[name].needs_torch for name in traits if traits[name].variable_rate}
     for name in (name for name in needs_torch if not needs_torch[name]):
         yield checkpoints.load(name, device=device)
     for model in standard_models(effort):
@@ -111,9 +113,7 @@ def tried_models(names: Sequence[str] | None, effort: int | None, device: str, s
     for name in (name for name in needs_torch if needs_torch[name]):
         if suited():
             return
-        checkpoint = checkpoints.load(name, device=device)
-        if traits_of(checkpoint).variable_rate:
-            yield checkpoint
+        yield checkpoints.load(name, device=device)
 
 
 def standard_models(effort: int | None) -> list[str]:

@@ -139,7 +139,7 @@ def test_the_model_of_the_game_is_taken_for_its_game(tmp_path, clip):
     assert made.model == "pacman"
     names = [candidate.checkpoint.name for candidate in made.tried]
     assert names[:2] == ["pacman", "arcade"], "others come after what tells the game's own pixels"
-    assert "pacman-latents" not in names, "where few colours serve, no network is loaded"
+    assert "conv4" not in names, "where few colours serve, no network is loaded"
 
 
 @pytest.mark.parametrize("target", [Target(min_psnr=36), Target(bytes_per_frame=700)])

@@ -492,7 +492,7 @@ for name in ("arcade", "pacman"):
         writer.write(np.zeros((2, 160, 200, 3), np.uint8))
     with lvc.open(writer.path) as reader:
         assert reader.frames_at([1, 0, 1]).data.shape == (3, 160, 200, 3)
-assert checkpoints.needs_torch("pacman-latents")
+assert checkpoints.needs_torch("conv4")
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,6 +10,7 @@ from lvc.codecs.family import family_of
 from lvc.codecs.standard import ffmpeg
 from lvc.errors import OptionError
 from lvc.frames import Geometry
+from lvc.weights import checkpoints
 from lvc.writing.choice import BYTES_A_DECIBEL, Run, candidates, cost_of, standard_models
 
 SIZE = Geometry(64, 48)
@@ -98,3 +99,13 @@ def test_a_writer_that_is_to_choose_takes_no_quantiser(tmp_path):
     with pytest.raises(OptionError, match="name one"):
         lvc.Writer(tmp_path / "game.lvc", fps=10, quantiser={"name": "scale"})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_shipped_model_of_one_rate_is_not_even_loaded(monkeypatch):
+    """A network of single frames loses to all else, and loading one takes a second, as it brings torch along."""
+    assert "conv4" in checkpoints.shipped()
+    loaded = []
+    load = checkpoints.load
+    monkeypatch.setattr(checkpoints, "load", lambda name, **more: (loaded.append(name), load(name, **more))[1])
+    assert candidates([Run(noisy(4))], SIZE, crf=0, effort=0)
+    assert sorted(loaded) == ["arcade", "pacman"]
