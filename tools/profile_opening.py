@@ -30,7 +30,7 @@ STEPS = (
     ("- weights' header", "lvc.weights.checkpoints", "read_header"),
     ("- model without memory", "lvc.weights.checkpoints", "empty_model"),
     ("symbols", "lvc.codecs.symbols", "SymbolGroupDecoder.advance"),
-    ("pixels", "lvc.codecs.palette.codec", "PaletteCodec.render"),
+    ("pixels", "lvc.reading.reader", "Reader._made"),
 )
 
 

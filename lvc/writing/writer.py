@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from lvc.codecs.codec import CodedGroup, GroupCodec
-from lvc.codecs.family import open_codec, traits_of
+from lvc.codecs.family import check_pixels, open_codec, traits_of
 from lvc.container.layout import MAX_SPAN_TICKS, Group, Header
 from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
@@ -107,6 +107,7 @@ class Writer:
             self.geometry = chosen(geometry, header, "geometry", usual)
             if not isinstance(self.geometry, Geometry):
                 raise OptionError(f"geometry must be a Geometry, as lvc.Geometry(200, 160), not {self.geometry!r:.60}")
+            check_pixels(self.geometry)
             keyint = chosen(keyint, header, "keyint", None)
             self.keyint = None if keyint is None else whole("keyint", keyint, 1, MAX_KEYINT)
             self._coding_options = {

@@ -115,7 +115,7 @@ def test_existing_weights_stay_unless_told(dataset, tmp_path, capsys):
     ("arguments", "message"),
     [
         ([], "--model NAME, --recipe NAME or --start-from FILE"),
-        (["--model", "resnet"], "there is no model 'resnet'; choose from"),
+        (["--model", "resnet"], "there is no model 'resnet' to train; choose from"),
         (["--model", "conv4", "--option", "wings=2"], "no option 'wings'"),
         (["--model", "conv4", "--option", "stages"], "--option is written KEY=VALUE"),
         (["--model", "conv4", "--quantiser", "floor"], "floor"),

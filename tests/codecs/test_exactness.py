@@ -2,6 +2,7 @@
 and a file from the past.
 """
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -83,7 +84,7 @@ def folder(tmp_path_factory):
             np.save(folder / f"{name}.npy", random_pictures(count, size, seed=2))
             continue
         model = random_model(seed=1, geometry=geometry, **sizes)
-        config = checkpoints.dataclasses.asdict(model.config)
+        config = dataclasses.asdict(model.config)
         metadata = Metadata(
             name=name,
             model="temporal",

@@ -309,6 +309,7 @@ def test_a_step_at_full_size_survives_in_a_process_of_its_own(name):
     code = f"""
 import torch
 from lvc.codecs.family import build
+from lvc.frames import Geometry
 torch.set_num_threads(1)
 model = build({name!r}, geometry=Geometry(200, 160), channels=24, code=32).train()
 for _ in range(3):

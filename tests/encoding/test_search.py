@@ -126,7 +126,7 @@ def test_the_search_over_all_frames_ends_at_the_best_level_wherever_it_begins(be
 
 def test_what_cannot_be_reached_is_said(clip, trained_temporal):
     codec_at = Search(checkpoints.load(trained_temporal), SMALL, effort=0, device="cpu").codec_at
-    frames = next(groups_of(sampled_frames(clip, SAMPLING), 4))
+    frames = next(groups_of(sampled_frames(clip, SMALL_SAMPLING), 4))
     for target in (Target(min_psnr=80), Target(bytes_per_frame=1)):
         with pytest.raises(OptionError, match="cannot be reached"):
             settled_level(frames, target, codec_at, lambda: [frames])

@@ -10,7 +10,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["lvc"]):
-    from lvc.codecs.networks import transform  # noqa: F401, which is imported late
+    from lvc.codecs.neural import codec  # noqa: F401, which is imported late
     from lvc.errors import LvcError
     from lvc.reading.reader import Reader
 

@@ -69,6 +69,7 @@ def test_identical_frames_are_never_among_the_worst(material, source):
     assert built(reader, material.batches(source, PTS), worst=3).worst == [9]
 
 
+@pytest.mark.usefixtures("report")
 def test_each_group_is_decoded_in_one_call(reader):
     assert reader.calls == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 

@@ -134,8 +134,8 @@ def test_how_many_pixels_may_be_changed(monkeypatch, tmp_path):
 
 def test_a_writer_does_not_make_what_no_reader_takes(tmp_path):
     with pytest.raises(OptionError, match="groups of 4096 frames of 1920x1080: 64 with this model at most"):
-        lvc.Writer(tmp_path / "new.lvc", fps=30, geometry=Geometry(1920, 1080), keyint=4096)
-    with lvc.Writer(tmp_path / "new.lvc", fps=30, geometry=Geometry(1920, 1080), keyint=64):
+        lvc.Writer(tmp_path / "new.lvc", fps=30, geometry=Geometry(1920, 1080), keyint=4096, model="arcade")
+    with lvc.Writer(tmp_path / "new.lvc", fps=30, geometry=Geometry(1920, 1080), keyint=64, model="arcade"):
         pass
 
 

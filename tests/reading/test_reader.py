@@ -193,7 +193,7 @@ def test_a_file_of_other_symbols_is_reported_not_shown(coded, tmp_path):
 
 
 def test_writer_refuses_what_does_not_fit(coded, tmp_path):
-    frames = np.zeros((1, 3, SMALL.height, SMALL.width), np.uint8)
+    frames = np.zeros((1, SMALL.height, SMALL.width, 3), np.uint8)
 
     def writer(**more):
         return lvc.Writer(tmp_path / "new.lvc", geometry=SMALL, time_base=MILLISECOND, model=coded[1], **more)
@@ -202,7 +202,7 @@ def test_writer_refuses_what_does_not_fit(coded, tmp_path):
         with pytest.raises(lvc.OptionError, match="keyint"):
             writer(keyint=keyint)
     with pytest.raises(lvc.OptionError, match="40x32"), writer(overwrite=True) as opened:
-        opened.write(FrameBatch(frames[:, :, :16], (0,), MILLISECOND))
+        opened.write(FrameBatch(frames[:, :16], (0,), MILLISECOND))
     with pytest.raises(lvc.OptionError, match="1/30"), writer(overwrite=True) as opened:
         opened.write(FrameBatch(frames, (0,), Fraction(1, 30)))
     with pytest.raises(lvc.OptionError, match="increase"), writer(overwrite=True) as opened:
@@ -300,10 +300,7 @@ def test_integer_latents_make_the_frames(coded, reader, everything):
     order = [17, 2, 2, -1]
     latents = reader.latents_at(order)
     assert latents.symbols.dtype == torch.int32 and latents.symbols.shape == (4, *reader.codec.latent_shape)
-    assert (
-        latents.parameters.shape == (4, reader.codec.quantiser.parameter_count)
-        and latents.parameters.dtype == torch.float32
-    )
+    assert latents.parameters.shape == (4, reader.codec.parameter_count) and latents.parameters.dtype == torch.float32
     assert latents.pts_seconds.tolist() == [PTS[number] / 1000 for number in order]
     assert (latents.geometry, latents.model, latents.crf) == (SMALL, "small", reader.metadata.crf)
     assert same(reader.synthesise(latents), everything[order])

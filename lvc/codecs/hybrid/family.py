@@ -31,6 +31,10 @@ class HybridFamily(Family):
 
         return HybridCodec(checkpoint, settings, self.traits)
 
+    def serves(self, model: str, effort: int | None) -> bool:
+        """Not before its format is settled and guarded by a golden file: nobody gets it without naming it."""
+        return False
+
     def without_weights(self, model: str) -> Checkpoint:
         specs = {"quantiser": {"name": "step"}, "entropy": {"name": MODEL}}
         description = "lvc's own block codec in whole numbers: for pictures of any kind"
