@@ -55,12 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         type=Path,
-        help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: beside each, with .lvc)",
+        help="the .lvc file, or for several inputs or a folder of them a folder, with the folders in it (default: "
+        "beside each, with .lvc)",
     )
     parser.add_argument(
         "--model",
         default="auto",
-        help="a shipped model's name (see `lvc models`) or a weights file (default: auto, the one that is cheapest at the wanted quality)",
+        help="a shipped model's name (see `lvc models`) or a weights file (default: auto, the one that is cheapest at "
+        "the wanted quality)",
     )
     parser.add_argument(
         "--crf", type=int, help=f"quality of models of variable rate, 0 (best) to 63 (default {DEFAULT_CRF})"
@@ -163,7 +165,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def expanded(given: list[Path]) -> list[tuple[Path, Path]]:
-    """The inputs, with the recordings and pictures of each folder in its place, and their paths inside what was given."""
+    """The inputs, with the recordings and pictures of each folder in its place,
+    and their paths inside what was given.
+    """
     found = []
     for one in given:
         if not one.is_dir():
@@ -172,14 +176,17 @@ def expanded(given: list[Path]) -> list[tuple[Path, Path]]:
         inside = files_in(one, {*RECORDINGS, *PICTURES})
         if not inside:
             raise InputError(
-                f"{one}: is a folder; a video was expected, or videos or pictures in it ({', '.join(sorted((*RECORDINGS, *PICTURES)))})"
+                f"{one}: is a folder; a video was expected, or videos or pictures in it "
+                f"({', '.join(sorted((*RECORDINGS, *PICTURES)))})"
             )
         found += [(path, path.relative_to(one)) for path in inside]
     return found
 
 
 def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, alone: bool) -> int:
-    """Codes recordings and pictures, tells of each, and gives the number of those that failed; where there is but one, its error is raised."""
+    """Codes recordings and pictures, tells of each, and gives the number of those that failed;
+    where there is but one, its error is raised.
+    """
     failures = 0
     ours = {task.output for task in tasks if not part_of(task.output).exists()}
     work = {**workers, "gpus": int(options.device.startswith("cuda")), "name": lambda task: str(task.source)}
@@ -311,18 +318,23 @@ def lines_of(made, source: Path) -> Iterator[str]:
     ratio = made.raw_bytes / made.file_bytes
     level = "" if made.crf is None else f", crf {made.crf}"
     yield (
-        f"{made.path}: {made.frames} frame{'s' * (made.frames != 1)} in {made.file_bytes:,} bytes ({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), "
+        f"{made.path}: {made.frames} frame{'s' * (made.frames != 1)} in {made.file_bytes:,} bytes "
+        f"({made.file_bytes / made.frames:.1f} a frame, raw / {ratio:.0f}), "
         f"model {made.model}{level}"
     )
     for candidate in made.tried if len(made.tried) > 1 else ():
         fit = candidate.fit
-        yield f"  tried {candidate.checkpoint.name}: {fit.bytes_per_frame:.0f} bytes a frame at {fit.psnr:.1f} dB on {fit.frames} frames"
+        yield (
+            f"  tried {candidate.checkpoint.name}: {fit.bytes_per_frame:.0f} bytes a frame at {fit.psnr:.1f} dB on "
+            f"{fit.frames} frames"
+        )
     for note in made.notes:
         yield f"lvc encode: {source}: {note}"
     asked = UNLIKE_PSNR if made.crf is None else min(UNLIKE_PSNR, psnr_of_crf(made.crf) - FALLEN_SHORT)
     if made.sample_psnr is not None and made.sample_psnr < asked:
         yield (
-            f"lvc encode: warning: {source}: its first frames come back at {made.sample_psnr:.1f} dB: unlike what {made.model} was trained on, or too coarse; "
+            f"lvc encode: warning: {source}: its first frames come back at {made.sample_psnr:.1f} dB: unlike what "
+            f"{made.model} was trained on, or too coarse; "
             "lvc report shows it, lvc train makes a model of your own"
         )
 

@@ -62,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start-from",
         type=Path,
         metavar="FILE",
-        help="weights to begin with, and without --model their model, options and quantiser; for resnet18 also a classifier's (.safetensors)",
+        help="weights to begin with, and without --model their model, options and quantiser; for resnet18 also a "
+        "classifier's (.safetensors)",
     )
     parser.add_argument(
         "--quantiser", metavar="NAME[,KEY=VALUE]", help="none, naive, scale, kmeans, round or bits:B (default naive)"
@@ -141,7 +142,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def weights_to_start_from(options: argparse.Namespace):
-    """The checkpoint of --start-from where it brings its model along, or None; raises OptionError for what cannot go with it."""
+    """The checkpoint of --start-from where it brings its model along, or None;
+    raises OptionError for what cannot go with it.
+    """
     from lvc.weights import checkpoints
 
     if options.start_from is None or options.recipe or options.model:
@@ -152,7 +155,9 @@ def weights_to_start_from(options: argparse.Namespace):
 
 
 def chosen_recipe(options: argparse.Namespace, started=None):
-    """The recipe, the defaults or those of the weights to start from, with what was given on the command line in their place."""
+    """The recipe, the defaults or those of the weights to start from, with what was given on the command line in their
+    place.
+    """
     from lvc.training.recipes import continuing, first_try, recipe_of, trainer_of
 
     if started is not None:
@@ -222,16 +227,19 @@ def as_line(record) -> str:
     mark = ", the best" if record.best else ""
     identical = f", {record.validation.identical} frames identical" if record.validation.identical else ""
     loss = f"loss {record.terms['loss']:.6f}, " if "loss" in record.terms else ""
-    return f"epoch {record.epoch}, step {record.step}, {record.seconds:.0f} s: {loss}validation {record.validation.told()}{identical}{rate}{mark}"
+    return (
+        f"epoch {record.epoch}, step {record.step}, {record.seconds:.0f} s: {loss}validation "
+        f"{record.validation.told()}{identical}{rate}{mark}"
+    )
 
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator:
     """Gives a question that is answered yes after SIGINT or SIGTERM; a second signal stops at once, as usual."""
     stopped = threading.Event()
-    before = {}
+    before: dict = {}
 
-    def stop(number, frame):
+    def stop(*_):
         stopped.set()
         for each, handler in before.items():
             signal.signal(each, handler)
@@ -249,7 +257,7 @@ def stop_on_signals() -> Iterator:
 def curves(folder: Path | None) -> Iterator:
     """Gives what writes a record to TensorBoard, or does nothing without a folder."""
     if folder is None:
-        yield lambda record: None
+        yield lambda _record: None
         return
     try:
         from torch.utils.tensorboard import SummaryWriter

@@ -1,4 +1,5 @@
-"""What the other rooms see of a codec family, and all that they may ask: its traits, and how it codes the frames of a group.
+"""What the other rooms see of a codec family, and all that they may ask: its traits, and how it codes the frames of a
+group.
 
     Family -> open -> GroupCodec -> encode_group -> CodedGroup: packets for a file, and their digest
                                  -> open_group -> GroupDecoder -> latents, pictures
@@ -34,15 +35,18 @@ SYMBOLS, PICTURES = "symbols", "pictures"
 class Traits:
     """What the other rooms know of a family, or of one of its models, without knowing which it is.
 
-    variable_rate: coded at a crf, 0 (best) to 63. predicts: frames need those of their group before them, so a group should end with its scene.
+    variable_rate: coded at a crf, 0 (best) to 63. predicts: frames need those of their group before them, so a group
+    should end with its scene.
     needs_torch: coding loads torch. takes_native: codes a game's own pixels, with a grid by which they are shown.
     any_size: frames of every size are coded alike; otherwise those of the weights' size best, or alone.
     side_by_side: groups are coded in several threads at once; otherwise one group uses all cores.
     lossless: frames come back as they were. digest_of: SYMBOLS or PICTURES, what a group's digest is made of.
     no_latents: why there are no integer latents to hand out; empty where there are.
-    renders_latents: pictures are made of a frame's latents alone, by `GroupCodec.render`; otherwise only a group's decoder has them.
+    renders_latents: pictures are made of a frame's latents alone, by `GroupCodec.render`; otherwise only a group's
+    decoder has them.
     efforts: how hard the encoder may look, and usual_effort: if not told; no efforts where there is no choice.
-    fitted: frames of the recording choose the quantiser, see `GroupCodec.fitted`. usual_keyint: frames of a group, if not told. finds_scenes: the encoder finds cuts between scenes by itself, and groups need not end there.
+    fitted: frames of the recording choose the quantiser, see `GroupCodec.fitted`. usual_keyint: frames of a group, if
+    not told. finds_scenes: the encoder finds cuts between scenes by itself, and groups need not end there.
     """
 
     variable_rate: bool = False
@@ -66,8 +70,10 @@ class Traits:
 class Settings:
     """How frames are to be coded, as `family.open_codec` has checked it.
 
-    geometry: of the frames that are shown. quantiser, entropy: specs, or None for the weights' own. crf: 0 to 63, None where there is one rate.
-    effort: of the traits' efforts. device: name of torch's, "cpu" or "cuda:0". grid: how a game's own pixels, which are coded then, are shown.
+    geometry: of the frames that are shown. quantiser, entropy: specs, or None for the weights' own. crf: 0 to 63, None
+    where there is one rate.
+    effort: of the traits' efforts. device: name of torch's, "cpu" or "cuda:0". grid: how a game's own pixels, which are
+    coded then, are shown.
     """
 
     geometry: Geometry
@@ -126,7 +132,8 @@ def psnr_of_frames(frames: np.ndarray, decoded: np.ndarray) -> np.ndarray:
 class GroupDecoder(ABC):
     """Decodes the frames of a group of packets in order, and goes on from where it is when more of them are asked for.
 
-    frame_count: frames in the group. Raises FormatError for impossible payloads; after an error it is of no further use.
+    frame_count: frames in the group. Raises FormatError for impossible payloads; after an error it is of no further
+    use.
     """
 
     frame_count: int
@@ -151,7 +158,9 @@ class GroupDecoder(ABC):
         """Decodes until `stop` frames are there, or leaves them where they are already."""
 
     def latents(self, places) -> Latents:
-        """Latents of the frames at these places of the group: a slice, or whole numbers below `decoded`; where the traits' no_latents is empty."""
+        """Latents of the frames at these places of the group: a slice, or whole numbers below `decoded`;
+        where the traits' no_latents is empty.
+        """
         raise NotImplementedError
 
     @abstractmethod
@@ -162,8 +171,8 @@ class GroupDecoder(ABC):
 class GroupCodec(ABC):
     """Codes and decodes groups of frames of one geometry, with one checkpoint, at one quality. Threads may share it.
 
-    quantiser_spec, entropy_spec: what the header says, JSON objects with a name. group_frame_bytes: memory that a decoded frame of a group
-    takes. latent_shape, parameter_count: of one frame's latents, where there are any.
+    quantiser_spec, entropy_spec: what the header says, JSON objects with a name. group_frame_bytes: memory that a
+    decoded frame of a group takes. latent_shape, parameter_count: of one frame's latents, where there are any.
     """
 
     latent_shape: tuple[int, ...] = ()
@@ -199,7 +208,8 @@ class GroupCodec(ABC):
     def fitted(self, runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Fit:
         """Tries the codec on runs of a recording's frames, and chooses by them what it chooses by frames.
 
-        runs: of each the frames that are coded and those that are shown, uint8 [T, H, W, 3]; the same twice without a grid.
+        runs: of each the frames that are coded and those that are shown, uint8 [T, H, W, 3]; the same twice without a
+        grid.
         """
         psnr, size = [], 0
         for coded_frames, shown in runs:
@@ -211,10 +221,14 @@ class GroupCodec(ABC):
 
     @abstractmethod
     def open_group(self, packets: tuple[Packet, ...]) -> GroupDecoder:
-        """The decoder of a group's packets; raises FormatError where they have too many frames, before anything is decoded."""
+        """The decoder of a group's packets; raises FormatError where they have too many frames,
+        before anything is decoded.
+        """
 
     def render(self, latents: Latents) -> "np.ndarray | torch.Tensor":
-        """Frames uint8 [T, H, W, 3] of latents, of networks on their device; for families whose traits say renders_latents."""
+        """Frames uint8 [T, H, W, 3] of latents, of networks on their device;
+        for families whose traits say renders_latents.
+        """
         raise NotImplementedError
 
     def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
@@ -225,7 +239,9 @@ class GroupCodec(ABC):
 
     @property
     def error_worth(self) -> float:
-        """Bits a frame that one unit of mean squared error (of 255 levels) is worth at this quality, by which models are compared."""
+        """Bits a frame that one unit of mean squared error (of 255 levels) is worth at this quality,
+        by which models are compared.
+        """
         return error_worth(0 if self.crf is None else self.crf)
 
     def decoded_pictures(self, coded: CodedGroup, places=slice(None)) -> np.ndarray:
@@ -243,7 +259,8 @@ class GroupCodec(ABC):
         """Raises OptionError for a group of so many frames that they would fill the memory."""
         if frames > self.most_group_frames:
             raise OptionError(
-                f"groups of {frames} frames of {self.geometry}: {self.most_group_frames} with this model at most; choose a smaller keyint"
+                f"groups of {frames} frames of {self.geometry}: {self.most_group_frames} with this model at most; "
+                "choose a smaller keyint"
             )
 
     @property
@@ -273,7 +290,9 @@ def as_numpy(pictures: "np.ndarray | torch.Tensor") -> np.ndarray:
 
 @dataclass(frozen=True)
 class ModelKind:
-    """Where one of a family's models lies: a module, the class of such models and of their options, and the name's own defaults."""
+    """Where one of a family's models lies: a module, the class of such models and of their options,
+    and the name's own defaults.
+    """
 
     module: str
     model: str
@@ -282,9 +301,11 @@ class ModelKind:
 
 
 class Family(ABC):
-    """One way to code frames. Its module is imported when it is first asked for, and loads no more than its traits need.
+    """One way to code frames. Its module is imported when it is first asked for, and loads no more than its traits
+    need.
 
-    traits: of all its models, where `traits_of` does not know better. models: by the names that weights files have for them.
+    traits: of all its models, where `traits_of` does not know better. models: by the names that weights files have for
+    them.
     trained: whether there is a trainer.
     """
 
@@ -305,7 +326,9 @@ class Family(ABC):
         return {"crf": level}
 
     def serves(self, model: str, effort: int | None) -> bool:
-        """Whether a model without weights is to be tried where nobody has named one: its encoder is at hand, and fast enough for the effort."""
+        """Whether a model without weights is to be tried where nobody has named one:
+        its encoder is at hand, and fast enough for the effort.
+        """
         return True
 
     def note(self, model: str) -> str:
@@ -314,10 +337,14 @@ class Family(ABC):
 
     @abstractmethod
     def open(self, checkpoint: Checkpoint, settings: Settings) -> GroupCodec:
-        """The codec for these weights; raises OptionError for what cannot go together, ModelError for weights that cannot code."""
+        """The codec for these weights; raises OptionError for what cannot go together,
+        ModelError for weights that cannot code.
+        """
 
     def tensors(self) -> ModuleType:
-        """What keeps the weights of such models in files: `in_numpy` or `in_torch`, or a module with the same functions."""
+        """What keeps the weights of such models in files: `in_numpy` or `in_torch`,
+        or a module with the same functions.
+        """
         raise NotImplementedError
 
     def trainer(self) -> "Trainer":

@@ -1,4 +1,6 @@
-"""The codec families, each registered in a line, and how their codecs are opened and their models built. A family is imported when it is first asked for."""
+"""The codec families, each registered in a line, and how their codecs are opened and their models built.
+A family is imported when it is first asked for.
+"""
 
 import dataclasses
 import os
@@ -14,7 +16,8 @@ from lvc.errors import OptionError
 from lvc.frames import Geometry
 from lvc.native.pixel_grid import PixelGrid
 
-# A file of 400 bytes may ask for frames of any size. These cost less than 1 GB in all with the shipped weights: 4K fits.
+# A file of 400 bytes may ask for frames of any size. These cost less than 1 GB in all with the shipped weights:
+# 4K fits.
 MAX_PIXELS = 1 << 23
 MAX_PIXELS_VARIABLE = "LVC_MAX_PIXELS"
 EFFORTS = range(3)  # that may be asked for; a family whose own end earlier does its best
@@ -23,8 +26,10 @@ LOOKING_BACK = ("adaptive",)  # entropy models that any family may use, whose fr
 
 @dataclass(frozen=True)
 class Registration:
-    """module: has the family as FAMILY. models: names of its models. entropies: its own entropy models whose frames need those before them.
-    weights: whether its models come from weights files."""
+    """module: has the family as FAMILY. models: names of its models. entropies: its own entropy models whose frames
+    need those before them.
+    weights: whether its models come from weights files.
+    """
 
     module: str
     models: tuple[str, ...]
@@ -119,7 +124,8 @@ def open_codec(
     """The codec of some weights at one frame geometry.
 
     quantiser and entropy: specs (JSON objects with a name), by default those the weights were trained with.
-    crf: 0 (best) to 63 for models of variable rate, else None. effort: how hard their encoder looks for cheap symbols, of their traits' efforts.
+    crf: 0 (best) to 63 for models of variable rate, else None. effort: how hard their encoder looks for cheap symbols,
+    of their traits' efforts.
     grid: the game's own pixels, for models that take them: frames are coded as those, and shown at the geometry.
     Raises OptionError for what cannot go together.
     """
@@ -173,7 +179,8 @@ def check_pixels(geometry: Geometry) -> None:
     most = int(given) if given else MAX_PIXELS
     if geometry.width * geometry.height > most:
         raise OptionError(
-            f"frames of {geometry} have more than {most:,} pixels; where the memory is there, allow more with {MAX_PIXELS_VARIABLE}"
+            f"frames of {geometry} have more than {most:,} pixels; where the memory is there, allow more with "
+            f"{MAX_PIXELS_VARIABLE}"
         )
 
 
@@ -190,7 +197,8 @@ def device_of(device: Any) -> str:
 
 
 def build(name: str, *, geometry: Geometry, **options) -> Any:
-    """A model with fresh weights, for frames of `geometry`; `build(name, geometry=…, **asdict(config))` gives one like it.
+    """A model with fresh weights, for frames of `geometry`; `build(name, geometry=…, **asdict(config))` gives one like
+    it.
 
     Raises what `build_empty` raises.
     """
@@ -201,8 +209,8 @@ def build(name: str, *, geometry: Geometry, **options) -> Any:
 def build_empty(name: str, *, geometry: Geometry, **options) -> Any:
     """A model like that of `build` whose tensors take no memory.
 
-    Raises OptionError for an unknown name or option, listing the choices, for a geometry that the model cannot take, and
-    for one of more than 1.5 thousand million parameters.
+    Raises OptionError for an unknown name or option, listing the choices, for a geometry that the model cannot take,
+    and for one of more than 1.5 thousand million parameters.
     """
     known = option_names(name)
     family = family_of(name)

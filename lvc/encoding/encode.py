@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -40,9 +41,10 @@ def shown_name(path: Path) -> str:
 class Encoded:
     """What `encode` made: frames, bytes of the whole file, bytes of the same frames raw.
 
-    sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording. crf: the
-    quality level, of models of variable rate. tried: the models that were tried, the one taken first. notes: what was done that the recording
-    does not say, as times that go on where its clock starts again, and what is to be known of the choice, a line each.
+    sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording.
+    crf: the quality level, of models of variable rate. tried: the models that were tried, the one taken first. notes:
+    what was done that the recording does not say, as times that go on where its clock starts again, and what is to be
+    known of the choice, a line each.
     """
 
     path: Path
@@ -76,10 +78,12 @@ def encode(
 ) -> Encoded:
     """Codes the sampled frames of a video into a file; memory does not grow with the video's length.
 
-    model: a name, a weights file, or AUTO for the one that is cheapest at the wanted quality, tried on frames spread over the recording. keyint: frames of a group, by default what suits the model. target: in place of crf,
-    what the file must reach; the level is searched on the first frames, then settled on all of them.
-    threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new frames. frames: what `frames_with_native_ahead` gives of the
-    source, where that has begun already. Raises InputError, OptionError, ModelError or OutputError.
+    model: a name, a weights file, or AUTO for the one that is cheapest at the wanted quality, tried on frames spread
+    over the recording. keyint: frames of a group, by default what suits the model. target: in place of crf, what the
+    file must reach; the level is searched on the first frames, then settled on all of them.
+    threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new
+    frames. frames: what `frames_with_native_ahead` gives of the source, where that has begun already. Raises
+    InputError, OptionError, ModelError or OutputError.
     """
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
@@ -99,12 +103,12 @@ def encode(
     }
     try:
         batches = frames_with_native_ahead(source, sampling, threads=threads) if frames is None else frames
-        again = lambda: frames_with_native(source, sampling, threads=threads)
+        again = partial(frames_with_native, source, sampling, threads=threads)
         return _encoded(source, output, info, batches, again, **options)
     except GridLost as lost:
         # Nothing else can be meant by what is left: there was none before, or it was to be overwritten.
         part_of(output).unlink(missing_ok=True)
-        again = lambda: sampled_frames(source, sampling, threads=threads)
+        again = partial(sampled_frames, source, sampling, threads=threads)
         made = _encoded(source, output, info, sampled_ahead(source, sampling, threads=threads), again, **options)
         return replace(
             made,
@@ -169,7 +173,9 @@ def _encoded(
 
 
 def facts_of(info: VideoInfo) -> dict:
-    """What a header says of the recording's pictures: their size as shown, and the pixels' shape where they are not square."""
+    """What a header says of the recording's pictures: their size as shown,
+    and the pixels' shape where they are not square.
+    """
     aspect = info.sample_aspect_ratio
     shape = {} if aspect == 1 else {"sample_aspect_ratio": f"{aspect.numerator}:{aspect.denominator}"}
     return {"width": info.width, "height": info.height, **shape}
@@ -221,7 +227,8 @@ def decided(
     effort: int | None,
     device: str,
 ) -> tuple[checkpoints.Checkpoint, dict, tuple[Candidate, ...]]:
-    """The weights that were named, or those that serve a recording best; crf, quantiser and entropy to code with; and what was tried.
+    """The weights that were named, or those that serve a recording best; crf, quantiser and entropy to code with; and
+    what was tried.
 
     runs: gives frames of the recording, where some are needed. wanted: crf, quantiser and entropy as asked for.
     """
@@ -248,7 +255,9 @@ def notes_of(tried: tuple[Candidate, ...]) -> tuple[str, ...]:
 
 
 class Search:
-    """Finds the level of a model that meets a target, over all groups of a recording; raises OptionError where there is nothing to search."""
+    """Finds the level of a model that meets a target, over all groups of a recording;
+    raises OptionError where there is nothing to search.
+    """
 
     def __init__(
         self,
@@ -265,7 +274,8 @@ class Search:
         self.traits = traits_of(checkpoint)
         if not self.traits.variable_rate:
             raise OptionError(
-                f"a target needs a model of variable rate, and {checkpoint.name} has one rate (choose another quantiser)"
+                f"a target needs a model of variable rate, and {checkpoint.name} has one rate (choose another "
+                "quantiser)"
             )
         family = family_of(checkpoint.metadata.model)
         self.levels = len(family.levels(checkpoint))
@@ -299,7 +309,8 @@ def settled_level(
     levels: int = CRF_LEVELS,
     near: int | None = None,
 ) -> tuple[int, Trial]:
-    """The level that meets the target at the least cost over all groups of a recording, and what they come to: searched on `first`, then tried in full.
+    """The level that meets the target at the least cost over all groups of a recording, and what they come to: searched
+    on `first`, then tried in full.
 
     near: a level to begin at, in place of the search on `first`. Raises OptionError where no level does.
     """
@@ -410,7 +421,9 @@ def coded(
     progress: Callable[[int], None] | None = None,
     **options,
 ) -> Encoded:
-    """Writes batches into a file as they come. facts: about the source, for the header. options: the rest of the Writer's."""
+    """Writes batches into a file as they come. facts: about the source, for the header. options:
+    the rest of the Writer's.
+    """
     empty = True
     with Writer(output, source=facts, inputs=(source,), **options) as writer:
         for batch in batches:

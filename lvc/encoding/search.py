@@ -15,7 +15,9 @@ GROUP_BYTES, HEADER_BYTES = 64, 800  # at most, beside the payloads: record, tab
 
 @dataclass(frozen=True)
 class Trial:
-    """What some frames came to: bytes a frame with what a file adds, the squared error of each frame, and the mean SSIM where it was asked for."""
+    """What some frames came to: bytes a frame with what a file adds, the squared error of each frame,
+    and the mean SSIM where it was asked for.
+    """
 
     bytes_per_frame: float
     errors: tuple[float, ...]
@@ -46,7 +48,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Target:
-    """What a file must reach, as cheaply (or as well) as it can: one of a mean PSNR in dB, a mean SSIM, or at most so many bytes a frame."""
+    """What a file must reach, as cheaply (or as well) as it can: one of a mean PSNR in dB, a mean SSIM,
+    or at most so many bytes a frame.
+    """
 
     min_psnr: float | None = None
     min_ssim: float | None = None
@@ -77,7 +81,8 @@ class Target:
 def tried(
     codec: GroupCodec, frames: np.ndarray, native: np.ndarray | None = None, *, similarity: bool = False
 ) -> Trial:
-    """Codes frames uint8 [T, H, W, 3] as one group, and measures them; SSIM, which takes longest, only with `similarity`.
+    """Codes frames uint8 [T, H, W, 3] as one group, and measures them; SSIM, which takes longest, only with
+    `similarity`.
 
     native: the game's own pixels, for a codec of these.
     """
@@ -99,7 +104,10 @@ def tried(
 def joined(trials: Sequence[Trial]) -> Trial:
     """The groups of a file together."""
     counts = [trial.frames for trial in trials]
-    mean = lambda name: float(np.average([getattr(trial, name) for trial in trials], weights=counts))
+
+    def mean(name: str) -> float:
+        return float(np.average([getattr(trial, name) for trial in trials], weights=counts))
+
     similarity = None if trials[0].ssim is None else mean("ssim")
     return Trial(
         mean("bytes_per_frame") + HEADER_BYTES / sum(counts),
@@ -111,10 +119,12 @@ def joined(trials: Sequence[Trial]) -> Trial:
 def level_for(
     target: Target, trial_at: Callable[[int], Trial], *, start: int | None = None, levels: int = CRF_LEVELS
 ) -> int | None:
-    """The quality level that meets the target at the least cost (bytes, or quality for a target of bytes); None where none does.
+    """The quality level that meets the target at the least cost (bytes, or quality for a target of bytes); None where
+    none does.
 
-    trial_at: what a level comes to; bytes and quality fall as levels rise. The ends of the search are tried themselves: the
-    level given met the target, and its neighbour on the other side did not. start: a level that is thought to be near. levels: from 0, how many there are.
+    trial_at: what a level comes to; bytes and quality fall as levels rise. The ends of the search are tried themselves:
+    the level given met the target, and its neighbour on the other side did not. start: a level that is thought to be
+    near. levels: from 0, how many there are.
     """
     # Depth 0 meets the target most easily, the last depth hardest.
     level_at = (lambda depth: depth) if target.bytes_per_frame is None else (lambda depth: levels - 1 - depth)

@@ -47,17 +47,21 @@ class Writer:
             writer.write(frame)
 
     fps: frames a second as they are written; may be left out where `time_base`, seconds of a tick, is given (by default
-    1 / fps) and each frame comes with its `pts`. frame_duration: ticks from one kept frame to the next (by default as fps says).
-    geometry: size of the coded frames (by default 200x160 for models that take any, and else the model's); others are area-averaged to it. every: keep one frame of so many.
+    1 / fps) and each frame comes with its `pts`. frame_duration: ticks from one kept frame to the next (by default as
+    fps says).
+    geometry: size of the coded frames (by default 200x160 for models that take any, and else the model's); others are
+    area-averaged to it. every: keep one frame of so many.
     grid: how the game's own pixels, that every batch brings along then, are shown as frames; for models that take them.
-    model, quantiser, entropy, crf, effort, keyint, device: as for `encode`; without a model the first frames choose one. dimension_order: "HWC" or "CHW", see `write`.
-    queue_frames: how many may wait to be coded (one group may in any case); beyond that `write` blocks, so that memory is bounded.
+    model, quantiser, entropy, crf, effort, keyint, device: as for `encode`; without a model the first frames choose
+    one. dimension_order: "HWC" or "CHW", see `write`.
+    queue_frames: how many may wait to be coded (one group may in any case); beyond that `write` blocks, so that memory
+    is bounded.
     source: JSON object for the header. append: continue a file that is there, at its settings.
 
-    The file grows as `part` (`<path>.part`), which `lvc.open` reads at any time, and takes its name on `close`. Where the block
-    fails, or the program dies, the name stays as it was: free, or with `append` the old file, whole. The frames that were
-    written are then in the part (without one coded there is none), which `lvc verify --repair` makes whole; it is not
-    written over unless `overwrite`.
+    The file grows as `part` (`<path>.part`), which `lvc.open` reads at any time, and takes its name on `close`. Where
+    the block fails, or the program dies, the name stays as it was: free, or with `append` the old file, whole. The
+    frames that were written are then in the part (without one coded there is none), which `lvc verify --repair` makes
+    whole; it is not written over unless `overwrite`.
     Raises OptionError, ModelError, OutputError, and FormatError for a damaged file to append to. For one thread.
     """
 
@@ -245,7 +249,8 @@ class Writer:
         ):
             theirs = 1 / (old.frame_duration * old.time_base)
             raise OptionError(
-                f"{self.path}: cannot be continued at another rate: it has {theirs} frames a second, and {rate / self.every} would be kept"
+                f"{self.path}: cannot be continued at another rate: it has {theirs} frames a second, and "
+                f"{rate / self.every} would be kept"
             )
         if frame_duration is not None:
             return frame_duration
@@ -273,7 +278,8 @@ class Writer:
         ] = []  # frames [H, W, 3] of the next group, their timestamps, and native pixels where there are any
         self._given = 0  # frames, with those that `every` leaves out
         self._timed: bool | None = None  # whether frames come with pts
-        # Mean dB of a few frames of the first group, when it is written; None before, and where all came back identical.
+        # Mean dB of a few frames of the first group, when it is written;
+        # None before, and where all came back identical.
         self.sample_psnr: float | None = None
         self._coding: Background | None = None
         self._file = self._container = None
@@ -325,9 +331,10 @@ class Writer:
     def write(self, frames, pts: int | Iterable[int] | None = None) -> None:
         """Takes one frame or a batch; blocks while the queue is full.
 
-        frames: uint8 RGB of any size, numpy or torch: [H, W, 3], [3, H, W] or a batch of either; or a FrameBatch of this file's
-        geometry and time base. They are copied. pts: timestamps in ticks of `time_base`, which must go up, for all frames of a
-        file or for none. Raises OptionError, after which nothing of the call was taken, and what the coding thread met.
+        frames: uint8 RGB of any size, numpy or torch: [H, W, 3], [3, H, W] or a batch of either; or a FrameBatch of
+        this file's geometry and time base. They are copied. pts: timestamps in ticks of `time_base`, which must go up,
+        for all frames of a file or for none. Raises OptionError, after which nothing of the call was taken, and what
+        the coding thread met.
         """
         if self._output is None:
             raise OptionError(f"{self.path}: is closed; nothing more can be written")
@@ -510,7 +517,8 @@ def check_left_behind(path: Path, part: Path) -> None:
             f"{path}: a writer died while it wrote it, and {what}: first run {'; '.join(map(shlex.join, commands))}"
         )
     raise OutputError(
-        f"{path}: a writer died while it wrote it, and {part} holds no more frames: first run {shlex.join(['rm', str(part)])}"
+        f"{path}: a writer died while it wrote it, and {part} holds no more frames: first run "
+        f"{shlex.join(['rm', str(part)])}"
     )
 
 
@@ -524,7 +532,9 @@ def frames_in(path: Path) -> int:
 
 
 def agreed_grid(header: Header, grid: PixelGrid | None) -> PixelGrid | None:
-    """The grid that was asked for, or the header's; what differs is told later, with the rest. Raises FormatError for a header's that cannot be."""
+    """The grid that was asked for, or the header's; what differs is told later, with the rest.
+    Raises FormatError for a header's that cannot be.
+    """
     stated = header.extra.get("grid")
     try:
         return grid if grid is not None or stated is None else PixelGrid.from_json(stated)

@@ -35,7 +35,7 @@ class Toy:
         self.mean = (arrays or self.blanks(config))["mean"]
 
     @staticmethod
-    def blanks(config):
+    def blanks(_config):
         return {"mean": np.broadcast_to(np.uint8(128), 3)}
 
     def arrays(self):

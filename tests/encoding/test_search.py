@@ -1,5 +1,6 @@
 """Levels that meet a target, and the model that serves best."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -35,7 +36,10 @@ def towards_hard(target: Target) -> int:
 @settings(deadline=None)  # a busy machine takes as long as it takes
 def test_the_level_given_meets_the_target_and_its_neighbour_does_not(qualities, wanted):
     """For any falling quality, and for any falling size."""
-    trial_at = lambda level: trial_of(qualities[63 - level], qualities[63 - level])
+
+    def trial_at(level: int) -> Trial:
+        return trial_of(qualities[63 - level], qualities[63 - level])
+
     for target in (Target(min_psnr=wanted), Target(bytes_per_frame=wanted)):
         level = level_for(target, trial_at)
         met = [target.met(trial_at(one)) for one in range(64)]
@@ -103,7 +107,10 @@ def test_a_file_meets_its_target_as_cheaply_as_a_level_can(tmp_path, clip, train
 def test_the_search_over_all_frames_ends_at_the_best_level_wherever_it_begins(best, begins, by_bytes):
     """best: the last level (for bytes: from the other end) that meets the target; -1 for none."""
     target = Target(bytes_per_frame=50) if by_bytes else Target(min_psnr=50)
-    depth = lambda level: 63 - level if by_bytes else level  # how hard a level is
+
+    def depth(level: int) -> int:
+        """How hard a level is."""
+        return 63 - level if by_bytes else level
 
     def trial(level: int, last: int) -> Trial:
         return trial_of(49 if depth(level) <= last else 51, 51 if depth(level) <= last else 49)
@@ -112,11 +119,11 @@ def test_the_search_over_all_frames_ends_at_the_best_level_wherever_it_begins(be
         patch.setattr(
             encoding,
             "tried",
-            lambda level, frames, native, similarity: trial(level, begins if frames is None else best),
+            lambda level, frames, *_, **__: trial(level, begins if frames is None else best),
         )
         patch.setattr(encoding, "joined", lambda trials: trials[0])
-        group = lambda frames: SimpleNamespace(data=frames, native=None)
-        search = lambda: settled_level(group(None), target, lambda level: level, lambda: [group(0)])
+        group, every = (SimpleNamespace(data=data, native=None) for data in (None, 0))
+        search = partial(settled_level, group, target, lambda level: level, lambda: [every])
         if best < 0:
             with pytest.raises(OptionError, match="cannot be reached"):
                 search()

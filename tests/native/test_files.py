@@ -189,7 +189,7 @@ def test_models_of_no_colours_are_refused(tmp_path, save_small):
 # Continued files
 
 
-def test_a_file_is_continued_with_its_grid(path, weights, tmp_path):
+def test_a_file_is_continued_with_its_grid(weights, tmp_path):
     target = tmp_path / "game.lvc"
     with writer_of(target, weights) as writer:
         writer.write(part_of(played(), slice(0, KEYINT)))

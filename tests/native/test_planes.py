@@ -73,7 +73,8 @@ def test_smeared_samples_are_told_apart_again(native, source, stride, kernel):
     pixels = np.random.default_rng(3).integers(0, 256, native)
     seen = exact_weights(native, source, samples, stride, kernel) / (samples * KERNEL_UNIT) @ pixels
     found = unblurring(native, source, stride, kernel) @ seen
-    # What steadies the solution draws it towards the sample in a pixel's middle, by some hundredths of how far that one is off.
+    # What steadies the solution draws it towards the sample in a pixel's middle,
+    # by some hundredths of how far that one is off.
     assert np.abs(found - pixels).mean() < 3
 
 
@@ -96,8 +97,9 @@ def test_native_pixels_of_a_lossless_recording_come_back(tmp_path, make_recordin
 def test_native_pixels_of_a_fine_recording_come_back(tmp_path, make_recording, window):
     made = game(3, window)
     found = native_of(make_recording(tmp_path / "game.mp4", made.shown, options=FINE))
-    # Luma is a mean over whole pixels, and off by what x264 leaves at this quality. Chroma was halved and smeared over edges,
-    # which the kernels undo for the most part; where sprites of single pixels stand side by side more of it is left.
+    # Luma is a mean over whole pixels, and off by what x264 leaves at this quality. Chroma was halved and smeared over
+    # edges, which the kernels undo for the most part; where sprites of single pixels stand side by side more of it is
+    # left.
     assert np.abs(luma_of(found) - luma_of(made.native)).mean() < 1
     apart = np.abs(found.astype(int) - made.native)
     assert apart.mean() < 2 and np.percentile(apart, 95) <= 8

@@ -198,7 +198,8 @@ def test_large_weights_are_mapped_not_read(tmp_path):
         file.truncate(path.stat().st_size + begin)
     program = (
         "import sys, torch; from lvc.weights import checkpoints\n"
-        "def private(): return next(int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('RssAnon'))\n"
+        "def private(): return next(int(line.split()[1]) for line in open('/proc/self/status') if "
+        "line.startswith('RssAnon'))\n"
         "before = private(); c = checkpoints.load_file(sys.argv[1], sha256='0' * 64)\n"
         "print((private() - before) // 1024, sum(t.numel() for t in c.model.state_dict().values()))"
     )
@@ -369,9 +370,9 @@ def test_tensors_that_are_wrong_are_named(saved):
 def test_tensors_may_not_overlap_or_leave_holes(saved):
     header, data = parts(saved)
     first, second = "model.down.0.0.weight", "model.up.1.0.weight"
-    header[second]["data_offsets"] = header[first]["data_offsets"][:1] + [
-        header[first]["data_offsets"][0] + header[second]["data_offsets"][1] - header[second]["data_offsets"][0]
-    ]
+    start, stop = header[second]["data_offsets"]
+    place = header[first]["data_offsets"][0]
+    header[second]["data_offsets"] = [place, place + stop - start]
     write_parts(saved, header, data)
     refused(saved, "expected")
 
@@ -443,7 +444,8 @@ def test_decoding_finds_the_very_weights(shelves, saved):
     assert found() == wanted
 
 
-def test_the_given_file_must_be_the_right_one(shelves, saved, tmp_path):
+@pytest.mark.usefixtures("shelves")
+def test_the_given_file_must_be_the_right_one(saved, tmp_path):
     wanted = checkpoints.file_digest(saved)
     assert checkpoints.find("tiny", wanted, file=saved).sha256 == wanted
     checkpoints.save(tmp_path / "wrong.safetensors", made("vae", code=4, hidden=6))
@@ -451,12 +453,14 @@ def test_the_given_file_must_be_the_right_one(shelves, saved, tmp_path):
         checkpoints.find("tiny", wanted, file=tmp_path / "wrong.safetensors")
 
 
-def test_a_header_from_a_hostile_file_cannot_name_a_path(shelves):
+@pytest.mark.usefixtures("shelves")
+def test_a_header_from_a_hostile_file_cannot_name_a_path():
     with pytest.raises(ModelError, match="are needed"):
         checkpoints.find("../tiny", "0" * 64)
 
 
-def test_extra_folders_are_searched(shelves, saved):
+@pytest.mark.usefixtures("shelves")
+def test_extra_folders_are_searched(saved):
     wanted = checkpoints.file_digest(saved)
     assert checkpoints.find("tiny", wanted, extra_folders=[saved.parent]).sha256 == wanted
 
@@ -499,7 +503,9 @@ assert "torch" not in sys.modules
 
 
 def test_loading_weights_leaves_what_compiles_models_alone():
-    """torch fills tensors without memory by kernels in Python, which bring along a thousand modules, sympy among them: 2 s to load a model of 0.1 s."""
+    """torch fills tensors without memory by kernels in Python, which bring along a thousand modules, sympy among them:
+    2 s to load a model of 0.1 s.
+    """
     code = """
 import sys
 from lvc.weights import checkpoints

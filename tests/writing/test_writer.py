@@ -1,4 +1,6 @@
-"""Frames from memory become files: the same as `encode` makes, readable while they grow, and never less than was there before."""
+"""Frames from memory become files: the same as `encode` makes, readable while they grow,
+and never less than was there before.
+"""
 
 import os
 import signal
@@ -232,7 +234,8 @@ def test_the_part_can_be_read_at_any_time(writer_of, made, weights, frames):
         assert contents(writer.part) == [] and not writer.path.exists()
         for number, frame in enumerate(frames, 1):
             writer.write(frame)
-            until(lambda: writer.frames_written == number // KEYINT * KEYINT)
+            coded = number // KEYINT * KEYINT
+            until(lambda coded=coded: writer.frames_written == coded)
             found = contents(writer.part)
             assert len(found) == number // KEYINT and found == whole[: len(found)]
         with (
@@ -376,7 +379,7 @@ def test_a_block_that_fails_keeps_every_frame_in_the_part(writer_of, made, frame
 
 
 def test_a_block_that_fails_without_a_frame_leaves_nothing(writer_of, tmp_path):
-    with pytest.raises(ValueError), writer_of():
+    with pytest.raises(ValueError, match="before anything"), writer_of():
         raise ValueError("before anything")
     assert list(tmp_path.iterdir()) == []
 
@@ -392,7 +395,7 @@ def test_a_block_without_a_frame_makes_a_file_without_frames(writer_of, weights)
 # Continuing a file
 
 
-def test_a_file_that_is_continued_begins_with_its_old_bytes(writer_of, made, weights, frames):
+def test_a_file_that_is_continued_begins_with_its_old_bytes(writer_of, made, frames):
     path = made()
     os.chmod(path, 0o640)
     old, before = path.read_bytes(), contents(path)
@@ -409,7 +412,7 @@ def test_a_file_that_is_continued_begins_with_its_old_bytes(writer_of, made, wei
     assert not writer.part.exists() and writer.frames_written == 28
 
 
-def test_what_is_not_said_is_as_in_the_file(made, writer_of, tmp_path, frames, weights, monkeypatch):
+def test_what_is_not_said_is_as_in_the_file(made, tmp_path, frames, weights, monkeypatch):
     monkeypatch.setenv("LVC_MODELS", str(weights.parent))
     made(
         every=2,
@@ -480,13 +483,13 @@ def test_only_a_whole_file_is_continued(writer_of, made, tmp_path):
         assert path.read_bytes() == damaged and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failure_while_continuing_leaves_the_old_file_and_the_new_frames(writer_of, made, frames, tmp_path):
+def test_a_failure_while_continuing_leaves_the_old_file_and_the_new_frames(writer_of, made, frames):
     path = made()
     old = path.read_bytes()
-    with pytest.raises(ValueError), writer_of(append=True) as writer:
+    with pytest.raises(ValueError, match="before a frame"), writer_of(append=True) as writer:
         raise ValueError("before a frame")
     assert path.read_bytes() == old and not writer.part.exists()
-    with pytest.raises(ValueError), writer_of(append=True) as writer:
+    with pytest.raises(ValueError, match="after three"), writer_of(append=True) as writer:
         writer.write(frames[:3])
         raise ValueError("after three")
     assert path.read_bytes() == old and times(writer.part) == list(range(25))
@@ -636,7 +639,7 @@ def test_two_writers_of_one_file(writer_of, made, frames, options):
 # A file that grows
 
 
-def test_a_reader_sees_what_was_added(writer_of, weights, frames, tmp_path):
+def test_a_reader_sees_what_was_added(writer_of, weights, frames):
     with writer_of() as writer, lvc.open(writer.part, model=weights, cache_bytes=1 << 20) as reader:
         assert len(reader) == reader.refresh() == 0
         for count in range(4, 21, 4):

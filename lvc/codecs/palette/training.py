@@ -128,10 +128,11 @@ def train_palette(
 ) -> Iterator[Progress]:
     """Codes clips and writes `output`: what was learned of patterns.
 
-    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. One process on its processor does
-    it, whatever
-    `device` says. The others, and what is raised: as of `Trainer.train`, and OptionError for a team of several.
+    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. One process on its processor
+    does it, whatever `device` and `workers` say. The others, and what is raised: as of `Trainer.train`, and
+    OptionError for a team of several.
     """
+    del device, workers  # which other families make use of
     if team.count > 1:
         raise OptionError(f"{model.name} is trained by one process: it takes minutes")
     last = last_path(output)
@@ -168,6 +169,13 @@ def train_palette(
     def save_last() -> None:
         files.save(last, checkpoint(), overwrite=True, state=state_of(contexts))
 
+    def worth() -> Validation:
+        figures = validate_palette(checkpoint().model, validation, clips=options.validation_clips)
+        position.figures = asdict(figures)
+        position.epoch += 1
+        save_last()
+        return figures
+
     def share_done() -> float:
         return min(1.0, max(position.step / options.steps, clock.seconds() / (options.limit_seconds or float("inf"))))
 
@@ -191,26 +199,22 @@ def train_palette(
         losses.append(bits)
         yield record({"loss": bits}, learning_rate=float(rate))
         if share_done() >= 1:
-            ended = (
-                "all steps done"
-                if position.step >= options.steps
-                else f"the limit of {options.limit_seconds:g} seconds"
-            )
+            ended = end_of(position.step, options)
         if should_stop():
             save_last()
             yield record(ended="interrupted")
             return
         if ended or position.step % EPOCH_STEPS == 0:
-            figures = validate_palette(checkpoint().model, validation, clips=options.validation_clips)
-            position.figures = asdict(figures)
-            position.epoch += 1
-            save_last()
-            yield record({"loss": float(np.mean(losses))}, validation=figures, best=True)
+            yield record({"loss": float(np.mean(losses))}, validation=worth(), best=True)
             losses = []
     taught = checkpoint()
     taught.model.for_coding()  # raises before anything is written that could not code
     files.save(output, taught, overwrite=True)
     yield record(ended=ended)
+
+
+def end_of(step: int, options: PaletteOptions) -> str:
+    return "all steps done" if step >= options.steps else f"the limit of {options.limit_seconds:g} seconds"
 
 
 def state_of(contexts: ContextModel) -> dict[str, np.ndarray]:

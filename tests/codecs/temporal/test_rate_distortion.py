@@ -69,7 +69,7 @@ def test_what_is_coded_while_it_is_chosen_is_what_is_coded_once_it_is_known(trai
             )
             # Weights that were trained for minutes do so for some frames; 40 steps do not tell modes apart so well.
             if not kept:
-                patched.setattr(Choice, "keeps_to", lambda choice, chain, symbols: False)
+                patched.setattr(Choice, "keeps_to", lambda _choice, _chain, _symbols: False)
             coded = codec.encode_group(pictures)
         assert len(played) == (len(pictures) if kept else 0)
         again = codec.encode(coded.latents)
