@@ -105,12 +105,12 @@ class WorldModel(nn.Module):
 
     def forward(self, past: Tensor, action: Tensor) -> Tensor:
         """past: [B, 2, 3, H, W] in 0..1, sides that 4 divides; action: whole numbers [B]. Gives [B, 3, H, W]."""
-        x = past.flatten(1, 2)
+        x = past.flatten(1, 2) - 0.5
         for layer in self.down:
-            x = F.relu(layer(x))
+            x = F.silu(F.group_norm(layer(x), 4))
         x = x + self.action(action)[:, :, None, None]
         for layer in self.up[:-1]:
-            x = F.pixel_shuffle(F.relu(layer(x)), 2)
+            x = F.pixel_shuffle(F.silu(F.group_norm(layer(x), 4)), 2)
         return past[:, -1] + self.up[-1](x)
 
 

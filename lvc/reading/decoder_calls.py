@@ -49,6 +49,15 @@ def check_decoder_options(
             )
 
 
+def whole_numbers(indices):
+    """Indices as they are, but for an array or tensor of floats that are all whole, which torchcodec takes too."""
+    if getattr(indices, "ndim", 0) == 1 and "float" in str(getattr(indices, "dtype", "")):
+        values = indices.tolist()
+        if all(value.is_integer() for value in values):
+            return [int(value) for value in values]
+    return indices
+
+
 class DecoderCalls:
     """Frames by number, range and time, as torchcodec's `VideoDecoder` gives them; a Reader makes their pixels.
 
@@ -81,7 +90,7 @@ class DecoderCalls:
 
     def get_frames_at(self, indices: Sequence[int] | np.ndarray | torch.Tensor) -> Frames:
         """Frames by number, in any order, repeated where asked for; each group of them is decoded once."""
-        return self._timed([self._number(index) for index in indices])
+        return self._timed([self._number(index) for index in whole_numbers(indices)])
 
     def get_frames_in_range(self, start: int, stop: int, step: int = 1) -> Frames:
         """The frames of the slice [start:stop:step] of the file, by the rules of a list's slices."""

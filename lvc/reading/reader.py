@@ -411,7 +411,8 @@ class Reader(DecoderCalls):
             tensor = tensor.permute(0, 2, 3, 1)
         if self._floats:
             tensor = tensor.float() / 255
-        return tensor.contiguous() if self._order == "NHWC" else tensor.permute(0, 3, 1, 2).contiguous()
+        # As torchcodec lays them: channels come first without a copy, in the memory format channels_last.
+        return tensor.contiguous() if self._order == "NHWC" else tensor.contiguous().permute(0, 3, 1, 2)
 
     # What is known without decoding
 

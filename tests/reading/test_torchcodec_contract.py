@@ -117,6 +117,7 @@ LINES = [
     Line("decoder.get_frames_at(np.array([1, 2]))", [1, 2]),
     Line("decoder.get_frames_at(torch.tensor([5, 1]))", [5, 1]),
     Line("decoder.get_frames_at(torch.tensor([5, -1], dtype=torch.int32))", [5, 19]),
+    Line("decoder.get_frames_at(torch.tensor([0.0, 10.0]))", [0, 10]),
     Line("decoder.get_frames_at([0, 20])", IndexError),
     Line("decoder.get_frames_at([-21])", IndexError),
     Line("decoder.get_frames_at([])", [], torchcodec=RuntimeError),
@@ -386,6 +387,11 @@ def test_sources_of_ours_alone(recording, tmp_path):
 
 
 # What else comes with frames
+
+
+def test_channels_come_first_without_a_copy(decoder):
+    for data in (decoder.get_frames_at([4, 1]).data, decoder[3:9], decoder.get_frames_played_in_range(0, 1).data):
+        assert data.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_reprs_show_shapes_and_not_pixels(decoder):
