@@ -157,6 +157,9 @@ class GroupDecoder(ABC):
     def advance(self, stop: int) -> None:
         """Decodes until `stop` frames are there, or leaves them where they are already."""
 
+    def pack(self) -> None:  # noqa: B027  most have nothing to make small
+        """Makes what is kept small, where all frames are decoded: asked of groups that stay in a cache."""
+
     def latents(self, places) -> Latents:
         """Latents of the frames at these places of the group: a slice, or whole numbers below `decoded`;
         where the traits' no_latents is empty.

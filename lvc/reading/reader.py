@@ -206,6 +206,8 @@ class Reader(DecoderCalls):
             decoder.advance(stop)
             if stop == decoder.frame_count:
                 check_digest(self.codec, found, decoder.digest)
+        if self._decoders.limit:
+            decoder.pack()
         self._decoders.put(key, decoder, decoder.nbytes)
         return decoder
 

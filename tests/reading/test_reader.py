@@ -263,6 +263,7 @@ def test_groups_stay_in_the_cache_up_to_its_limit(coded, decoded, everything):
     with lvc.open(coded[0], model=coded[1]) as opened:
         opened[7]
         (group,) = opened._decoders
+        group.pack()  # as groups in a cache are
     assert cost(1 << 30) == COUNT
     assert cost(0) == 8 * KEYINT - 2 * (3 * KEYINT - COUNT)
     assert cost(int(2.5 * group.nbytes)) == 2 * COUNT + KEYINT  # with two of three kept, only the second last is a hit
@@ -395,3 +396,24 @@ def test_readers_that_share_a_codec_may_be_in_several_threads(coded, everything)
     with ThreadPoolExecutor(4) as threads:
         for order, found in zip(orders, threads.map(read, orders), strict=True):
             assert same(found, everything[order])
+
+
+def test_groups_of_colours_in_a_cache_take_what_changes(tmp_path, save_small):
+    weights = save_small(tmp_path / "weights.safetensors", "temporal-palette")
+    ground = np.random.default_rng(1).integers(0, 4, (32, 40, 1), np.uint8).repeat(3, axis=2) * 60
+    with lvc.Writer(
+        tmp_path / "game.lvc", fps=10, model=weights, keyint=32, geometry=lvc.Geometry(40, 32), crf=0
+    ) as writer:
+        for number in range(64):
+            picture = ground.copy()
+            picture[8:12, number % 36 : number % 36 + 4] = (250, 200, 10)
+            writer.write(picture)
+    with (
+        lvc.open(tmp_path / "game.lvc", model=weights) as plain,
+        lvc.open(tmp_path / "game.lvc", model=weights, cache_bytes=1 << 20) as cached,
+    ):
+        wanted = plain[:]
+        assert (cached[:] == wanted).all()
+        assert all((cached[number] == wanted[number]).all() for number in (40, 3, 63, 0, 41))
+        # A frame of 1,280 pixels in 32, and some 32 that change in each of the others; 2 bytes and 1 for each.
+        assert cached._decoders.total < 64 * 300
