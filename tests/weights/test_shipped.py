@@ -25,7 +25,7 @@ def test_a_network_of_single_frames_codes_its_game_by_name(tmp_path, clip):
         assert reader.header.model["name"] == "conv4" and len(reader) == len(frames) == 24
         decoded = reader.frames_at(range(24)).data
     quality = np.mean([psnr_of_mse(mean_squared_error(one, other)) for one, other in zip(frames, np.asarray(decoded))])
-    # The clip is of no recording that it was trained on. The floor is a decibel below what it gave when it was made,
+    # The floor is a decibel below what it gave when it was made,
     # and the ceiling counts the file's 2 kB of header, trailer and index among the 24 frames.
     assert quality > 36
     assert path.stat().st_size / 24 < 300
