@@ -1,15 +1,15 @@
 """Groups coded by the hybrid block codec: one payload a group, decoded frame by frame, exact on every machine."""
 
-import zlib
-
 import numpy as np
 
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.codec import CodedGroup, GroupCodec, GroupDecoder, Settings, Traits
+from lvc.codecs.codec import CodedGroup, GroupCodec, Settings, Traits
 from lvc.codecs.crf import psnr_of_crf
 from lvc.codecs.hybrid.kernels import Decoding, encode
+from lvc.codecs.pictures import PictureGroupDecoder
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
+from lvc.frames import pictures_digest
 
 MOST_KEPT = 64  # pictures between frames, where they are small
 KEPT_BYTES = 1 << 27
@@ -43,9 +43,7 @@ class HybridCodec(GroupCodec):
         payload, shown, _ = encode(
             frames, slots=slots, effort=self.settings.effort, quantiser=self.quantiser_of(frames)
         )
-        digest = 0
-        for picture in shown:
-            digest = zlib.crc32(picture, digest)
+        digest = pictures_digest(shown)
         return CodedGroup(
             (Packet(frame_count=len(frames), payload=bytes([slots, 0, 0]) + payload),), digest, pictures=shown
         )
@@ -63,7 +61,7 @@ class HybridCodec(GroupCodec):
             index += round((min(psnr, 60.0) - wanted) / DB_PER_INDEX)
         return min(HIGHEST_INDEX, max(0, index))
 
-    def open_group(self, packets: tuple[Packet, ...]) -> "HybridDecoder":
+    def open_group(self, packets: tuple[Packet, ...]) -> PictureGroupDecoder:
         count = self.frames_of(packets)
         if len(packets) != 1:
             raise FormatError(f"a group of {len(packets)} packets; the hybrid codec's has one")
@@ -75,39 +73,6 @@ class HybridCodec(GroupCodec):
         if not 2 <= slots <= pictures_kept(MOST_KEPT, height, width):
             most = pictures_kept(MOST_KEPT, height, width)
             raise FormatError(f"a hybrid group of {width}x{height} keeps 2 to {most} pictures, not {slots}")
-        return HybridDecoder(payload[3:], count, height, width, slots, without)
-
-
-class HybridDecoder(GroupDecoder):
-    """Keeps the frames that are decoded, and the decoder where it is."""
-
-    def __init__(self, payload: bytes, frame_count: int, height: int, width: int, slots: int, without: int):
-        self.frame_count = frame_count
-        self._decoding: Decoding | None = Decoding(payload, height, width, slots, without)
-        self._frames: list[np.ndarray] = []
-        self._shape = height, width, 3
-        self._crc = 0
-
-    @property
-    def decoded(self) -> int:
-        return len(self._frames)
-
-    @property
-    def digest(self) -> int:
-        return self._crc
-
-    @property
-    def nbytes(self) -> int:
-        return self.decoded * int(np.prod(self._shape)) + (0 if self._decoding is None else self._decoding.nbytes)
-
-    def advance(self, stop: int) -> None:
-        while self._decoding is not None and self.decoded < stop:
-            picture = self._decoding.next_picture()
-            self._crc = zlib.crc32(picture, self._crc)
-            self._frames.append(picture)
-            if self.decoded == self.frame_count:
-                self._decoding = None
-
-    def pictures(self, places) -> np.ndarray:
-        chosen = self._frames[places] if isinstance(places, slice) else [self._frames[place] for place in places]
-        return np.stack(chosen) if chosen else np.empty((0, *self._shape), np.uint8)
+        decoding = Decoding(payload[3:], height, width, slots, without)
+        pictures = (decoding.next_picture() for _ in range(count))
+        return PictureGroupDecoder(count, pictures, geometry=self.geometry, state_bytes=decoding.nbytes)

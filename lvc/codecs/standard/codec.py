@@ -1,19 +1,20 @@
 """Groups coded by standard video codecs: one stream a group, closed, and frames that are the same on every machine."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.codec import CodedGroup, Fit, GroupCodec, GroupDecoder, Settings, Traits, psnr_of_frames
+from lvc.codecs.codec import CodedGroup, Fit, GroupCodec, Settings, Traits, psnr_of_frames
 from lvc.codecs.crf import CRF_LEVELS, psnr_of_crf
+from lvc.codecs.pictures import PictureGroupDecoder
 from lvc.codecs.standard.calibration import Point, level_at, runs_of
 from lvc.codecs.standard.decoding import decoded_frames
 from lvc.codecs.standard.encoding import LOSSLESS_STREAMS, encoder_of, lossless_payload
 from lvc.codecs.standard.streams import STREAMS
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
+from lvc.frames import pictures_digest
 
 TRIED_EFFORT = 1
 CONSTANT = "constant"  # the quantiser's name where one level serves a whole file
@@ -81,7 +82,7 @@ class StandardCodec(GroupCodec):
     def _digest(self, payload: bytes) -> int:
         digest = 0
         for frame in self.frames_of_payload(payload):
-            digest = zlib.crc32(frame, digest)
+            digest = pictures_digest(frame, digest)
         return digest
 
     def frames_of_payload(self, payload: bytes) -> Iterator[np.ndarray]:
@@ -95,11 +96,13 @@ class StandardCodec(GroupCodec):
             name, payload = LOSSLESS_STREAMS[payload[0]], payload[1:]
         return map(np.ascontiguousarray, decoded_frames(STREAMS[name], payload, self.geometry))
 
-    def open_group(self, packets: tuple[Packet, ...]) -> "StandardDecoder":
+    def open_group(self, packets: tuple[Packet, ...]) -> PictureGroupDecoder:
         count = self.frames_of(packets)
         if len(packets) != 1:
             raise FormatError(f"a group of {len(packets)} packets; a standard codec's has one")
-        return StandardDecoder(self, packets[0].payload, count)
+        payload = packets[0].payload
+        frames = self.frames_of_payload(payload)
+        return PictureGroupDecoder(count, frames, geometry=self.geometry, state_bytes=len(payload))
 
     def frame_bits(self, packets: tuple[Packet, ...]) -> np.ndarray:
         """Bits of each frame: for AV1 and FFV1, whose frames are stored in the order in which they are shown, else
@@ -113,43 +116,3 @@ class StandardCodec(GroupCodec):
         bits = np.array([8.0 * len(part) for part in parts])
         bits += (8 * len(payload) - bits.sum()) / len(bits)  # lengths and headers
         return bits
-
-
-class StandardDecoder(GroupDecoder):
-    """Keeps the frames that are decoded, and the decoder where it is."""
-
-    def __init__(self, codec: StandardCodec, payload: bytes, frame_count: int):
-        self.frame_count = frame_count
-        self._frames: list[np.ndarray] = []
-        self._payload_bytes = len(payload)
-        self._coming: Iterator[np.ndarray] | None = codec.frames_of_payload(payload)
-        self._shape = codec.geometry.height, codec.geometry.width, 3
-        self._crc = 0
-
-    @property
-    def decoded(self) -> int:
-        return len(self._frames)
-
-    @property
-    def digest(self) -> int:
-        return self._crc
-
-    @property
-    def nbytes(self) -> int:
-        return self.decoded * int(np.prod(self._shape)) + (self._payload_bytes if self._coming is not None else 0)
-
-    def advance(self, stop: int) -> None:
-        while self.decoded < stop and self._coming is not None:
-            frame = next(self._coming, None)
-            if frame is None:
-                raise FormatError(f"a group of {self.frame_count} frames decodes to {self.decoded}")
-            self._crc = zlib.crc32(frame, self._crc)
-            self._frames.append(frame)
-            if self.decoded == self.frame_count:
-                if next(self._coming, None) is not None:
-                    raise FormatError(f"a group of {self.frame_count} frames decodes to more")
-                self._coming = None
-
-    def pictures(self, places) -> np.ndarray:
-        chosen = self._frames[places] if isinstance(places, slice) else [self._frames[place] for place in places]
-        return np.stack(chosen) if chosen else np.empty((0, *self._shape), np.uint8)
