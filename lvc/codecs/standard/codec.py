@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from lvc.codecs.calibration import Point, level_at, runs_of
 from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import CodedGroup, Fit, GroupCodec, Settings, Traits, psnr_of_frames
 from lvc.codecs.crf import CRF_LEVELS, psnr_of_crf
 from lvc.codecs.pictures import PictureGroupDecoder
-from lvc.codecs.standard.calibration import Point, level_at, runs_of
 from lvc.codecs.standard.decoding import decoded_frames
 from lvc.codecs.standard.encoding import LOSSLESS_STREAMS, encoder_of, lossless_payload
 from lvc.codecs.standard.streams import STREAMS

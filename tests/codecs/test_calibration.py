@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvc.codecs.calibration import RUN_FRAMES, RUNS, Point, level_at, runs_of
 from lvc.codecs.codec import psnr_of_frames
-from lvc.codecs.standard.calibration import RUN_FRAMES, RUNS, Point, level_at, runs_of
 
 GRID = (1, 4, 8, 16, 24, 32, 40, 48, 56, 63)
 
