@@ -1,10 +1,11 @@
 """Resizing of arrays against averages that can be worked out."""
 
+import av
 import numpy as np
 import pytest
 
 from lvc.frames import Geometry
-from lvc.video.resize import resize
+from lvc.video.resize import CUT_OFF, AreaScaler, resize
 
 
 def test_shrinking_averages_areas():
@@ -36,3 +37,18 @@ def test_enlarging_averages_areas_too(size):
 
 def test_no_frames_stay_no_frames():
     assert resize(np.empty((0, 4, 4, 3), np.uint8), Geometry(2, 2)).shape == (0, 2, 2, 3)
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+@pytest.mark.parametrize("form", [*sorted(CUT_OFF), "yuv444p", "nv12", "rgb24"])
+@pytest.mark.parametrize("width", [8, 18, 24, 192, 200, 202])
+def test_a_frame_of_the_wanted_size_keeps_every_column(form, width, rotation):
+    """swscale's way from 4:2:0 to planar GBR of the same size leaves out what follows the last whole 16 columns."""
+    colour, height = (200, 120, 40), 32
+    source = np.full((height, width, 3), colour, np.uint8)
+    frame = av.VideoFrame.from_ndarray(source, "rgb24").reformat(format=form)
+    sides = (width, height) if rotation == 0 else (height, width)
+    picture = np.zeros((sides[1], sides[0], 3), np.uint8)
+    AreaScaler(Geometry(*sides)).scale_into(frame, picture, rotation)
+    # 8-bit luma and chroma of limited range round by half a level, which is up to 2 levels of blue.
+    assert np.abs(picture.astype(int) - colour).max() <= 2

@@ -44,11 +44,12 @@ def decoded_frames(stream: Stream, payload: bytes, geometry: Geometry) -> Iterat
     }
     if extradata:
         context.extradata = extradata
+    refused = av.FFmpegError, ValueError  # named now: a generator may end with the interpreter, when modules are empty
     try:
         for packet in (*packets, None):
             for picture in context.decode(None if packet is None else av.Packet(packet)):
                 yield stream.frame(samples_of(picture, stream, geometry))
-    except (av.FFmpegError, ValueError) as error:
+    except refused as error:
         raise FormatError(f"{stream.decoder} does not take a frame: {error}") from error
 
 
