@@ -1,0 +1,125 @@
+/* What the parts of the hybrid codec's encoder share: its state, measures of error, choices, patches of a picture.
+ *
+ * Nothing of the encoder's files is part of the format.
+ */
+#ifndef LVC_HYBRID_SEARCH_H
+#define LVC_HYBRID_SEARCH_H
+#include "hybrid_decoder.h"
+
+#define LOW_PAD 16
+typedef struct { Vector mv; int32_t cost; } Found;
+
+/* What the lookahead knows of a 16x16 square: its best reference among the frame's, and costs at half size. */
+typedef struct { int32_t inter, intra; Vector mv; int32_t distance; float passed; } Look;
+typedef struct { int32_t refs, distance[MAX_REFS]; } Listed;
+
+typedef struct {
+  int32_t effort, qi, key_boost, count_mode;
+  int32_t max_refs, candidates; /* of a frame; frames looked at to choose them */
+  int32_t lambda_factor;        /* lambda = factor / 1000 * step^2 */
+  int32_t tree_strength;        /* quantiser indices per doubling of what a square is worth, in tenths */
+} Options;
+
+typedef struct {
+  State s;
+  Options o;
+  pel *source;                  /* 3 planes of the frame being coded, stride s.w */
+  pel *low[2];                  /* quarter-size luma of every slot's source, half-size luma */
+  size_t low_size[2]; int low_stride[2], low_w[2], low_h[2];
+  Found *field;                 /* [ref][16x16 squares], whole samples */
+  Found *field8;                /* [ref][8x8 squares] */
+  int bw, bh;                   /* 16x16 squares across and down */
+  Look *look;                   /* [frames][16x16 squares] */
+  Listed *listed;               /* [frames]: references of each */
+  Found *low_found;             /* [frames][MAX_REFS][squares]: vectors from low search */
+  int frames;
+  int8_t *quality;              /* per 16x16: change of the quantiser index */
+  pel *spare;                   /* a picture's three planes, for choosing filters */
+  double lambda;
+  Plan *plans;                  /* where wanted: the frame's decisions */
+  uint64_t tally[2 * N_ELEMENTS];
+} Encoder;
+
+INLINE const pel *source_at(const Encoder *e, int c, int x, int y) { return e->source + ((size_t)c * e->s.h + y) * e->s.w + x; }
+
+static int64_t squared_error(const pel *a, int sa, const pel *b, int sb, int w, int h) {
+  int64_t sum = 0;
+  for (int y = 0; y < h; y++) {
+    int32_t row = 0;
+    for (int x = 0; x < w; x++) { int d = a[y * sa + x] - b[y * sb + x]; row += d * d; }
+    sum += row;
+  }
+  return sum;
+}
+static int absolute_error(const pel *a, int sa, const pel *b, int sb, int w, int h) {
+  int sum = 0;
+  for (int y = 0; y < h; y++) for (int x = 0; x < w; x++) sum += iabs(a[y * sa + x] - b[y * sb + x]);
+  return sum;
+}
+/* Sum of absolute Hadamard coefficients of 4x4 squares, halved twice: comparable with absolute_error. */
+typedef int16_t Eight __attribute__((vector_size(16)));
+INLINE Eight load_eight(const pel *p, int w) {
+  Eight v = {0};
+  memcpy(&v, p, w >= 8 ? 16 : 8);
+  return v;
+}
+INLINE Eight absolute_eight(Eight v) { Eight m = v < 0; return (v ^ m) - m; }
+static int hadamard_error(const pel *a, int sa, const pel *b, int sb, int w, int h) {
+  typedef int32_t Four __attribute__((vector_size(16)));
+  const Eight one = {1, -1, 1, -1, 1, -1, 1, -1}, two = {1, 1, -1, -1, 1, 1, -1, -1};
+  int sum = 0;
+  for (int y = 0; y < h; y += 4)
+    for (int x = 0; x < w; x += 8) {
+      Eight d[4];
+      for (int j = 0; j < 4; j++) d[j] = (load_eight(a + (y + j) * sa + x, w) - load_eight(b + (y + j) * sb + x, w)) >> 1;
+      Eight s0 = d[0] + d[1], s1 = d[0] - d[1], s2 = d[2] + d[3], s3 = d[2] - d[3];
+      d[0] = s0 + s2; d[1] = s1 + s3; d[2] = s0 - s2; d[3] = s1 - s3;
+      Four acc = {0};
+      for (int j = 0; j < 4; j++) {
+        Eight v = d[j];
+        v = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6) + v * one;
+        v = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5) + v * two;
+        v = absolute_eight(v);
+        acc += (Four)v & 0xffff;
+        acc += (Four)v >> 16;
+      }
+      sum += acc[0] + acc[1] + acc[2] + acc[3];
+    }
+  return sum;
+}
+
+static double count_bits(uint64_t before, const Coder *c) { return (c->cost - before) / 4096.0; }
+
+typedef struct { pel px[3][1024]; } Patch;
+
+static double weight_at(const Encoder *e, int x, int y, int w, int h, int *qi) {
+  int n = 0, sum = 0;
+  for (int j = y >> 4; j <= (y + h - 1) >> 4; j++) for (int i = x >> 4; i <= (x + w - 1) >> 4; i++) if (i < e->bw && j < e->bh) { sum += e->quality[j * e->bw + i]; n++; }
+  int change = n ? (sum * 2 + n * 256) / (2 * n) - 128 : 0; /* mean, rounded */
+  if (n == 1) change = sum;
+  *qi = clampi(e->s.qi + change, 0, 96);
+  double ratio = (double)step_table[e->s.qi] / step_table[*qi];
+  return ratio * ratio;
+}
+
+static void clear_cells(const State *s, int x, int y, int w, int h) {
+  for (int j = y >> 2; j < (imin(y + h, s->h)) >> 2; j++) memset(s->cells + j * s->cw + (x >> 2), 0, ((imin(x + w, s->w) - x) >> 2) * sizeof(Cell));
+}
+static void save_patch(const State *s, Patch *p, int x, int y, int w, int h) {
+  w = imin(w, s->w - x); h = imin(h, s->h - y);
+  for (int c = 0; c < 3; c++) { const pel *q = plane(s, s->time, c) + y * s->stride + x; for (int j = 0; j < h; j++) memcpy(p->px[c] + j * 32, q + j * s->stride, w * sizeof(pel)); }
+}
+static void load_patch(const State *s, const Patch *p, int x, int y, int w, int h) {
+  w = imin(w, s->w - x); h = imin(h, s->h - y);
+  for (int c = 0; c < 3; c++) { pel *q = plane(s, s->time, c) + y * s->stride + x; for (int j = 0; j < h; j++) memcpy(q + j * s->stride, p->px[c] + j * 32, w * sizeof(pel)); }
+}
+
+typedef struct { Unit u; double cost; } Choice;
+static int insert_choice(Choice *list, int n, int most, const Unit *u, double cost) {
+  if (n == most && cost >= list[n - 1].cost) return n;
+  int i = n < most ? n++ : n - 1;
+  for (; i > 0 && list[i - 1].cost > cost; i--) list[i] = list[i - 1];
+  list[i].u = *u; list[i].cost = cost;
+  return n;
+}
+#endif
