@@ -110,12 +110,15 @@ class CodedGroup:
 @dataclass(frozen=True)
 class Fit:
     """What a codec comes to on some frames of a recording: mean PSNR in dB over frames, payload bytes a frame, and the
-    quantiser's spec that gives it, where that is chosen by the frames; else None."""
+    quantiser's spec that gives it, where that is chosen by the frames; else None.
+
+    slope: dB that one level of that quantiser takes, where there is one."""
 
     frames: int
     psnr: float
     bytes_per_frame: float
     quantiser: dict | None = None
+    slope: float = 0.0
 
 
 BEST_KNOWN_PSNR = (
@@ -221,6 +224,13 @@ class GroupCodec(ABC):
             size += coded.payload_bytes
         psnr = np.concatenate(psnr)
         return Fit(len(psnr), float(psnr.mean()), size / len(psnr))
+
+    def settled(self, fit: Fit, runs: Sequence[np.ndarray]) -> Fit:
+        """The fit corrected on longer runs of frames uint8 [T, H, W, 3], for families that choose a quantiser by
+        frames: asked of the one that was taken, as it costs about what coding these frames costs.
+        """
+        del runs
+        return fit
 
     @abstractmethod
     def open_group(self, packets: tuple[Packet, ...]) -> GroupDecoder:

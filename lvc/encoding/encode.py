@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvc.codecs.codec import GroupCodec
+from lvc.codecs.codec import Fit, GroupCodec
 from lvc.codecs.crf import CRF_LEVELS, crf_of_psnr
 from lvc.codecs.family import family_of, open_codec, traits_of
 from lvc.encoding.search import Target, Trial, joined, level_for, tried
@@ -29,6 +29,7 @@ from lvc.writing.choice import AUTO, Candidate, Run, candidates, pairs_of
 from lvc.writing.writer import RUN_FRAMES, Writer
 
 PROBED = 64  # frames of a recording's beginning on which levels are tried
+SETTLED, SETTLED_BYTES = 240, 1 << 26  # frames by which the taken model's quantiser is settled, and their bytes at most
 PLACES = 0.35, 0.75  # shares of a recording's length at which models are tried, beside its beginning
 
 
@@ -143,9 +144,20 @@ def _encoded(
         def runs() -> list[Run]:
             return spread(first, source, sampling)
 
+        def longer_runs() -> list[np.ndarray]:
+            return settling_runs(begun, batches, source, sampling)
+
         wanted = {"crf": crf, "quantiser": quantiser, "entropy": entropy}
         checkpoint, wanted, tried_models = decided(
-            model, runs, sampling.geometry, grid=first.grid, wanted=wanted, target=target, effort=effort, device=device
+            model,
+            runs,
+            sampling.geometry,
+            grid=first.grid,
+            wanted=wanted,
+            target=target,
+            effort=effort,
+            device=device,
+            longer_runs=longer_runs,
         )
         grid = first.grid if traits_of(checkpoint).takes_native else None
         if target is not None:
@@ -212,6 +224,26 @@ def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
     return [run_of(batch) for batch in batches]
 
 
+def settling_runs(
+    begun: list[FrameBatch], batches: Iterator[FrameBatch], source: Path, sampling: Sampling
+) -> list[np.ndarray]:
+    """Longer runs of frames uint8 [T, H, W, 3]: all of a short recording in one, of others its beginning and as many at
+    each of PLACES.
+
+    begun: batches that were taken from the beginning already; those that are taken here are added to them.
+    """
+    frame_bytes = 3 * sampling.geometry.width * sampling.geometry.height
+    count = min(SETTLED, SETTLED_BYTES // frame_bytes)
+    begun += beginning(batches, count + 1 - sum(map(len, begun)))
+    each = count // (1 + len(PLACES))
+    if sum(map(len, begun)) <= count:
+        return [np.concatenate([batch.data for batch in begun])]
+    if each < RUN_FRAMES:  # of large frames the short runs have to do
+        return []
+    start = next(groups_of(begun, each)).data
+    return [start, *(batch.data for batch in spread_runs(source, sampling, places=PLACES, frames=each))]
+
+
 def run_of(batch: FrameBatch) -> Run:
     return Run(batch.data, batch.native)
 
@@ -226,12 +258,24 @@ def decided(
     target: Target | None,
     effort: int | None,
     device: str,
+    longer_runs: Callable[[], list[np.ndarray]],
 ) -> tuple[checkpoints.Checkpoint, dict, tuple[Candidate, ...]]:
     """The weights that were named, or those that serve a recording best; crf, quantiser and entropy to code with; and
     what was tried.
 
-    runs: gives frames of the recording, where some are needed. wanted: crf, quantiser and entropy as asked for.
+    runs: gives frames of the recording, where some are needed; longer_runs: more, for a quantiser that they settle.
+    wanted: crf, quantiser and entropy as asked for.
     """
+
+    def settled(codec: GroupCodec, fit: Fit) -> dict | None:
+        # A target is searched on all frames anyhow.
+        fitted = target is None and codec.traits.fitted and fit.quantiser is not None
+        return codec.settled(fit, longer_runs()).quantiser if fitted else fit.quantiser
+
+    def opened(checkpoint: checkpoints.Checkpoint) -> GroupCodec:
+        grid_used = grid if traits_of(checkpoint).takes_native else None
+        return open_codec(checkpoint, geometry=geometry, crf=near["crf"], effort=effort, device=device, grid=grid_used)
+
     near = dict(wanted)
     if target is not None and target.min_psnr is not None:
         near["crf"] = crf_of_psnr(target.min_psnr)
@@ -239,13 +283,15 @@ def decided(
         if wanted["quantiser"] or wanted["entropy"]:
             raise OptionError("a quantiser or an entropy coder goes with a model: name one")
         found = tuple(candidates(runs(), geometry, grid=grid, crf=near["crf"], effort=effort, device=device))
-        return found[0].checkpoint, {**near, "quantiser": found[0].fit.quantiser}, found
+        best = found[0]
+        quantiser = best.fit.quantiser and settled(opened(best.checkpoint), best.fit)
+        return best.checkpoint, {**near, "quantiser": quantiser}, found
     checkpoint = checkpoints.load(model, device=device)
     traits = traits_of(checkpoint)
     if not traits.fitted or wanted["quantiser"] is not None:
         return checkpoint, wanted if target is None else near, ()
-    codec = open_codec(checkpoint, geometry=geometry, crf=near["crf"], effort=effort, device=device)
-    return checkpoint, {**near, "quantiser": codec.fitted(pairs_of(runs(), None)).quantiser}, ()
+    codec = opened(checkpoint)
+    return checkpoint, {**near, "quantiser": settled(codec, codec.fitted(pairs_of(runs(), None)))}, ()
 
 
 def notes_of(tried: tuple[Candidate, ...]) -> tuple[str, ...]:
@@ -391,6 +437,7 @@ def encode_picture(
         target=target,
         effort=effort,
         device=device,
+        longer_runs=lambda: [batch.data],
     )
     if target is not None:
         search = Search(checkpoint, batch.geometry, crf=crf, effort=effort, device=device)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lvc.codecs.calibration import BYTES_A_DECIBEL
 from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import Fit
 from lvc.codecs.crf import DEFAULT_CRF, psnr_of_crf
@@ -16,8 +17,6 @@ from lvc.native.pixel_grid import PixelGrid
 from lvc.weights import checkpoints
 
 AUTO = "auto"  # in place of a model's name
-# A decibel more takes 18 to 23 % more bytes on games, whichever codec it is.
-BYTES_A_DECIBEL = 1.22
 TOO_FAR = 1.5  # dB below the wanted quality, from which on a model does not serve
 
 

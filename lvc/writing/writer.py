@@ -31,7 +31,9 @@ from lvc.writing.pictures import checked_order, pictures_of
 from lvc.writing.scene import is_cut
 
 VERSION = "0.1.0"
-CHOSEN_BY = 48  # frames of which a writer chooses the model, where none is named
+# Frames by which a writer chooses the model or its quantiser, where none is named: a group of most models. Fewer where
+# groups are to be shorter, or frames large.
+CHOSEN_BY, FEWEST_CHOSEN_BY, CHOSEN_BY_BYTES = 256, 48, 1 << 26
 RUN_FRAMES = 12  # of each run of them that models are tried on
 SAMPLE_FRAMES = 4  # decoded again from the first group, to tell whether the model suits the recording
 SHORTEST_SCENE = 8  # frames: a screen that flashes does not get a keyframe for each flash
@@ -165,11 +167,18 @@ class Writer:
             ),
         )
 
+    @property
+    def _chosen_by(self) -> int:
+        """How many frames have to be there for a choice."""
+        fitting = CHOSEN_BY_BYTES // (3 * self.geometry.width * self.geometry.height)
+        wanted = CHOSEN_BY if self.keyint is None else min(CHOSEN_BY, max(self.keyint, FEWEST_CHOSEN_BY))
+        return max(min(wanted, fitting), 2 * RUN_FRAMES)
+
     def _choose(self) -> None:
         """Takes the model that serves the waiting frames best, fitted to them, and begins the file."""
         options = self._coding_options
         runs = [Run(*run) for run in self._runs()]
-        chosen_model = self._pending
+        chosen_model, fit = self._pending, None
         if not runs:  # a file without a frame
             chosen_model = chosen_model or checkpoints.load(checkpoints.DEFAULT)
         elif chosen_model is None:
@@ -181,12 +190,16 @@ class Writer:
                 effort=options["effort"],
                 device=options["device"],
             )[0]
-            chosen_model, options["quantiser"] = best.checkpoint, best.fit.quantiser
-        else:
-            codec = open_codec(chosen_model, geometry=self.geometry, **options)
-            options["quantiser"] = codec.fitted([(run.frames, run.frames) for run in runs]).quantiser
-        if not traits_of(chosen_model).takes_native:
+            chosen_model, fit = best.checkpoint, best.fit
+        if chosen_model is not None and not traits_of(chosen_model).takes_native:
             options["grid"] = None
+        if runs and self._is_fitted(chosen_model):
+            codec = open_codec(chosen_model, geometry=self.geometry, **options)
+            if fit is None:
+                fit = codec.fitted([(run.frames, run.frames) for run in runs])
+            options["quantiser"] = codec.settled(
+                fit, [np.stack([picture for picture, _, _ in self._waiting])]
+            ).quantiser
         self._settle(chosen_model)
         if self.codec.grid is None:
             self._waiting = [(picture, time, None) for picture, time, _ in self._waiting]
@@ -363,7 +376,7 @@ class Writer:
         """Adds a frame to the next group, and hands over what is whole with it or before it."""
         if self.codec is None:
             self._waiting.append((picture, time, native))
-            if len(self._waiting) == CHOSEN_BY:
+            if len(self._waiting) >= self._chosen_by:
                 self._choose()
             return
         if self._ends_scene(picture):

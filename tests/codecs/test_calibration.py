@@ -1,10 +1,13 @@
 """The level of a wanted quality: from few trials, near, and in order."""
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvc.codecs.calibration import RUN_FRAMES, RUNS, Point, level_at, runs_of
+from lvc.codecs.calibration import RUN_FRAMES, RUNS, Point, corrected, level_at, runs_of
 from lvc.codecs.codec import psnr_of_frames
 
 GRID = (1, 4, 8, 16, 24, 32, 40, 48, 56, 63)
@@ -54,3 +57,35 @@ def test_an_identical_frame_counts_as_the_best_known():
     other[1] = 255
     assert psnr_of_frames(frames, frames).tolist() == [60, 60]
     assert psnr_of_frames(frames, other).tolist() == [60, 0]
+
+
+@given(st.floats(0.15, 0.4), st.floats(-2, 2), st.floats(0.8, 1.2), st.floats(30, 46))
+def test_longer_runs_correct_what_short_ones_said(steep, beside, misjudged, wanted):
+    """Longer runs lie `beside` the short ones at every level, whose slope is `misjudged`."""
+    tried = []
+
+    def longer(level: int) -> Point:
+        tried.append(level)
+        return Point(level, 50 + beside - steep * level, 3000 * 0.93**level)
+
+    levels = range(100)
+    near = Point(round((50 - wanted) / steep), wanted, 800.0, steep * misjudged)
+    found = corrected(wanted, near, longer, levels)
+    exact = min(max((50 + beside - wanted) / steep, levels[0]), levels[-1])
+    # Half a level, and a quarter of the at most 6 levels from the last trial (1 / 0.8 - 1)
+    assert abs(found.level - exact) <= 0.5 + 0.25 * 6
+    assert 1 <= len(tried) <= 2 and all(level % 4 == 0 or level in (levels[0], levels[-1]) for level in tried)
+    assert found.psnr == pytest.approx(50 + beside - steep * found.level, abs=0.6)
+
+
+def test_wishes_near_each_other_are_led_by_the_same_trials():
+    def longer(level: int) -> Point:
+        return Point(level, 49.0 - 0.3 * level + 0.4 * np.sin(level), 900.0)
+
+    found = []
+    for wanted in np.arange(46, 30, -20 / 63):
+        near = Point(round((48 - wanted) / 0.3), wanted, 800.0, 0.3)
+        found.append(corrected(wanted, near, longer, range(64)).level)
+    # Each trial is up to 0.4 dB, a level and a half, beside the line; steps between trials show twice that.
+    assert all(later >= before - 3 for before, later in pairwise(found))
+    assert found[-1] - found[0] > 40

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lvc.codecs.calibration import Point, level_at, runs_of
+from lvc.codecs.calibration import Point, corrected, level_at, runs_of
 from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import CodedGroup, Fit, GroupCodec, Settings, Traits, psnr_of_frames
 from lvc.codecs.crf import CRF_LEVELS, psnr_of_crf
@@ -48,36 +48,51 @@ class StandardCodec(GroupCodec):
         encoder = encoder_of(self.checkpoint.metadata.model)
         level = self._level
         if level is None:
-            level = self.fitted([(run, run) for run in runs_of([frames])]).quantiser["level"]
+            fit = self.fitted([(run, run) for run in runs_of([frames])])
+            level = self.settled(fit, [frames]).quantiser["level"]
         if level not in encoder.levels:
             raise OptionError(f"{encoder.name} has levels {encoder.levels[0]} to {encoder.levels[-1]}, not {level}")
         return encoder.encode(frames, level, self.settings.effort)
 
     def fitted(self, runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Fit:
-        """The level that gives some frames the quality that crf means, and what they come to at it.
-
-        Trials are coded at TRIED_EFFORT at most; what a higher effort does to quality at the same level is known well
-        enough.
-        """
+        """The level that gives some frames the quality that crf means, and what they come to at it."""
         if self._lossless or self._level is not None:
             return super().fitted(runs)
         encoder = encoder_of(self.checkpoint.metadata.model)
+        shown = [shown for _, shown in runs]
+        found = level_at(
+            psnr_of_crf(self.crf),
+            lambda level: self._trial(shown, level),
+            encoder.grid,
+            guess=self.crf * len(encoder.grid) // CRF_LEVELS,
+        )
+        return self._fit(found, shown)
+
+    def settled(self, fit: Fit, runs: Sequence[np.ndarray]) -> Fit:
+        if self._lossless or self._level is not None or fit.quantiser is None or not runs:
+            return fit
+        encoder = encoder_of(self.checkpoint.metadata.model)
+        near = Point(fit.quantiser["level"], fit.psnr, fit.bytes_per_frame, fit.slope)
+        wanted = psnr_of_crf(self.crf)
+        return self._fit(corrected(wanted, near, lambda level: self._trial(runs, level), encoder.levels), runs)
+
+    def _trial(self, runs: Sequence[np.ndarray], level: int) -> Point:
+        """What runs of frames come to at a level, at TRIED_EFFORT at most: what a higher effort does to quality at the
+        same level is known well enough."""
+        encoder = encoder_of(self.checkpoint.metadata.model)
         effort = min(self.settings.effort, TRIED_EFFORT)
         gained = encoder.gain if self.settings.effort > effort else 0.0
-        count = sum(len(shown) for _, shown in runs)
+        payloads = [encoder.encode(run, level, effort) for run in runs]
+        psnr = [
+            psnr_of_frames(run, np.stack(list(self.frames_of_payload(payload)))) for run, payload in zip(runs, payloads)
+        ]
+        bytes_per_frame = sum(map(len, payloads)) / sum(map(len, runs))
+        return Point(level, float(np.concatenate(psnr).mean()) + gained, bytes_per_frame)
 
-        def trial(level: int) -> Point:
-            payloads = [encoder.encode(shown, level, effort) for _, shown in runs]
-            psnr = [
-                psnr_of_frames(shown, np.stack(list(self.frames_of_payload(payload))))
-                for (_, shown), payload in zip(runs, payloads)
-            ]
-            return Point(level, float(np.concatenate(psnr).mean()) + gained, sum(map(len, payloads)) / count)
-
-        found = level_at(psnr_of_crf(self.crf), trial, encoder.grid, guess=self.crf * len(encoder.grid) // CRF_LEVELS)
-        return Fit(
-            count, found.psnr, found.bytes_per_frame, {"name": CONSTANT, "level": found.level, "encoder": encoder.name}
-        )
+    def _fit(self, found: Point, runs: Sequence[np.ndarray]) -> Fit:
+        name = encoder_of(self.checkpoint.metadata.model).name
+        quantiser = {"name": CONSTANT, "level": found.level, "encoder": name}
+        return Fit(sum(map(len, runs)), found.psnr, found.bytes_per_frame, quantiser, found.slope)
 
     def _digest(self, payload: bytes) -> int:
         digest = 0
