@@ -36,10 +36,11 @@ def decoded_frames(stream: Stream, payload: bytes, geometry: Geometry) -> Iterat
     extradata, packets = stream.packets(payload)
     context = av.codec.CodecContext.create(stream.decoder, "r")
     context.thread_count = 1  # several threads would hold frames back, and the frames are small
-    context.width, context.height, context.pix_fmt = geometry.width, geometry.height, stream.pixel_format
+    coded = stream.coded(geometry)
+    context.width, context.height, context.pix_fmt = coded.width, coded.height, stream.pixel_format
     # A stream of a few bytes may ask for pictures of any size, and a decoder may paint over what is damaged.
     context.options = {
-        "max_pixels": str((geometry.width + PADDING) * (geometry.height + PADDING)),
+        "max_pixels": str((coded.width + PADDING) * (coded.height + PADDING)),
         "err_detect": "explode",
     }
     if extradata:
@@ -55,7 +56,9 @@ def decoded_frames(stream: Stream, payload: bytes, geometry: Geometry) -> Iterat
 
 def samples_of(picture, stream: Stream, geometry: Geometry) -> np.ndarray:
     """A decoded picture's samples [planes, H, W], a copy; raises FormatError for one of another size or format."""
-    if (picture.width, picture.height, picture.format.name) != (geometry.width, geometry.height, stream.pixel_format):
+    # Small pictures were coded at their own size once.
+    sizes = {(one.width, one.height) for one in (stream.coded(geometry), geometry)}
+    if (picture.width, picture.height) not in sizes or picture.format.name != stream.pixel_format:
         raise FormatError(
             f"a frame decodes to {picture.width}x{picture.height} {picture.format.name}; {geometry} "
             f"{stream.pixel_format} was expected"
@@ -63,7 +66,7 @@ def samples_of(picture, stream: Stream, geometry: Geometry) -> np.ndarray:
     kind, count = SAMPLE_TYPES[stream.pixel_format], PLANES[stream.pixel_format]
     across = geometry.width * (4 if count == 1 else 1)
     planes = [
-        np.frombuffer(plane, kind).reshape(geometry.height, plane.line_size // kind.itemsize)[:, :across]
+        np.frombuffer(plane, kind).reshape(picture.height, plane.line_size // kind.itemsize)[: geometry.height, :across]
         for plane in picture.planes[:count]
     ]
     return np.stack(planes)

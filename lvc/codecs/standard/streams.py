@@ -10,6 +10,7 @@ import numpy as np
 from lvc.codecs.standard import obu
 from lvc.codecs.standard.colour import frame_of, frame_of_differences
 from lvc.container.varint import Cursor, append_varint
+from lvc.frames import Geometry
 
 START_CODE = b"\0\0\0\1"
 HEVC_PICTURES = range(32)  # types of NAL units that hold a slice; one slice is a picture here
@@ -23,7 +24,8 @@ class Stream:
     decoder: FFmpeg's name of what decodes it. pixel_format: FFmpeg's name of what that gives. packets: cuts a payload
     into extradata for the decoder and its packets in the order of decoding; raises FormatError. frame: a frame uint8
     [H, W, 3] of the decoded samples.
-    in_order: packets come in the order in which frames are shown, one a frame.
+    in_order: packets come in the order in which frames are shown, one a frame. least: width and height that pictures
+    have at least: smaller frames stand in their upper left corner.
     """
 
     decoder: str
@@ -31,6 +33,11 @@ class Stream:
     packets: Callable[[bytes], tuple[bytes, Sequence[bytes]]]
     frame: Callable[[np.ndarray], np.ndarray]
     in_order: bool
+    least: tuple[int, int] = (1, 1)
+
+    def coded(self, geometry: Geometry) -> Geometry:
+        """The size of the stream's pictures."""
+        return Geometry(max(geometry.width, self.least[0]), max(geometry.height, self.least[1]))
 
 
 def joined(parts: Sequence[bytes]) -> bytes:
@@ -88,9 +95,13 @@ def frame_of_rgb0(samples: np.ndarray) -> np.ndarray:
     return samples.reshape(samples.shape[1], -1, 4)[..., 2::-1]
 
 
+# x265 refuses lower pictures, and writes beyond its memory on narrower ones than 56 columns.
+X265_LEAST = 64, 16
 STREAMS = {
     "av1": Stream("libdav1d", "yuv444p10le", av1_packets, frame_of, True),
-    "hevc": Stream("hevc", "yuv444p10le", access_units(HEVC_PICTURES, lambda byte: byte >> 1 & 63), frame_of, False),
+    "hevc": Stream(
+        "hevc", "yuv444p10le", access_units(HEVC_PICTURES, lambda byte: byte >> 1 & 63), frame_of, False, X265_LEAST
+    ),
     "h264": Stream(
         "h264", "yuv444p10le", access_units(H264_PICTURES, lambda byte: byte & 31), frame_of_differences, False
     ),

@@ -7,6 +7,9 @@ from lvc.codecs.codec import PICTURES, psnr_of_frames
 from lvc.codecs.crf import psnr_of_crf
 from lvc.codecs.family import family_of, open_codec
 from lvc.codecs.standard import ffmpeg
+from lvc.codecs.standard.colour import planes_of
+from lvc.codecs.standard.encoding import packets_of
+from lvc.codecs.standard.streams import joined, nal_units
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, ModelError, OptionError
 from lvc.frames import Geometry
@@ -215,3 +218,28 @@ def test_without_pyav_reading_says_what_to_install(groups, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ModelError, match="PyAV"):
         decoded(codec, coded.packets)
+
+
+@pytest.mark.parametrize("size", ["1x1", "8x8", "24x16", "48x32", "70x9"])
+@ALL
+def test_small_frames_come_back(model, size):
+    """x265 writes beyond its memory on narrow pictures and refuses low ones, so its pictures are larger."""
+    geometry = Geometry.parse(size)
+    frames = np.random.default_rng(5).integers(0, 256, (4, geometry.height, geometry.width, 3), np.uint8)
+    quality = {} if model == "lossless" else {"effort": 0, "quantiser": {"name": "constant", "level": 20}}
+    codec = codec_of(model, geometry=geometry, **quality)
+    back = decoded(codec, codec.encode_group(frames).packets)
+    if model == "lossless":
+        assert np.array_equal(back, frames)
+    else:
+        assert psnr_of_frames(frames, back).min() > 30  # noise at a fine step: 35 dB and more were measured
+
+
+def test_small_pictures_of_their_own_size_are_still_read():
+    """As files have them that were made before pictures got a least size."""
+    frames = np.random.default_rng(5).integers(0, 256, (1, 16, 24, 3), np.uint8)
+    options = {"crf": "20", "x265-params": "info=0:keyint=-1:log-level=none:pools=1:frame-threads=1"}
+    _, packets = packets_of("libx265", "yuv444p10le", planes_of(frames), options)
+    payload = joined([unit for packet in packets for unit in nal_units(packet)])
+    codec = codec_of("hevc", geometry=Geometry(24, 16))
+    assert decoded(codec, (Packet(frame_count=1, payload=payload),)).shape == frames.shape
