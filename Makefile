@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 FUZZ_SECONDS ?= 1800
 FUZZ ?= build/fuzz
 
-.PHONY: demo check test test-inputs test-slow test-sanitizers test-machines bench fuzz fuzz-kernels clean
+.PHONY: demo check test test-inputs test-slow test-sanitizers test-machines test-lerobot bench fuzz fuzz-kernels clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -70,6 +70,12 @@ fuzz: $(BIN)/lvc fuzz-kernels
 test-machines: $(BIN)/lvc
 	$(BIN)/pip install --quiet -e ".[test,ray]"
 	$(BIN)/python -m pytest -q -m slow tests/parallel/test_cluster.py tests/training/test_team.py
+
+# LeRobot's own loader, in an environment of its own: make test-lerobot LEROBOT=.../bin/python
+test-lerobot: $(BIN)/lvc
+	test -n "$(LEROBOT)" || { echo "make test-lerobot LEROBOT=PYTHON: one that has lerobot, torchcodec and pytest" >&2; exit 2; }
+	HF_HUB_OFFLINE=1 PYTHONPATH=$(CURDIR) LVC_PYTHON=$(CURDIR)/$(BIN)/python \
+		$(LEROBOT) -m pytest -q -c /dev/null --rootdir . --noconftest --import-mode=importlib tests/reading/test_lerobot_loader.py
 
 demo: $(BIN)/lvc
 	$(BIN)/python tools/demo.py

@@ -21,7 +21,7 @@ STOREYS = [
     {"codecs"},
     {"weights"},
     {"reading", "writing", "dataset"},
-    {"encoding", "training", "gym"},
+    {"encoding", "training", "gym", "lerobot"},
     {"interchange", "player", "study"},
     {"cli"},
 ]

@@ -31,7 +31,7 @@ from lvc.parallel.workers import run as run_tasks
 
 SUMMARY = (
     "convert HDF5, zarr, npz, npy, Minari, folders and tars of pictures, GIF and WebP into .lvc files, and .lvc "
-    "into HDF5, npy or mp4"
+    "into HDF5, npy or mp4; datasets of LeRobot both ways"
 )
 BACK = (".h5", ".hdf5", ".npy", ".mp4", ".mkv")
 
@@ -88,6 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print what was made, or found, as JSON, one line a recording"
     )
+    parser.add_argument(
+        "--from",
+        dest="form",
+        choices=["lerobot"],
+        help="INPUT is a dataset of LeRobot, v2.1 or v3: it becomes one whose videos are .lvc files (which `import "
+        "lvc.lerobot` lets its loader read), or with --to mp4 such a one becomes an ordinary one",
+    )
     add_workers(parser, default="1")
     add_overwrite(parser).add_argument(
         "--resume", action="store_true", help="go on after an interruption: leave what is done, begin again what is not"
@@ -111,11 +118,15 @@ def run(options: argparse.Namespace) -> int:
     workers = workers_of(options, default=1)
     rate_of(options.fps)  # refused before the work begins
     options.never_overwrite |= options.resume
+    if options.lossless and (options.crf is not None or options.codec_model != "auto"):
+        raise OptionError("--lossless chooses the codec, which has no crf: leave out --crf and --codec-model")
+    if options.form == "lerobot":
+        from lvc.cli.convert_lerobot import run as run_lerobot
+
+        return run_lerobot(options, workers)
     backwards = [path.suffix.lower() == ".lvc" for path in options.inputs]
     if any(backwards) != all(backwards):
         raise OptionError(".lvc files become other files, and others .lvc: give one kind at a time")
-    if options.lossless and (options.crf is not None or options.codec_model != "auto"):
-        raise OptionError("--lossless chooses the codec, which has no crf: leave out --crf and --codec-model")
     if not options.list and options.output is None:
         raise OptionError("a folder or a file to write was expected: lvc convert demos.hdf5 -o demos")
     tasks, failures = back_tasks(options) if backwards[0] else tasks_of(options)

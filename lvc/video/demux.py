@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from lvc.errors import InputError
+from lvc.errors import InputError, OptionError
 from lvc.frames import MAX_SIDE
 
 # Formats that hold pictures themselves. Playlists and scripts (hls, dash, concat) are left out: they make
@@ -34,6 +34,7 @@ DEFAULT_RATE = Fraction(25)  # of a stream that names none, as FFmpeg's
 # Marks of streams that are no moving picture.
 PICTURES_ALONE = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 LARGE_PIXELS = 1920 * 1088
+LEAST_PYAV = 17  # before, full range was taken for limited one, and frames had no tags of HDR
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,11 @@ def opened_video(path: Path, *, threads: int = 0, stream: int | None = None):
     threads: of the decoder; 0 means as many as the machine has cores, BESIDE_OTHERS what is best where a coder runs
     beside it.
     stream: number of the video stream, from 0 (FFmpeg's v:N); by default the one that `video_stream` chooses.
-    Raises InputError for a missing, empty or unreadable file, and for one without video or that stream. An FFmpeg error
-    inside the block becomes an InputError too.
+    Raises InputError for a missing, empty or unreadable file, and for one without video or that stream, OptionError for
+    an old PyAV. An FFmpeg error inside the block becomes an InputError too.
     """
     path = Path(path)
+    check_pyav()
     check_file(path)
     try:
         # "file:" keeps a name such as "http:x.mp4" a name. Names that are no Unicode are for nobody to see: ignored.
@@ -113,6 +115,15 @@ def threads_beside(stream) -> int:
     """
     cores = os.cpu_count() or 1
     return cores if stream.width * stream.height > LARGE_PIXELS else max(1, cores - 1)
+
+
+def check_pyav() -> None:
+    """Raises OptionError for a PyAV that reads recordings otherwise; `.lvc` files are read with older ones too."""
+    if int(av.__version__.split(".")[0]) < LEAST_PYAV:
+        raise OptionError(
+            f"PyAV {LEAST_PYAV} or newer was expected to read recordings, and {av.__version__} is installed, which "
+            f'takes the range of some colours wrongly: pip install "av>={LEAST_PYAV}"'
+        )
 
 
 def check_file(path: Path) -> None:

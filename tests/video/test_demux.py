@@ -6,7 +6,7 @@ from fractions import Fraction
 import av
 import pytest
 
-from lvc.errors import InputError
+from lvc.errors import InputError, OptionError
 from lvc.video.demux import probe, source_digest
 
 
@@ -94,3 +94,11 @@ def test_digest_is_sha256(tmp_path):
 def test_digest_of_nothing_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         source_digest(tmp_path / "nowhere")
+
+
+def test_an_old_pyav_is_refused_by_name(make_recording, gameplay, tmp_path, monkeypatch):
+    path = tmp_path / "game.mp4"
+    make_recording(path, gameplay(3))
+    monkeypatch.setattr("av.__version__", "16.1.0")
+    with pytest.raises(OptionError, match=r"PyAV 17 or newer was expected.*16\.1\.0 is installed"):
+        probe(path)
