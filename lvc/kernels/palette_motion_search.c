@@ -1,54 +1,74 @@
 #include "palette_motion_search.h"
 
+#include <string.h>
+
 #include "palette_error.h"
 
 LVC_CLONES int64_t lvc_palette_luma(const lvc_palette_luma_args *a)
 {
-    int64_t width = a->width;
-    if (a->tops != a->height - TILE + 1 || a->lefts != width - TILE + 1)
+    int64_t width = a->width, count = a->height * width, lefts = a->lefts;
+    if (a->tops != a->height - TILE + 1 || lefts != width - TILE + 1)
         return -1;
-    for (int64_t place = 0; place < a->height * width; place++)
-        a->luma[place] = a->picture[3 * place] + 2 * a->picture[3 * place + 1] + a->picture[3 * place + 2];
+    const uint8_t *restrict picture = a->picture;
+    int32_t *restrict luma = a->luma, *restrict line = a->line;
+    for (int64_t place = 0; place < count; place++)
+        luma[place] = picture[3 * place] + 2 * picture[3 * place + 1] + picture[3 * place + 2];
     for (int64_t x = 0; x < width; x++)
-        a->line[x] = 0;
+        line[x] = 0;
     for (int64_t y = 0; y < TILE; y++)
         for (int64_t x = 0; x < width; x++)
-            a->line[x] += a->luma[y * width + x];
+            line[x] += luma[y * width + x];
     for (int64_t top = 0; top < a->tops; top++) {
         if (top)
             for (int64_t x = 0; x < width; x++)
-                a->line[x] += a->luma[(top + TILE - 1) * width + x] - a->luma[(top - 1) * width + x];
-        int32_t total = 0, *sums = a->sums + top * a->lefts;
-        for (int64_t x = 0; x < TILE; x++)
-            total += a->line[x];
-        sums[0] = total;
-        for (int64_t left = 1; left < a->lefts; left++) {
-            total += a->line[left + TILE - 1] - a->line[left - 1];
+                line[x] += luma[(top + TILE - 1) * width + x] - luma[(top - 1) * width + x];
+        int32_t *restrict sums = a->sums + top * lefts;
+        for (int64_t left = 0; left < lefts; left++) {
+            int32_t total = 0;
+            for (int64_t x = 0; x < TILE; x++)
+                total += line[left + x];
             sums[left] = total;
         }
     }
     return 0;
 }
 
+LVC_INLINE int32_t error_between(const uint8_t *one, const uint8_t *other)
+{
+    int32_t red = one[0] - other[0], green = one[1] - other[1], blue = one[2] - other[2];
+    return red * red + green * green + blue * blue;
+}
+
 LVC_CLONES int64_t lvc_palette_motion_bits(const lvc_palette_motion_bits_args *a)
 {
+    int64_t height = a->height, width = a->width, columns = a->columns, dx = a->dx, dy = a->dy;
+    const uint8_t *restrict picture = a->picture, *restrict moved = a->other, *restrict asked = a->asked;
+    const int32_t *restrict floor = a->floor;
+    float *restrict told = a->bits;
+    float cheap = (float)a->cheap;
+    double most = a->coded_bits;
     for (int64_t row = 0; row < a->rows; row++)
-        for (int64_t column = 0; column < a->columns; column++) {
-            int64_t block = row * a->columns + column;
-            a->bits[block] = (float)a->cheap;
-            if (!a->asked[block])
+        for (int64_t column = 0; column < columns; column++) {
+            int64_t block = row * columns + column, first = BLOCK_SIDE * column;
+            if (!asked[block]) {
+                told[block] = cheap;
                 continue;
+            }
             double bits = 0, lambda = a->lambda_[block];
+            int whole = first + dx >= 0 && first + dx + BLOCK_SIDE <= width;
             for (int64_t y = BLOCK_SIDE * row; y < BLOCK_SIDE * (row + 1); y++) {
-                int64_t line = lvc_clamp(y + a->dy, 0, a->height - 1) * a->width;
-                for (int64_t x = BLOCK_SIDE * column; x < BLOCK_SIDE * (column + 1); x++) {
-                    const uint8_t *pixel = a->picture + 3 * (y * a->width + x), *other = a->other + 3 * (line + lvc_clamp(x + a->dx, 0, a->width - 1));
-                    const int32_t colour[3] = {other[0], other[1], other[2]};
-                    double error = (double)lvc_max(lvc_squared_error(pixel, colour) - a->floor[y * a->width + x], 0) * lambda;
-                    bits += error < a->coded_bits ? error : a->coded_bits;
+                int64_t here = y * width + first, line = lvc_clamp(y + dy, 0, height - 1) * width;
+                int32_t errors[BLOCK_SIDE];
+                for (int64_t x = 0; x < BLOCK_SIDE; x++) {
+                    int64_t across = whole ? first + x + dx : lvc_clamp(first + x + dx, 0, width - 1);
+                    errors[x] = error_between(picture + 3 * (here + x), moved + 3 * (line + across)) - floor[here + x];
+                }
+                for (int64_t x = 0; x < BLOCK_SIDE; x++) {
+                    double error = (double)(errors[x] > 0 ? errors[x] : 0) * lambda;
+                    bits += error < most ? error : most;
                 }
             }
-            a->bits[block] = (float)bits;
+            told[block] = (float)bits;
         }
     return 0;
 }
@@ -81,20 +101,53 @@ static void find_tile(const lvc_palette_match_args *a, tile_lines *tile)
             tile->lines[row][place] = a->now[(a->top + tile->order[row]) * a->width + a->left + place];
 }
 
-/* Squared error of a tile at a place, or `least` or more of it. */
+/* Half a line of a tile: compilers unroll a loop over so few in place of making vectors of it, which takes twice the time. */
+typedef int32_t half_line __attribute__((vector_size(TILE / 2 * sizeof(int32_t))));
+
+LVC_INLINE half_line squares(const int32_t *one, const int32_t *other)
+{
+    half_line first, second;
+    memcpy(&first, one, sizeof first);
+    memcpy(&second, other, sizeof second);
+    first -= second;
+    return first * first;
+}
+
+/* Squared error of a tile at a place, or `least` or more of it. Luma is four times what it is, so that all of a tile's error fits: 64 * 1020**2. */
 LVC_INLINE int64_t error_at(const tile_lines *tile, const int32_t *luma, int64_t width, int64_t top, int64_t left, int64_t least)
 {
-    int64_t error = 0;
-    for (int64_t row = 0; row < TILE && error < least; row++) {
-        const int32_t *line = luma + (top + tile->order[row]) * width + left;
-        int32_t part = 0;
-        for (int64_t place = 0; place < TILE; place++) {
-            int32_t difference = tile->lines[row][place] - line[place];
-            part += difference * difference;
+    half_line error = {0};
+    int64_t found = 0;
+    for (int64_t row = 0; row < TILE && found < least; row += 2) {
+        for (int64_t next = row; next < row + 2; next++) {
+            const int32_t *line = luma + (top + tile->order[next]) * width + left;
+            error += squares(tile->lines[next], line) + squares(tile->lines[next] + TILE / 2, line + TILE / 2);
         }
-        error += part;
+        found = (error[0] + error[1]) + (error[2] + error[3]);
     }
-    return error;
+    return found;
+}
+
+/* How far the sum of a tile may be from another's where the error is to be less: it is no less than that of the means. */
+static int64_t reach_of(int64_t least)
+{
+    int64_t reach = 0, most = least * TILE * TILE;
+    for (int64_t bit = (int64_t)1 << 18; bit; bit >>= 1)  /* least is 2**30 at most, and so what is found below 2**18 */
+        if ((reach + bit) * (reach + bit) < most)
+            reach += bit;
+    return most > 0 ? reach : -1;
+}
+
+enum { TOGETHER = 16 };           /* sums that are looked at at once */
+
+LVC_INLINE int any_within(const int32_t *sums, int32_t total, int32_t reach)
+{
+    int32_t within = 0;
+    for (int64_t place = 0; place < TOGETHER; place++) {
+        int32_t apart = sums[place] - total;
+        within |= (apart <= reach) & (apart >= -reach);
+    }
+    return within;
 }
 
 LVC_CLONES int64_t lvc_palette_match(lvc_palette_match_args *a)
@@ -113,19 +166,28 @@ LVC_CLONES int64_t lvc_palette_match(lvc_palette_match_args *a)
             least = lvc_min(least, 1 + error_at(&tile, a->luma + known[0] * a->height * a->width, a->width, y, x, least));
     }
     a->back = a->dx = a->dy = 0;
+    int64_t width = a->width, lefts = a->lefts, total = tile.total, reach = reach_of(least);
+    int64_t first = lvc_max(0, a->left - SEARCH_X), end = lvc_min(lefts - 1, a->left + SEARCH_X) + 1;
     for (int64_t back = 0; back < a->pictures; back++) {
-        const int32_t *luma = a->luma + back * a->height * a->width, *sums = a->sums + back * a->tops * a->lefts;
+        const int32_t *luma = a->luma + back * a->height * width, *sums = a->sums + back * a->tops * lefts;
         for (int64_t y = lvc_max(0, a->top - SEARCH_Y); y <= lvc_min(a->tops - 1, a->top + SEARCH_Y); y++)
-            for (int64_t x = lvc_max(0, a->left - SEARCH_X); x <= lvc_min(a->lefts - 1, a->left + SEARCH_X); x++) {
-                int64_t apart = sums[y * a->lefts + x] - tile.total;
-                if (apart * apart >= least * TILE * TILE)  /* the error is no less than that of the means */
+            for (int64_t start = first; start < end; start += TOGETHER) {
+                const int32_t *row = sums + y * lefts;
+                int64_t stop = lvc_min(start + TOGETHER, end);
+                if (stop == start + TOGETHER && !any_within(row + start, (int32_t)total, (int32_t)reach))
                     continue;
-                int64_t error = error_at(&tile, luma, a->width, y, x, least);
-                if (error < least) {
-                    least = error;
-                    a->back = back;
-                    a->dx = x - a->left;
-                    a->dy = y - a->top;
+                for (int64_t x = start; x < stop; x++) {
+                    int64_t apart = row[x] - total;
+                    if (apart > reach || apart < -reach)
+                        continue;
+                    int64_t error = error_at(&tile, luma, width, y, x, least);
+                    if (error < least) {
+                        least = error;
+                        reach = reach_of(least);
+                        a->back = back;
+                        a->dx = x - a->left;
+                        a->dy = y - a->top;
+                    }
                 }
             }
     }

@@ -1,5 +1,8 @@
 #include "palette_sprite_search.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "palette_error.h"
 #include "palette_sprites.h"
 
@@ -31,8 +34,10 @@ LVC_INLINE double error_bits(const lvc_palette_find_sprites_args *a, int64_t pla
     return a->lambda_ * (double)(lvc_squared_error(a->source + 3 * place, a->channels + 3 * colour) - a->least[place]);
 }
 
-/* The pixels around a part whose costs are in the table, once they are filled in and where there is room for them. */
+/* The pixels around a part whose costs are in the table, one colour after the other, once they are filled in and where there is room for them. */
 typedef struct { int64_t top, left, bottom, right; int filled, kept; } region;
+
+LVC_INLINE int64_t size_of_region(const region *kept) { return (kept->bottom - kept->top) * (kept->right - kept->left); }
 
 /* What a pixel costs that shows a colour: its error, or what it costs to code. */
 LVC_INLINE double cost_of(const lvc_palette_find_sprites_args *a, int64_t place, int64_t colour)
@@ -44,15 +49,27 @@ LVC_INLINE double cost_of(const lvc_palette_find_sprites_args *a, int64_t place,
 LVC_INLINE region fill_table(const lvc_palette_find_sprites_args *a, int64_t top, int64_t left, int64_t bottom, int64_t right)
 {
     region kept = {lvc_max(0, top - BITMAP_SIDE), lvc_max(0, left - BITMAP_SIDE), lvc_min(a->height, bottom + 1 + BITMAP_SIDE), lvc_min(a->width, right + 1 + BITMAP_SIDE), 1, 0};
-    kept.kept = (kept.bottom - kept.top) * (kept.right - kept.left) * a->colours <= a->table_size;
-    double *costs = a->table;
-    if (kept.kept)
-        for (int64_t y = kept.top; y < kept.bottom; y++)
-            for (int64_t x = kept.left; x < kept.right; x++)
-                for (int64_t colour = 0; colour < a->colours; colour++)
-                    *costs++ = cost_of(a, y * a->width + x, colour);
+    kept.kept = size_of_region(&kept) * a->colours <= a->table_size;
+    int64_t width = a->width, columns = kept.right - kept.left;
+    double lambda = a->lambda_;
+    double *restrict costs = a->table;
+    for (int64_t colour = 0; kept.kept && colour < a->colours; colour++) {
+        int32_t red = a->channels[3 * colour], green = a->channels[3 * colour + 1], blue = a->channels[3 * colour + 2];
+        for (int64_t y = kept.top; y < kept.bottom; y++, costs += columns) {
+            const uint8_t *restrict source = a->source + 3 * (y * width + kept.left);
+            const int32_t *restrict least = a->least + y * width + kept.left;
+            for (int64_t x = 0; x < columns; x++) {
+                int32_t r = source[3 * x] - red, g = source[3 * x + 1] - green, b = source[3 * x + 2] - blue;
+                double error = lambda * (double)(r * r + g * g + b * b - least[x]);
+                costs[x] = error < PIXEL_BITS ? error : PIXEL_BITS;
+            }
+        }
+    }
     return kept;
 }
+
+/* Bits that `size[0] - line` lines of a bitmap can save at most. */
+LVC_INLINE double most_of_lines(const int64_t *size, int64_t line) { return (double)((size[0] - line) * size[1]) * PIXEL_BITS; }
 
 /* Bits that a bitmap at (y, x) saves, or no more than `best`. */
 LVC_INLINE double saved_by(const lvc_palette_find_sprites_args *a, const region *kept, int64_t bitmap, int64_t y, int64_t x, double best)
@@ -64,16 +81,59 @@ LVC_INLINE double saved_by(const lvc_palette_find_sprites_args *a, const region 
     double saved = 0;
     for (int64_t line = 0; line < lines; line++) {
         const float *cost = a->cost + (y + line) * a->width + x;
-        const double *table = a->table + (in_table ? ((y + line - kept->top) * (kept->right - kept->left) + x - kept->left) * a->colours : 0);
+        const double *table = a->table + (in_table ? (y + line - kept->top) * (kept->right - kept->left) + x - kept->left : 0);
         for (int64_t column = 0; column < columns; column++) {
             int16_t colour = indices[line * BITMAP_SIDE + column];
             if (colour != NO_COLOUR)
-                saved += cost[column] - (in_table ? table[column * a->colours + colour] : cost_of(a, (y + line) * a->width + x + column, colour));
+                saved += cost[column] - (in_table ? table[colour * size_of_region(kept) + column] : cost_of(a, (y + line) * a->width + x + column, colour));
         }
-        if (saved + (double)((size[0] - line - 1) * size[1]) * PIXEL_BITS <= best)
+        if (saved + most_of_lines(size, line + 1) <= best)
             break;
     }
     return saved;
+}
+
+enum { PART = 4, PARTS = 2, LANES = PART * PARTS };  /* places side by side at which a bitmap is tried at once */
+typedef double lanes __attribute__((vector_size(PART * sizeof(double))));  /* of twice as many, gcc keeps none in a register */
+typedef float short_lanes __attribute__((vector_size(PART * sizeof(float))));
+
+/* What `saved_by` gives at LANES places from (y, x) on, of which all is in the table: each place's numbers are added up in its order, so that
+   they are the same. bounds: of each place the least that it and the lines to come could save, after any line; where this is no more
+   than the best, `saved_by` ends. */
+LVC_INLINE void saved_side_by_side(const lvc_palette_find_sprites_args *a, const region *kept, int64_t bitmap, int64_t y, int64_t x, double best, double *saved, double *bounds)
+{
+    const int64_t *size = a->sprites->sizes + 2 * bitmap;
+    const int16_t *indices = a->sprites->bitmaps + bitmap * BITMAP_SIDE * BITMAP_SIDE;
+    int64_t lines = lvc_min(size[0], a->height - y), columns = size[1], plane = size_of_region(kept);
+    lanes total[PARTS] = {{0}};
+    for (int64_t lane = 0; lane < LANES; lane++)
+        bounds[lane] = INFINITY;
+    for (int64_t line = 0; line < lines; line++) {
+        const float *cost = a->cost + (y + line) * a->width + x;
+        const double *table = a->table + (y + line - kept->top) * (kept->right - kept->left) + x - kept->left;
+        for (int64_t column = 0; column < columns; column++) {
+            int16_t colour = indices[line * BITMAP_SIDE + column];
+            if (colour == NO_COLOUR)
+                continue;
+            const double *then = table + colour * plane + column;
+            for (int64_t part = 0; part < PARTS; part++) {
+                short_lanes now;
+                lanes with;
+                memcpy(&now, cost + column + PART * part, sizeof now);
+                memcpy(&with, then + PART * part, sizeof with);
+                total[part] += __builtin_convertvector(now, lanes) - with;
+            }
+        }
+        memcpy(saved, total, sizeof total);
+        int hope = 0;
+        for (int64_t lane = 0; lane < LANES; lane++) {
+            double bound = saved[lane] + most_of_lines(size, line + 1);
+            bounds[lane] = bound < bounds[lane] ? bound : bounds[lane];
+            hope |= bounds[lane] > best;
+        }
+        if (!hope)
+            return;
+    }
 }
 
 /* The sprite that saves most bits inside a box, or about it. */
@@ -97,12 +157,23 @@ LVC_CLONES static best_sprite find_best(const lvc_palette_find_sprites_args *a, 
             continue;
         /* From where it would end at the box's end to where it begins at the box's beginning, or the other way round. */
         int64_t last_y = bottom + 1 - rows, last_x = right + 1 - columns;
-        for (int64_t y = lvc_max(0, lvc_min(top, last_y)); y <= lvc_min(a->height - 1, lvc_max(top, last_y)); y++)
-            for (int64_t x = lvc_max(0, lvc_min(left, last_x)); x <= lvc_min(a->width - 1, lvc_max(left, last_x)); x++) {
+        int64_t first = lvc_max(0, lvc_min(left, last_x)), end = lvc_min(a->width - 1, lvc_max(left, last_x)) + 1;
+        for (int64_t y = lvc_max(0, lvc_min(top, last_y)); y <= lvc_min(a->height - 1, lvc_max(top, last_y)); y++) {
+            int64_t x = first;
+            int in_table = kept->kept && y >= kept->top && first >= kept->left && lvc_min(y + rows, a->height) <= kept->bottom;
+            for (; in_table && x < end && x + LANES - 1 + columns <= kept->right; x += LANES) {
+                double saved[LANES], bounds[LANES];
+                saved_side_by_side(a, kept, bitmap, y, x, best.saved, saved, bounds);
+                for (int64_t lane = 0; lane < lvc_min(LANES, end - x); lane++)
+                    if (bounds[lane] > best.saved && saved[lane] > best.saved)
+                        best = (best_sprite){saved[lane], bitmap, y, x + lane};
+            }
+            for (; x < end; x++) {
                 double saved = saved_by(a, kept, bitmap, y, x, best.saved);
                 if (saved > best.saved)
                     best = (best_sprite){saved, bitmap, y, x};
             }
+        }
     }
     return best;
 }

@@ -10,7 +10,7 @@ import pytest
 
 import lvc
 from lvc.kernels import build
-from lvc.kernels.binding import Kernel, KernelError, Struct
+from lvc.kernels.binding import Kernel, KernelError, Struct, address
 from tests.builders import kernels as builders
 
 BOX = Struct(
@@ -104,3 +104,11 @@ def test_structs_are_declared_alike_in_c_and_python():
 
     for symbol, struct in kernels.items():
         compare(struct, functions[symbol])
+
+
+def test_addresses_are_those_of_numpy():
+    """Also of arrays that are read alone, and of empty ones, which ctypes does not take."""
+    whole, fixed = np.zeros((2, 3), np.uint8), np.zeros(4, np.int64)
+    fixed.flags.writeable = False
+    for array in (whole, whole[1], fixed, np.empty((0, 3), np.int16)):
+        assert address(array) == array.__array_interface__["data"][0]
