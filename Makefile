@@ -44,17 +44,23 @@ test-sanitizers: $(BIN)/lvc
 			$(BIN)/python -m tests.codecs.palette.hostile $$seed 1000; \
 	done
 
-# The palette decoder in C, whose coverage libFuzzer sees, from bytes.
-FUZZ_C := $(filter-out lvc/kernels/hybrid_%,$(wildcard lvc/kernels/*.c))
-$(FUZZ)/fuzz_palette: tests/fuzz/fuzz_palette.c $(FUZZ_C) $(wildcard lvc/kernels/*.h)
+# The decoders in C, whose coverage libFuzzer sees, from bytes; first the seeds, which the same files' encoders write.
+FUZZ_CFLAGS := -g -O2 -std=c11 -fwrapv -fno-strict-aliasing -ffp-contract=off -fno-sanitize-recover=all -Ilvc/kernels
+FUZZ_C := $(wildcard lvc/kernels/*.c)
+$(FUZZ)/fuzz_% $(FUZZ)/seeds_%: tests/fuzz/fuzz_%.c $(FUZZ_C) $(wildcard lvc/kernels/*.h)
 	mkdir -p $(FUZZ)
-	clang -g -O1 -std=c11 -fwrapv -fno-strict-aliasing -ffp-contract=off -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -Ilvc/kernels $(FUZZ_C) $< -lm -o $@
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined $(FUZZ_C) $< -lm -o $(FUZZ)/fuzz_$*
+	clang $(FUZZ_CFLAGS) -fsanitize=address,undefined -DFUZZ_SEEDS $(FUZZ_C) $< -lm -o $(FUZZ)/seeds_$*
 
-fuzz-kernels: $(FUZZ)/fuzz_palette
-	mkdir -p $(FUZZ)/grown/palette $(FUZZ)/found
-	nice -n 19 $(FUZZ)/fuzz_palette $(FUZZ)/grown/palette -max_total_time=$(FUZZ_SECONDS) -max_len=600 -len_control=0 \
-		-artifact_prefix=$(FUZZ)/found/palette- -print_final_stats=1
+# Of each target, and the longest input.
+FUZZ_KERNELS ?= palette hybrid
+fuzz-kernels: $(FUZZ_KERNELS:%=$(FUZZ)/fuzz_%)
+	set -e; for target in $(FUZZ_KERNELS); do \
+		mkdir -p $(FUZZ)/grown/$$target $(FUZZ)/corpus/$$target $(FUZZ)/found; \
+		$(FUZZ)/seeds_$$target $(FUZZ)/corpus/$$target; \
+		nice -n 19 $(FUZZ)/fuzz_$$target $(FUZZ)/grown/$$target $(FUZZ)/corpus/$$target -max_total_time=$(FUZZ_SECONDS) \
+			-max_len=2000 -len_control=0 -artifact_prefix=$(FUZZ)/found/$$target- -print_final_stats=1; \
+	done
 
 fuzz: $(BIN)/lvc fuzz-kernels
 	$(BIN)/pip install --quiet -e ".[fuzz]"
