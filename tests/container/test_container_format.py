@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvc.container.header import MAX_DEPTH, MAX_HEADER_BYTES
+from lvc.container.header import MAX_DEPTH, MAX_HEADER_BYTES, USUAL
 from lvc.container.layout import MAX_BODY_BYTES, MAX_FRAMES, MAX_GROUP_FRAMES, MAX_SPAN_TICKS, Group, Header, Packet
 from lvc.container.reader import ContainerReader
 from lvc.container.writer import ContainerWriter
@@ -148,3 +148,8 @@ def test_the_document_names_the_limits_that_are_kept():
 def test_the_document_names_each_key_of_the_header(header_of):
     for key in json.loads(header_of().to_json()):
         assert f"`{key}`" in FORMAT
+
+
+def test_the_document_has_the_preset_dictionary():
+    told = FORMAT.partition("### Preset dictionary")[2].split("```")[1]
+    assert told.replace("\n", "").encode() == USUAL
