@@ -87,13 +87,13 @@ class FrameBatch:
 class Latents:
     """Quantised latents of some frames: symbols int32 [T, *latent_shape], parameters float32 [T, P] of the quantiser.
 
-    moves: `Motion` of each frame, what an encoder found to have moved in each frame, or nothing; it makes the same
-    symbols cheaper to code.
+    plans: what an encoder decided of each frame (sprites, motion), or nothing; they make the same symbols cheaper to
+    code.
     """
 
     symbols: np.ndarray
     parameters: np.ndarray
-    moves: tuple = ()
+    plans: tuple = ()
 
     def __len__(self) -> int:
         return len(self.symbols)

@@ -52,7 +52,7 @@ class SymbolCodec(GroupCodec):
     def reader(self, payload: bytes, *, measuring: bool = False) -> "BitReader | SymbolReader":
         """Finds the symbols of a packet; measuring: adds up what they cost as `bits`."""
 
-    def code_run(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple = ()) -> np.ndarray:
+    def code_run(self, coding, symbols: np.ndarray | None, count: int, coder, plans: tuple = ()) -> np.ndarray:
         """The symbols [count, *latent_shape] of the next frames, coded, or decoded where there are none."""
         frames = [None] * count if symbols is None else symbols
         return np.stack([coding.code_frame(frame, coder, self.latent_shape) for frame in frames])
@@ -69,7 +69,7 @@ class SymbolCodec(GroupCodec):
         packets, _ = self.packets_of(
             latents.parameters,
             lambda run, writer: self.code_run(
-                coding, latents.symbols[run], run.stop - run.start, writer, latents.moves[run]
+                coding, latents.symbols[run], run.stop - run.start, writer, latents.plans[run]
             ),
         )
         return CodedGroup(packets, symbols_digest(latents.symbols), latents)

@@ -11,8 +11,8 @@ from lvc.codecs.palette.model import (
     MIXER_INPUTS,
     MIXER_ROWS,
     NO_COLOUR,
-    OWN_SLOTS,
-    PATTERN_SLOTS,
+    OWN_CONTEXTS,
+    PATTERN_CONTEXTS,
     SPRITE_SIDE,
     Palette,
 )
@@ -44,7 +44,7 @@ def random_palette(geometry: Geometry, **game: int) -> Checkpoint:
     """
     generator, checkpoint = np.random.default_rng(5), blank_palette(geometry, **game)
     model = checkpoint.model
-    teach(model.chances, model.counts, generator, PATTERN_SLOTS)
+    teach(model.chances, model.counts, generator, PATTERN_CONTEXTS)
     weights = generator.normal(0.22, 0.3, (MIXER_ROWS, MIXER_INPUTS)) * (1 << 16)
     model.weights[:] = weights.clip(1 - 2**18, 2**18 - 1)
     if game:
@@ -71,7 +71,7 @@ def make_game(model: Palette, generator: np.random.Generator) -> None:
             scene[top : top + generator.integers(1, 16), left : left + generator.integers(1, 16)] = generator.integers(
                 colours
             )
-    teach(model.own_chances, model.own_counts, generator, OWN_SLOTS)
+    teach(model.own_chances, model.own_counts, generator, OWN_CONTEXTS)
     guesses = np.where(
         generator.random(len(model.guesses)) < TAUGHT, generator.integers(colours + 1, size=len(model.guesses)), 0
     )

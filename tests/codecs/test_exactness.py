@@ -107,12 +107,12 @@ def coded(folder: Path, name: str, device: str = "cpu") -> list[str]:
     codec = open_codec(
         checkpoint, geometry=MODELS[name][0], crf=20, device=device, grid=GRID if name == "game" else None
     )
-    symbols, moves = np.load(folder / f"{name}.npy"), ()
+    symbols, plans = np.load(folder / f"{name}.npy"), ()
     if name == "palette":
-        moves = tuple(golden_motion(symbols.shape))
+        plans = tuple(golden_motion(symbols.shape))
     elif name == "game":
-        moves = tuple(golden_sprites(symbols.shape, MODELS[name][2]["sprites"]))
-    packets = codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves)).packets
+        plans = tuple(golden_sprites(symbols.shape, MODELS[name][2]["sprites"]))
+    packets = codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), plans)).packets
     decoded = codec.decode(packets)
     parts = [b"".join(packet.payload for packet in packets), decoded.symbols.tobytes()]
     if not codec.traits.needs_torch:
@@ -177,18 +177,18 @@ def test_the_prior_laid_out_for_coding_says_what_the_layers_say(rows, columns, e
     prior.prepare()
     quick = CodingPrior(prior, activation_limit=ACTIVATION_LIMIT, eight_bits=eight_bits)
     generator = torch.Generator().manual_seed(7)
-    *recent, settled, now = torch.randint(
+    *recent, background, now = torch.randint(
         -LATENT_LIMIT, LATENT_LIMIT + 1, (HISTORY + 2, 2, 6, rows, columns), generator=generator
     ).float()
     near = recent[0]
     relation = torch.full((2,), PREDICTED)
-    features = prior.trunk(References(tuple(recent), settled), relation, torch.full((2,), 30))
+    features = prior.trunk(References(tuple(recent), background), relation, torch.full((2,), 30))
     assert 10 < len(features.unique()), "saturated everywhere, the trunk would show nothing"
 
     def last(x):
         return x.permute(0, 2, 3, 1).to(torch.int32).numpy()
 
-    found = quick.features(last(torch.cat((*recent, settled), dim=1)).astype(np.int8), relation.numpy(), 30)
+    found = quick.features(last(torch.cat((*recent, background), dim=1)).astype(np.int8), relation.numpy(), 30)
     assert np.array_equal(found, last(features).reshape(found.shape))
 
     modes = torch.nn.functional.one_hot(
@@ -201,14 +201,14 @@ def test_the_prior_laid_out_for_coding_says_what_the_layers_say(rows, columns, e
 
     rows_of_all = found.reshape(-1, found.shape[2])
     for phase in range(MODE_PHASES):
-        said = torch.stack(prior.mode_head(phase, features, modes), dim=-1)
-        assert np.array_equal(quick.say_modes(phase, rows_of_all, around(modes)), said.reshape(-1, 2).numpy())
+        predicted = torch.stack(prior.mode_head(phase, features, modes), dim=-1)
+        assert np.array_equal(quick.predict_modes(phase, rows_of_all, around(modes)), predicted.reshape(-1, 2).numpy())
     for index, step in enumerate(prior.schedule):
         known = torch.where(prior.known_mask(index, rows, columns), now, near)
-        said = prior.head(index, features, known, near, modes)
-        found = quick.say(index, rows_of_all, around(torch.cat((known, known - near, modes), dim=1)))
-        mean = said.mean - near[:, step.start : step.stop] * 16
-        for one, other in zip(found.transpose(1, 0, 2), (said.copy, mean, said.scale)):
+        predicted = prior.head(index, features, known, near, modes)
+        found = quick.predict(index, rows_of_all, around(torch.cat((known, known - near, modes), dim=1)))
+        mean = predicted.mean - near[:, step.start : step.stop] * 16
+        for one, other in zip(found.transpose(1, 0, 2), (predicted.copy, mean, predicted.scale)):
             assert np.array_equal(one, other.permute(0, 2, 3, 1).reshape(one.shape).numpy())
 
 
@@ -217,7 +217,7 @@ def test_the_symbols_of_these_tests_come_in_every_mode():
     chain, seen = None, set()
     for frame in symbols:
         if chain is not None:
-            same, back = (frame == chain.near).all(axis=1), (frame == chain.settled).all(axis=1)
+            same, back = (frame == chain.near).all(axis=1), (frame == chain.background).all(axis=1)
             seen |= set(np.where(same, "same", np.where(back, "back", "new")))
         chain = Chain.after(chain, frame)
     assert seen == {"same", "back", "new"}
@@ -251,9 +251,9 @@ def test_a_golden_file_decodes_to_the_symbols_that_were_coded(tmp_path, name):
         assert [symbols_digest(symbols) for symbols in found] == expected["symbols_crc32"]
         # And they code to the same bytes.
         for group, symbols in enumerate(found):
-            moves = tuple(golden_motion(symbols.shape)) if name == MIXING_NAME else ()
+            plans = tuple(golden_motion(symbols.shape)) if name == MIXING_NAME else ()
             assert (
-                reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), moves)).packets
+                reader.codec.encode(Latents(symbols, np.zeros((len(symbols), 0), np.float32), plans)).packets
                 == reader.container.group(group).packets
             )
 

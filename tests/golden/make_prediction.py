@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
 
 
 def write_golden(folder: Path, name: str, codec: GroupCodec, frames: tuple[int, ...], group_of) -> None:
-    """Writes NAME.lvc and NAME.json; group_of(count, number) gives a group's symbols and moves."""
+    """Writes NAME.lvc and NAME.json; group_of(count, number) gives a group's symbols and plans."""
     header = Header(
         width=codec.geometry.width,
         height=codec.geometry.height,
@@ -95,8 +95,8 @@ def write_golden(folder: Path, name: str, codec: GroupCodec, frames: tuple[int, 
     with open(folder / f"{name}.lvc", "wb") as file:
         writer = ContainerWriter(file, header)
         for number, count in enumerate(frames):
-            symbols, moves = group_of(count, number)
-            coded = codec.encode(Latents(symbols, np.zeros((count, 0), np.float32), moves))
+            symbols, plans = group_of(count, number)
+            coded = codec.encode(Latents(symbols, np.zeros((count, 0), np.float32), plans))
             assert coded.digest == symbols_digest(symbols)
             writer.write_group(
                 Group(

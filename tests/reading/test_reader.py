@@ -220,9 +220,9 @@ def decoded(monkeypatch):
     runs = []
     for codec in (NeuralCodec, TemporalCodec):
 
-        def counted(self, coding, symbols, count, coder, moves=(), code=codec.code_run):
+        def counted(self, coding, symbols, count, coder, plans=(), code=codec.code_run):
             runs.append(count)
-            return code(self, coding, symbols, count, coder, moves)
+            return code(self, coding, symbols, count, coder, plans)
 
         monkeypatch.setattr(codec, "code_run", counted)
 

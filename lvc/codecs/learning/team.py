@@ -64,13 +64,13 @@ class Team:
         distributed.all_reduce(largest, distributed.ReduceOp.MAX)
         return largest.tolist()
 
-    def told(self, make: Callable[[], Any]) -> Any:
+    def broadcast(self, make: Callable[[], Any]) -> Any:
         """What the leader makes, which the others wait for."""
         if self.count == 1:
             return make()
-        told = [make() if self.leads else None]
-        distributed.broadcast_object_list(told, src=0)
-        return told[0]
+        sent = [make() if self.leads else None]
+        distributed.broadcast_object_list(sent, src=0)
+        return sent[0]
 
 
 ALONE = Team()

@@ -108,9 +108,9 @@ class PaletteCodec(SymbolCodec):
         return PaletteFrames(self.model, pool=self._pool, most=frames)
 
     def code_run(
-        self, coding: PaletteFrames, symbols: np.ndarray | None, count: int, coder, moves: Sequence = ()
+        self, coding: PaletteFrames, symbols: np.ndarray | None, count: int, coder, plans: Sequence = ()
     ) -> np.ndarray:
-        return coding.code_frames(symbols, count, coder, self.latent_shape, moves)
+        return coding.code_frames(symbols, count, coder, self.latent_shape, plans)
 
     def writer(self) -> BitWriter:
         return BitWriter()

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from lvc.codecs.palette.kmeans import clustered, settled
+from lvc.codecs.palette.kmeans import clustered, refined
 from lvc.kernels.binding import Kernel, Struct
 
 SAMPLE = 15_000  # pixels that a palette is made from
@@ -72,7 +72,7 @@ def unlike(points: np.ndarray, counts: np.ndarray, colours: np.ndarray, lambda_:
     in bits a pixel that are worth seeing.
     """
     table = rgb(colours).astype(np.float64)
-    _, nearest = settled(points, counts, table, 0)
+    _, nearest = refined(points, counts, table, 0)
     return worth_seeing(np.square(points - table[nearest]).sum(axis=1), counts, lambda_)
 
 

@@ -10,7 +10,7 @@ from lvc.codecs.learning.clips import Frames, spread
 from lvc.codecs.palette.bitstream import PaletteFrames
 from lvc.codecs.palette.colours import packed, rgb
 from lvc.codecs.palette.context_model import forget_colours, initial_model
-from lvc.codecs.palette.kmeans import settled
+from lvc.codecs.palette.kmeans import refined
 from lvc.codecs.palette.model import NO_COLOUR, Palette
 from lvc.codecs.palette.rate_distortion import choose, whole_pictures
 from lvc.codecs.palette.sprites import OWN_BITMAPS
@@ -62,7 +62,7 @@ def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
             break
         if all(np.square(means[cell] - other).sum() > APART**2 for other in chosen):
             chosen.append(means[cell])
-    centres, nearest = settled(colours, counts, np.array(chosen), LLOYD_ROUNDS)
+    centres, nearest = refined(colours, counts, np.array(chosen), LLOYD_ROUNDS)
     while len(centres) < most:
         errors = np.bincount(nearest, counts * np.square(colours - centres[nearest]).sum(axis=1), len(centres))
         worst = int(errors.argmax())
@@ -71,7 +71,7 @@ def main_colours(frames: np.ndarray, most: int) -> np.ndarray:
         away = colours[nearest == worst] - centres[worst]
         axis = np.linalg.eigh(np.cov(away.T, aweights=counts[nearest == worst]))[1][:, -1]
         spread = axis * np.sqrt(errors[worst] / counts[nearest == worst].sum())
-        tried, near = settled(
+        tried, near = refined(
             colours,
             counts,
             np.concatenate((np.delete(centres, worst, axis=0), [centres[worst] - spread, centres[worst] + spread])),

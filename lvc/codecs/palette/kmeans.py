@@ -37,7 +37,7 @@ settle = Kernel(
 
 
 def clustered(points: np.ndarray, counts: np.ndarray, number: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """That many centres of points float64 [N, 3], seen `counts` times each, as `settled` gives them.
+    """That many centres of points float64 [N, 3], seen `counts` times each, as `refined` gives them.
 
     They begin with what is seen most; each next one is that of a few points of large errors that leaves the least (as
     k-means++ with several trials, but not by chance).
@@ -51,10 +51,10 @@ def clustered(points: np.ndarray, counts: np.ndarray, number: int, rounds: int) 
     for place in range(number):
         tried = np.argsort(-counts * errors if place else -counts, kind="stable")[: TRIALS if place else 1]
         centres[place] = points[tried[int(add_centre(points=points, counts=counts, tried=tried, errors=errors))]]
-    return settled(points, counts, centres, rounds)
+    return refined(points, counts, centres, rounds)
 
 
-def settled(points: np.ndarray, counts: np.ndarray, centres: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+def refined(points: np.ndarray, counts: np.ndarray, centres: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
     """Centres float64 [K, 3] after some rounds in which each becomes the mean of the points [N, 3] nearest to it,
     and which int64 [N] is nearest to each point.
     """

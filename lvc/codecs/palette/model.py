@@ -17,7 +17,7 @@ from lvc.frames import Geometry
 
 SIDE = 4  # pixels of a block that is kept or coded
 # See lvc/codecs/palette/layout.py
-PATTERN_SLOTS, OWN_SLOTS, GUESSES, MIXER_ROWS, MIXER_INPUTS = 713_728, 815_104, 196_608, 272, 20
+PATTERN_CONTEXTS, OWN_CONTEXTS, MATCH_ENTRIES, MIXER_ROWS, MIXER_INPUTS = 713_728, 815_104, 196_608, 272, 20
 SPRITE_SIDE = 16  # pixels, at most
 MOST_COLOURS, MOST_SPRITES, MOST_SCENES = 256, 256, 16  # that weights know
 NO_COLOUR = -1
@@ -53,11 +53,12 @@ class PaletteConfig:
 class Palette:
     """Colours as they are, with what was learned of patterns: numpy arrays, for which no torch is loaded.
 
-    chances int16 and counts uint8 [PATTERN_SLOTS]: how likely a 1 is in each context, less a half, in 2**-16, and how
-    many bits it has seen. weights int32 [MIXER_ROWS, MIXER_INPUTS]: how far each kind of context is to be trusted, in
-    2**-16. Of one game: colours int32 [C], 0xRRGGBB; sprites int16 [S, SPRITE_SIDE, SPRITE_SIDE], bitmaps of their
+    chances int16 and counts uint8 [PATTERN_CONTEXTS]: how likely a 1 is in each context, less a half, in 2**-16, and
+    how many bits it has seen. weights int32 [MIXER_ROWS, MIXER_INPUTS]: how far each kind of context is to be trusted,
+    in 2**-16. Of one game: colours int32 [C], 0xRRGGBB; sprites int16 [S, SPRITE_SIDE, SPRITE_SIDE], bitmaps of their
     indices, and sizes int16 [S, 2]; scenes int16 [N, H, W], built-in reference pictures of their indices; own_chances
-    and own_counts [OWN_SLOTS], as above of what no other game shares; guesses int32 [GUESSES], of the match model.
+    and own_counts [OWN_CONTEXTS], as above of what no other game shares; guesses int32 [MATCH_ENTRIES], of the match
+    model. The names are those of a weights file.
     """
 
     any_geometry = True
@@ -136,8 +137,8 @@ def blanks(config: PaletteConfig) -> dict[str, np.ndarray]:
     of the shapes and types that any weights have.
     """
     parts: dict[str, tuple[np.generic, tuple[int, ...]]] = {
-        "chances": (np.int16(FIRST_CHANCE), (PATTERN_SLOTS,)),
-        "counts": (np.uint8(0), (PATTERN_SLOTS,)),
+        "chances": (np.int16(FIRST_CHANCE), (PATTERN_CONTEXTS,)),
+        "counts": (np.uint8(0), (PATTERN_CONTEXTS,)),
         "weights": (np.int32(FIRST_WEIGHT), (MIXER_ROWS, MIXER_INPUTS)),
     }
     if config.colours:
@@ -146,8 +147,8 @@ def blanks(config: PaletteConfig) -> dict[str, np.ndarray]:
             "sprites": (np.int16(NO_COLOUR), (config.sprites, SPRITE_SIDE, SPRITE_SIDE)),
             "sizes": (np.int16(0), (config.sprites, 2)),
             "scenes": (np.int16(0), (config.scenes, *whole_blocks(Geometry(config.width, config.height)))),
-            "own_chances": (np.int16(FIRST_CHANCE), (OWN_SLOTS,)),
-            "own_counts": (np.uint8(0), (OWN_SLOTS,)),
-            "guesses": (np.int32(0), (GUESSES,)),
+            "own_chances": (np.int16(FIRST_CHANCE), (OWN_CONTEXTS,)),
+            "own_counts": (np.uint8(0), (OWN_CONTEXTS,)),
+            "guesses": (np.int32(0), (MATCH_ENTRIES,)),
         }
     return {part: np.broadcast_to(value, shape) for part, (value, shape) in parts.items()}

@@ -99,7 +99,7 @@ class TemporalCodec(NeuralCodec):
             )
         return PredictedLatents(self.model.prior, tables["copies"], tables["residuals"], crf=self.crf)
 
-    def code_run(self, coding, symbols: np.ndarray | None, count: int, coder, moves: tuple = ()) -> np.ndarray:
+    def code_run(self, coding, symbols: np.ndarray | None, count: int, coder, plans: tuple = ()) -> np.ndarray:
         if not self.traits.predicts:
-            return super().code_run(coding, symbols, count, coder, moves)
+            return super().code_run(coding, symbols, count, coder, plans)
         return coding.code_frames(symbols, count, coder, self.latent_shape)

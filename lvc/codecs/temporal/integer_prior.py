@@ -44,7 +44,7 @@ class CodingPrior:
 
     def features(self, references: np.ndarray, relation: np.ndarray, crf: int) -> np.ndarray:
         """What the trunk says of frames from their references int8 [T, h, w, K], which are the recent frames' latents,
-        the latest first, and the settled ones, limited: float32 [T, h * w, trunk]. relation: [T].
+        the latest first, and the background reference, limited: float32 [T, h * w, trunk]. relation: [T].
         """
         count, rows, columns = references.shape[:3]
         features = self.first(patches(torch.from_numpy(references).to(self.device, self.dtype), 3, 0)).view(
@@ -66,7 +66,7 @@ class CodingPrior:
             self._positions[rows, columns] = self.prior.position_map(rows, columns)
         return self._positions[rows, columns]
 
-    def say_modes(self, phase: int, features: np.ndarray, around: np.ndarray) -> np.ndarray:
+    def predict_modes(self, phase: int, features: np.ndarray, around: np.ndarray) -> np.ndarray:
         """Log-odds, int32 [N, 2], that N positions are the same, and else that they are back.
 
         features: float32 [N, trunk]. around: float32 [N, 9 * MODES], the planes known of each and its neighbours.
@@ -76,7 +76,7 @@ class CodingPrior:
             x += self.mode_known(around)
         return self.mode_last[phase](self._clipped(x)).astype(np.int32)
 
-    def say(self, index: int, features: np.ndarray, around: np.ndarray) -> np.ndarray:
+    def predict(self, index: int, features: np.ndarray, around: np.ndarray) -> np.ndarray:
         """What pass `index` says of the latents of N positions: int32 [N, 3, G], the log-odds of a copy, the mean less
         the reference's, and the scale. around: float32 [N, 9 * (2 * C + MODES)].
         """

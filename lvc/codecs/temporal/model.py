@@ -136,7 +136,7 @@ class References(NamedTuple):
     """
 
     recent: tuple[Tensor, ...]
-    settled: Tensor
+    background: Tensor
 
     @property
     def near(self) -> Tensor:
@@ -145,10 +145,10 @@ class References(NamedTuple):
     def after(self, latents: Tensor) -> "References":
         """The references of the frame that follows `latents`."""
         still = (latents == self.near).all(dim=1, keepdim=True)
-        return References((latents, *self.recent[:-1]), torch.where(still, latents, self.settled))
+        return References((latents, *self.recent[:-1]), torch.where(still, latents, self.background))
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "References":
-        return References(tuple(change(part) for part in self.recent), change(self.settled))
+        return References(tuple(change(part) for part in self.recent), change(self.background))
 
 
 def following(references: References | None, latents: Tensor) -> References:
@@ -242,7 +242,7 @@ class IntegerPrior(nn.Module):
 
         corners: first row and column [T, 2] of each window into the position maps; none for whole frames.
         """
-        seen = torch.cat((*references.recent, references.settled), dim=1).clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        seen = torch.cat((*references.recent, references.background), dim=1).clamp(-LATENT_LIMIT, LATENT_LIMIT)
         features = self.first(seen) + self.offset(relation, crf)[:, :, None, None]
         if self.position is not None:
             features = features + window(self.whole_position(), features.shape[2:], corners)
@@ -311,11 +311,11 @@ class IntegerPrior(nn.Module):
         features = self.trunk(references, relation, crf, corners)
         rows, columns = latents.shape[2:]
         predicted = (relation != KEY).float()[:, None, None]
-        near, settled = references.near.detach(), references.settled.detach()
+        near, background = references.near.detach(), references.background.detach()
         with torch.no_grad():
             same = (latents == near).all(dim=1).float() * predicted
-            could = (settled != near).any(dim=1).float() * (1 - same) * predicted
-            back = (latents == settled).all(dim=1).float() * could
+            could = (background != near).any(dim=1).float() * (1 - same) * predicted
+            back = (latents == background).all(dim=1).float() * could
             new = (1 - same) * (1 - back)
             modes = torch.stack((same, back, new), dim=1) * MODE_UNIT
         total = 0
@@ -398,7 +398,7 @@ def held(latents: Tensor, references: References | None) -> Tensor:
         return ((latents - reference).square() - least).sum(dim=1, keepdim=True)
 
     symbols = torch.where((latents - references.near).abs() < HOLD, references.near, rounded)
-    symbols = torch.where(added(references.settled) < BACK_LIMIT, references.settled, symbols)
+    symbols = torch.where(added(references.background) < BACK_LIMIT, references.background, symbols)
     return torch.where(added(references.near) < SAME_LIMIT, references.near, symbols)
 
 

@@ -86,7 +86,7 @@ class PredictedLatents:
         else:
             reference = chain.near
             modes = self._code_modes(wanted, chain, features, coder, grid)
-            result = np.where((modes == BACK)[:, None], chain.settled, chain.near)
+            result = np.where((modes == BACK)[:, None], chain.background, chain.near)
         near = limited(reference).astype(np.float32)
         # What a pass sees of the frame itself: the latents known so far, these less the reference's, and the modes.
         known = limited(result).astype(np.float32)
@@ -99,10 +99,13 @@ class PredictedLatents:
             if not len(here):
                 continue
             span = slice(step.start, step.stop)
-            said = self.prior.say(index, features[here], grid.around(state, here))
+            predicted = self.prior.predict(index, features[here], grid.around(state, here))
             before = reference[here, span], near[here, span]
             found = self._code(
-                None if wanted is None else wanted.pick(here, span, said, *before).ravel(), said, *before, coder
+                None if wanted is None else wanted.pick(here, span, predicted, *before).ravel(),
+                predicted,
+                *before,
+                coder,
             )
             result[here, span] = found
             seen, places = limited(found), grid.bordered[here]
@@ -115,11 +118,11 @@ class PredictedLatents:
     ) -> np.ndarray:
         """Codes the mode of every position: SAME, BACK or NEW."""
         modes = None if wanted is None else wanted.modes(chain)
-        could = (chain.settled != chain.near).any(axis=1)
+        could = (chain.background != chain.near).any(axis=1)
         result = np.empty(grid.count, np.int64)
         state = np.zeros((grid.bordered_count, MODES), np.float32)
         for phase, places in enumerate(grid.phases[MODE_PHASES]):
-            odds = self.prior.say_modes(phase, features[places], grid.around(state, places))
+            odds = self.prior.predict_modes(phase, features[places], grid.around(state, places))
             flags = code_flags(None if modes is None else modes[places] == SAME, odds[:, 0], self.copies, coder)
             result[places] = np.where(flags, SAME, NEW)
             maybe = ~flags & could[places]
@@ -130,21 +133,21 @@ class PredictedLatents:
         return result
 
     def _code(
-        self, wanted: np.ndarray | None, said: np.ndarray, reference: np.ndarray, limited: np.ndarray, coder
+        self, wanted: np.ndarray | None, predicted: np.ndarray, reference: np.ndarray, limited: np.ndarray, coder
     ) -> np.ndarray:
         """Codes one pass: which latents differ from the reference [N, G], then those that do,
         around the predicted mean.
         """
         flat = reference.ravel()
-        same = code_flags(None if wanted is None else wanted == flat, said[:, 0].ravel(), self.copies, coder)
+        same = code_flags(None if wanted is None else wanted == flat, predicted[:, 0].ravel(), self.copies, coder)
         changed = np.flatnonzero(~same)
         result = flat.copy()
         if len(changed):
-            total = (said[:, 1] + limited.astype(np.int32) * ACTIVATION_SCALE).ravel()[changed]
+            total = (predicted[:, 1] + limited.astype(np.int32) * ACTIVATION_SCALE).ravel()[changed]
             quarters = (total + (1 << MEAN_SHIFT >> 1)) >> MEAN_SHIFT
             base, fraction = quarters // MEAN_FRACTIONS, quarters % MEAN_FRACTIONS
             spread = (
-                said[:, 2].ravel()[changed] * SCALE_PER_UNIT + ACTIVATION_SCALE // 2
+                predicted[:, 2].ravel()[changed] * SCALE_PER_UNIT + ACTIVATION_SCALE // 2
             ) // ACTIVATION_SCALE + SCALE_OFFSET
             table = np.clip(spread, 0, SCALE_LEVELS - 1) * MEAN_FRACTIONS + fraction
             residual = None if wanted is None else wanted[changed] - base
@@ -159,10 +162,10 @@ class Known:
     symbols: np.ndarray
 
     def modes(self, chain: "Chain") -> np.ndarray:
-        same, back = ((self.symbols == reference).all(axis=1) for reference in (chain.near, chain.settled))
+        same, back = ((self.symbols == reference).all(axis=1) for reference in (chain.near, chain.background))
         return np.where(same, SAME, np.where(back, BACK, NEW))
 
-    def pick(self, here: np.ndarray, span: slice, said, reference, limited) -> np.ndarray:
+    def pick(self, here: np.ndarray, span: slice, predicted, reference, limited) -> np.ndarray:
         return self.symbols[here, span]
 
 
@@ -177,11 +180,11 @@ def in_rows(frame, channels: int):
 class Chain:
     """What a frame is predicted from, int32 [positions, C] each: `References` of one frame, in the order of coding.
 
-    narrow: what the prior sees of recent frames and of `settled`, int8.
+    narrow: what the prior sees of recent frames and of `background`, int8.
     """
 
     near: np.ndarray
-    settled: np.ndarray
+    background: np.ndarray
     narrow: tuple[np.ndarray, ...]
 
     @staticmethod
@@ -193,8 +196,8 @@ class Chain:
         if chain is None:
             return Chain(latents, latents, (narrow,) * (HISTORY + 1))
         still = (latents == chain.near).all(axis=1, keepdims=True)
-        settled = np.where(still, latents, chain.settled)
-        return Chain(latents, settled, (narrow, *chain.narrow[: HISTORY - 1], limited(settled)))
+        background = np.where(still, latents, chain.background)
+        return Chain(latents, background, (narrow, *chain.narrow[: HISTORY - 1], limited(background)))
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ class Choice:
         held = np.where(np.abs(self.latents - chain.near) < HOLD, chain.near, self.rounded)
         changed = (held != chain.near).sum(axis=1)
         new = self._error(held) + BITS_NEW + BITS_CHANGED * changed
-        back = self._error(chain.settled) + BITS_NEW / 2
+        back = self._error(chain.background) + BITS_NEW / 2
         modes = np.where(back < new, BACK, NEW)
-        modes[(chain.settled == chain.near).all(axis=1)] = NEW
+        modes[(chain.background == chain.near).all(axis=1)] = NEW
         self._modes = np.where(
             self._error(chain.near) <= np.minimum(new, np.where(modes == BACK, back, np.inf)), SAME, modes
         )
@@ -49,11 +49,11 @@ class Choice:
         return (np.square(self.latents - symbols) * self.weights).sum(axis=1)
 
     def pick(
-        self, here: np.ndarray, span: slice, said: np.ndarray, reference: np.ndarray, limited: np.ndarray
+        self, here: np.ndarray, span: slice, predicted: np.ndarray, reference: np.ndarray, limited: np.ndarray
     ) -> np.ndarray:
-        """Symbols int32 [N, G] of positions `here` and channels `span`; said: see `CodingPrior.say`."""
+        """Symbols int32 [N, G] of positions `here` and channels `span`; predicted: see `CodingPrior.predict`."""
         latents, weights = self.latents[here, span], self.weights[span]
-        odds, mean, scale = said.transpose(1, 0, 2) / ACTIVATION_SCALE
+        odds, mean, scale = predicted.transpose(1, 0, 2) / ACTIVATION_SCALE
         odds = np.clip(odds, -ODDS_LIMIT, ODDS_LIMIT)
         mean = mean + limited
         scale = np.exp2(np.clip(scale, SCALE_LOWEST, SCALE_LOWEST + (SCALE_LEVELS - 1) * SCALE_STEP))

@@ -100,7 +100,7 @@ def chains_of(symbols: Tensor) -> References:
 def joined(chains: list[References]) -> References:
     """The references of several frames of each clip, [clips, C, h, w] each, as of one batch, clip after clip."""
     recent = tuple(torch.stack(parts, dim=1).flatten(0, 1) for parts in zip(*(chain.recent for chain in chains)))
-    return References(recent, torch.stack([chain.settled for chain in chains], dim=1).flatten(0, 1))
+    return References(recent, torch.stack([chain.background for chain in chains], dim=1).flatten(0, 1))
 
 
 def start_transforms(model: Temporal, source: Frames) -> None:
@@ -476,7 +476,7 @@ class TemporalLoop:
                 self.keep(last)
                 yield self.record(ended=self.ended)
                 return
-            figures = run.team.told(
+            figures = run.team.broadcast(
                 lambda: validate_temporal(
                     run.average, self.validation, clips=run.options.validation_clips, device=run.device
                 )

@@ -153,7 +153,7 @@ def test_frames_of_a_known_game_come_back_one_by_one_as_all_at_once(checkpoint):
     frames = scenes_shown(checkpoint.model, 6)
     coded = codec.encode_group(frames)
     latents, packets = coded.latents, coded.packets
-    assert latents.moves[0].built_in == 2, "the group begins from the picture that it shows"
+    assert latents.plans[0].built_in == 2, "the group begins from the picture that it shows"
     assert codec.encode(latents).packets == coded.packets and codec.encode(latents).digest == coded.digest
     assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
     for stop in (1, 2, 5):
@@ -184,6 +184,6 @@ def test_pictures_of_another_size_are_as_if_there_were_none(checkpoint, geometry
     codec = open_codec(checkpoint, geometry=geometry)
     frames = np.random.default_rng(2).integers(0, 256, (3, geometry.height, geometry.width, 3), np.uint8)
     coded = codec.encode_group(frames)
-    assert coded.latents.moves[0].built_in == 0 and np.array_equal(
+    assert coded.latents.plans[0].built_in == 0 and np.array_equal(
         codec.decode(coded.packets).symbols, coded.latents.symbols
     )

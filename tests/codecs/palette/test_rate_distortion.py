@@ -157,17 +157,17 @@ def test_looking_for_motion_pays():
 
 def test_what_moved_is_found():
     one, other = scene(2, noise=0)
-    moves = found(other, [one], one, ())
-    assert MotionVector(0, -5, -3) in moves.vectors
-    ball = moves.indices[6:9, 4:7]  # blocks that are of the ball alone
-    assert (ball == 2 + moves.vectors.index(MotionVector(0, -5, -3))).all()
-    assert not moves.indices[:5].any(), "nothing moved up there"
+    field = found(other, [one], one, ())
+    assert MotionVector(0, -5, -3) in field.vectors
+    ball = field.indices[6:9, 4:7]  # blocks that are of the ball alone
+    assert (ball == 2 + field.vectors.index(MotionVector(0, -5, -3))).all()
+    assert not field.indices[:5].any(), "nothing moved up there"
 
 
 def test_nothing_is_found_where_nothing_has_moved():
     one, other = scene(2, noise=0)
-    moves = found(one, [one, other], one, (MotionVector(0, -5, -3),))
-    assert moves.vectors == () and not moves.indices.any()
+    field = found(one, [one, other], one, (MotionVector(0, -5, -3),))
+    assert field.vectors == () and not field.indices.any()
 
 
 def test_a_vector_of_late_is_taken_again_without_looking(monkeypatch):
@@ -181,25 +181,25 @@ def test_a_vector_of_late_is_taken_again_without_looking(monkeypatch):
 
 def test_what_stood_still_before_is_found_where_it_is_uncovered():
     one, other = scene(2, noise=0)
-    moves = found(one, [other], one, ())
-    assert moves.vectors == () and set(np.unique(moves.indices)) == {0, 1}
+    field = found(one, [other], one, ())
+    assert field.vectors == () and set(np.unique(field.indices)) == {0, 1}
 
 
 def test_further_frames_back_are_looked_at():
     pictures = scene(3, noise=0)
     flat = np.full_like(pictures[0], 90)
-    moves = found(pictures[0], [flat, flat, pictures[0]], flat, ())
-    assert moves.vectors[0] == MotionVector(2, 0, 0)
+    field = found(pictures[0], [flat, flat, pictures[0]], flat, ())
+    assert field.vectors[0] == MotionVector(2, 0, 0)
 
 
 @pytest.mark.parametrize("size", [(4, 4), (4, 40), (12, 8), (8, 8), (20, 36)])
 def test_motion_of_any_size_can_be_coded(size):
     generator = np.random.default_rng(size[0])
     before = [generator.integers(0, 256, (*size, 3), np.uint8) for _ in range(EARLIER_FRAMES)]
-    moves = found(np.roll(before[0], (3, 2), axis=(0, 1)), before, before[1], (MotionVector(EARLIER_FRAMES - 1, 1, 1),))
-    assert moves.indices.shape == (size[0] // 4, size[1] // 4) and moves.indices.max() < 2 + len(moves.vectors)
-    assert len(moves.vectors) <= MOST_VECTORS and len(set(moves.vectors)) == len(moves.vectors)
-    assert all(0 <= vector.back < EARLIER_FRAMES for vector in moves.vectors)
+    field = found(np.roll(before[0], (3, 2), axis=(0, 1)), before, before[1], (MotionVector(EARLIER_FRAMES - 1, 1, 1),))
+    assert field.indices.shape == (size[0] // 4, size[1] // 4) and field.indices.max() < 2 + len(field.vectors)
+    assert len(field.vectors) <= MOST_VECTORS and len(set(field.vectors)) == len(field.vectors)
+    assert all(0 <= vector.back < EARLIER_FRAMES for vector in field.vectors)
 
 
 # Colours

@@ -14,9 +14,9 @@ from tests.builders.recordings_in_memory import small_maze
 from tests.builders.temporal import SMALL
 
 
-def cost(latents, symbols, weights, said, reference, limited):
+def cost(latents, symbols, weights, predicted, reference, limited):
     """Bits with the error's worth, of whole numbers as the prior says them in sixteenths."""
-    odds, mean, scale = said.transpose(1, 0, 2) / 16
+    odds, mean, scale = predicted.transpose(1, 0, 2) / 16
     odds = np.clip(odds, -32 / 3, 32 / 3)
     bits = np.where(
         symbols == reference,
@@ -32,26 +32,26 @@ def test_no_symbol_costs_more_than_rounding_or_keeping(seed, worth):
     random = np.random.default_rng(seed)
     latents, weights = random.normal(0, 4, (9, 6)), worth * random.uniform(0.5, 2, 6)
     reference = np.rint(latents + random.normal(0, 1, latents.shape)).astype(np.int32)
-    said = np.stack(
+    predicted = np.stack(
         (random.integers(-100, 100, (9, 6)), random.integers(-80, 80, (9, 6)), random.integers(-60, 60, (9, 6))), axis=1
     )
     limited = np.clip(reference, -127, 127)
     here, span = np.arange(9), slice(0, 6)
-    picked = Choice(latents, weights).pick(here, span, said, reference, limited)
-    found = cost(latents, picked, weights, said, reference, limited)
+    picked = Choice(latents, weights).pick(here, span, predicted, reference, limited)
+    found = cost(latents, picked, weights, predicted, reference, limited)
     for other in (np.rint(latents), reference):
         # 1e-9: the same sums in another order.
-        assert (found <= cost(latents, other, weights, said, reference, limited) + 1e-9).all()
+        assert (found <= cost(latents, other, weights, predicted, reference, limited) + 1e-9).all()
 
 
 def test_a_position_that_did_not_move_is_the_same_and_one_that_comes_back_is_back():
     random = np.random.default_rng(1)
-    settled = random.integers(-9, 9, (4, 6)).astype(np.int32)
-    near = settled.copy()
+    background = random.integers(-9, 9, (4, 6)).astype(np.int32)
+    near = background.copy()
     near[1:3] += 5
-    chain = Chain.after(Chain(near=settled, settled=settled, narrow=(settled.astype(np.int8),) * 5), near)
+    chain = Chain.after(Chain(near=background, background=background, narrow=(background.astype(np.int8),) * 5), near)
     latents = near + 0.1
-    latents[1] = settled[1] - 0.1
+    latents[1] = background[1] - 0.1
     latents[2] += 40
     assert Choice(latents, np.ones(6)).modes(chain).tolist() == [SAME, BACK, NEW, SAME]
 

@@ -223,7 +223,7 @@ class Loop:
                 device=run.device,
             )
 
-        figures = run.team.told(measure)
+        figures = run.team.broadcast(measure)
         score = run.score(figures)
         better = position.best is None or score > position.best
         position.stale = 0 if better else position.stale + 1
