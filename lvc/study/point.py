@@ -15,6 +15,7 @@ from lvc.codecs.codec import GroupCodec
 from lvc.codecs.family import open_codec
 from lvc.codecs.learning.inputs import to_input
 from lvc.codecs.learning.seeding import new_model, seeded
+from lvc.codecs.learning.trainer import RunSettings
 from lvc.codecs.networks.model import BOUNDED, ROUNDED
 from lvc.codecs.networks.training.loop import train
 from lvc.codecs.networks.training.options import TrainingOptions
@@ -182,10 +183,7 @@ def trained_weights(
         quantiser=quantiser,
         entropy=settings.entropy,
         options=options,
-        files=checkpoints,
-        name=NAME,
-        device=device,
-        workers=0,
+        settings=RunSettings(files=checkpoints, name=NAME, device=device, workers=0),
     )
     after_step, before = False, time.process_time()
     for record in records:

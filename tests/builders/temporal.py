@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from lvc.codecs.family import build
+from lvc.codecs.learning.trainer import RunSettings
 from lvc.codecs.temporal.training import TemporalOptions, train_temporal
 from lvc.frames import Geometry
 from lvc.weights import checkpoints
@@ -35,12 +36,14 @@ def train_small(folder, *, steps=12, resume=False, stop_after=None, name="small"
         small_maze(20),
         folder / f"{name}.safetensors",
         options=options,
-        files=checkpoints,
-        name=name,
-        resume=resume,
-        overwrite=True,
-        workers=0,
-        should_stop=lambda: stop_after is not None and len(seen) >= stop_after,
+        settings=RunSettings(
+            files=checkpoints,
+            name=name,
+            resume=resume,
+            overwrite=True,
+            workers=0,
+            should_stop=lambda: stop_after is not None and len(seen) >= stop_after,
+        ),
     )
     for record in records:
         if record.learning_rate is not None:

@@ -5,13 +5,13 @@ It has weights of one array, latents, any crf, and a training; registered by a t
 """
 
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from lvc.codecs import in_numpy
-from lvc.codecs.checkpoint import Checkpoint, Metadata
+from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import CodedGroup, Family, GroupCodec, GroupDecoder, ModelKind, Traits
 from lvc.codecs.learning.progress import Progress, Validation
 from lvc.codecs.learning.trainer import Recipe, Trainer
@@ -115,21 +115,7 @@ class ToyTrainer(Trainer):
         "toy": Recipe("toy", quantiser={"name": "step"}, entropy={"name": "zlib"}, training=ToyOptions())
     }
 
-    def train(
-        self,
-        model,
-        training,
-        validation,
-        output,
-        *,
-        recipe,
-        files,
-        name,
-        description="",
-        dataset=None,
-        overwrite=False,
-        **_more,
-    ):
+    def train(self, model, training, validation, output, *, recipe, settings):
         frames = training.frames(range(len(training)))
         for step in range(recipe.training.steps):
             model.mean = frames.mean(axis=(0, 2, 3)).round().astype(np.uint8)
@@ -147,11 +133,10 @@ class ToyTrainer(Trainer):
         figures = Validation.of(
             [mean_squared_error(frame, flat) for frame in validation.frames(range(len(validation)))], bits=None
         )
-        facts = {"dataset": dataset or {}, "options": asdict(recipe.training), "position": {"figures": asdict(figures)}}
-        metadata = Metadata(
-            name, "toy", asdict(model.config), model.geometry, recipe.quantiser, recipe.entropy, description, facts
-        )
-        files.save(output, Checkpoint(metadata, model), overwrite=overwrite)
+        facts = {"dataset": settings.dataset or {}, "options": asdict(recipe.training)}
+        facts["position"] = {"figures": asdict(figures)}
+        metadata = settings.metadata(model, quantiser=recipe.quantiser, entropy=recipe.entropy)
+        settings.files.save(output, Checkpoint(replace(metadata, training=facts), model), overwrite=settings.overwrite)
         yield Progress(1, step + 1, recipe.training.steps, 1.0, 0.0, 1.0, {}, validation=figures, best=True)
         yield Progress(1, step + 1, recipe.training.steps, 1.0, 0.0, 1.0, {}, ended="all steps done")
 

@@ -1,4 +1,5 @@
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from lvc.codecs.neural.quantize import build
 from lvc.errors import InputError, ModelError, OptionError, OutputError
 from lvc.frames import Geometry
 from lvc.weights import checkpoints
+from tests.builders.recordings_in_memory import squares
+from tests.builders.small_runs import trained_in
 
 
 def curve(records):
@@ -69,29 +72,42 @@ def test_training_leaves_the_callers_random_numbers_alone(trained):
     assert torch.equal(torch.rand(3), expected)
 
 
+RESUMED = {
+    "conv": {},
+    "rate": {"model_options": {"latents": "rounded"}, "quantiser": {"name": "round"}, "entropy": "factorised"},
+    "vae": {"model": "vae", "model_options": {"code": 6, "hidden": 12}, "options": {"patience": 50}},
+    "bfloat16": {"options": {"precision": "bfloat16"}},
+    "adversarial": {"options": {"adversarial": 0.01, "distortion": "mae,ms-ssim=0.2", "schedule": "cyclic"}},
+    "noise": {"options": {"input_noise": 0.1}},
+    "hyperprior": {**HYPERPRIOR, "options": {"lr": 1e-3}},
+}
+
+
+@pytest.fixture(scope="module")
+def whole_runs(tmp_path_factory):
+    """A function that gives the folder and the records of the run of a case that nobody stopped, made once."""
+    folder = tmp_path_factory.mktemp("whole")
+
+    @cache
+    def whole(case):
+        frames, validation = squares(2, 24, seed=1), squares(1, 10, seed=1)
+        (folder / case).mkdir()
+        return folder / case, trained_in(folder / case, frames, validation, "whole.safetensors", **RESUMED[case])
+
+    return whole
+
+
 @pytest.mark.parametrize("stop_at", [1, 6, 8, 13])
-@pytest.mark.parametrize(
-    "case",
-    [
-        {},
-        {"model_options": {"latents": "rounded"}, "quantiser": {"name": "round"}, "entropy": "factorised"},
-        {"model": "vae", "model_options": {"code": 6, "hidden": 12}, "options": {"patience": 50}},
-        {"options": {"precision": "bfloat16"}},
-        {"options": {"adversarial": 0.01, "distortion": "mae,ms-ssim=0.2", "schedule": "cyclic"}},
-        {"options": {"input_noise": 0.1}},
-        {**HYPERPRIOR, "options": {"lr": 1e-3}},
-    ],
-    ids=["conv", "rate", "vae", "bfloat16", "adversarial", "noise", "hyperprior"],
-)
-def test_a_resumed_run_gives_the_same_curve_to_the_last_bit(trained, tmp_path, case, stop_at):
-    whole = trained("whole.safetensors", **case)
-    before = trained("parts.safetensors", stop_at=stop_at, **case)
+@pytest.mark.parametrize("case", RESUMED)
+def test_a_resumed_run_gives_the_same_curve_to_the_last_bit(trained, tmp_path, whole_runs, case, stop_at):
+    folder, whole = whole_runs(case)
+    before = trained("parts.safetensors", stop_at=stop_at, **RESUMED[case])
     assert before[-1].ended == "interrupted"
     assert before[-1].step == stop_at
-    after = trained("parts.safetensors", resume=True, **case)
+    after = trained("parts.safetensors", resume=True, **RESUMED[case])
     assert curve(before) + curve(after) == curve(whole)
     for name in ("{}.safetensors", "{}.last.safetensors"):
-        whole_file, parts_file = tmp_path / name.format("whole"), tmp_path / name.format("parts")
+        whole_file, parts_file = folder / name.format("whole"), tmp_path / name.format("parts")
         assert equal(weights(whole_file), weights(parts_file))
         assert equal(checkpoints.load_state(whole_file), checkpoints.load_state(parts_file))
 

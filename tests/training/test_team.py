@@ -23,6 +23,7 @@ import torch
 from lvc.codecs.neural import quantize
 from lvc.codecs.learning.seeding import new_model
 from lvc.codecs.learning.team import joined
+from lvc.codecs.learning.trainer import RunSettings
 from lvc.codecs.networks.training.loop import train
 from lvc.codecs.networks.training.options import TrainingOptions
 from lvc.weights import checkpoints
@@ -37,8 +38,9 @@ with joined("cpu") as team:
     quantiser = quantize.build(**arguments["quantiser"], latent_range=model.latent_range)
     records = []
     entropy, resume = {"name": arguments["entropy"]}, arguments["resume"]
-    settings = {"quantiser": quantiser, "entropy": entropy, "options": options, "resume": resume}
-    for record in train(model, frames, validation, output, files=checkpoints, team=team, **settings):
+    chosen = {"quantiser": quantiser, "entropy": entropy, "options": options}
+    settings = RunSettings(files=checkpoints, team=team, resume=resume)
+    for record in train(model, frames, validation, output, settings=settings, **chosen):
         records.append([record.step, record.terms, record.validation and record.validation.psnr, record.ended])
         if record.learning_rate is not None:  # at the end the leader alone goes back to the best weights
             weights = [value for name, value in model.state_dict().items() if ".exact." not in name]

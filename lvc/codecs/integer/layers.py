@@ -28,10 +28,9 @@ def round_through(x: Tensor) -> Tensor:
     return straight_through(torch.floor(x + 0.5), x)
 
 
-class IntegerConv(nn.Module):
-    """A convolution over integers: integer weights of 8 bits, a power-of-two scale for each output, an exact sum.
-
-    Takes integers held in floats, `input_scale` to the unit; gives integers, ACTIVATION_SCALE to the unit, not clamped.
+class _Layer(nn.Module):
+    """What both forms of a layer are made with: `input_scale` integers to the unit of its inputs, which are within
+    0 … input_limit or as far on both sides; gain: of the first weights.
     """
 
     def __init__(
@@ -47,8 +46,23 @@ class IntegerConv(nn.Module):
     ):
         super().__init__()
         self.dilation, self.input_scale, self.input_limit = dilation, input_scale, input_limit
+        self._make((outputs, inputs, kernel, kernel), gain)
+
+    def _make(self, shape: tuple[int, int, int, int], gain: float) -> None:
+        """Makes the tensors; shape: of the weights."""
+        raise NotImplementedError
+
+
+class IntegerConv(_Layer):
+    """A convolution over integers: integer weights of 8 bits, a power-of-two scale for each output, an exact sum.
+
+    Takes integers held in floats, `input_scale` to the unit; gives integers, ACTIVATION_SCALE to the unit, not clamped.
+    """
+
+    def _make(self, shape: tuple[int, int, int, int], gain: float) -> None:
+        outputs, inputs, kernel, _ = shape
         bound = gain * (3.0 / (inputs * kernel * kernel)) ** 0.5
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel).uniform_(-bound, bound))
+        self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,27 +105,16 @@ class IntegerConv(nn.Module):
         return layer
 
 
-class ExactConv(nn.Module):
+class ExactConv(_Layer):
     """An `IntegerConv` for coding: weights int8, biases int32, shifts int8 (the sum is divided by 2**shift,
     and floored).
     """
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        *,
-        input_scale: int = ACTIVATION_SCALE,
-        input_limit: int = ACTIVATION_LIMIT,
-        gain: float = 1.0,
-        dilation: int = 1,
-    ):
-        super().__init__()
-        self.dilation, self.input_limit = dilation, input_limit
-        self.register_buffer("weight", torch.zeros(outputs, inputs, kernel, kernel, dtype=torch.int8))
-        self.register_buffer("bias", torch.zeros(outputs, dtype=torch.int32))
-        self.register_buffer("shift", torch.zeros(outputs, dtype=torch.int8))
+    def _make(self, shape: tuple[int, int, int, int], gain: float) -> None:
+        del gain  # the weights are those of a trained layer
+        self.register_buffer("weight", torch.zeros(shape, dtype=torch.int8))
+        self.register_buffer("bias", torch.zeros(shape[0], dtype=torch.int32))
+        self.register_buffer("shift", torch.zeros(shape[0], dtype=torch.int8))
         self.ready: tuple[Tensor, Tensor, Tensor] | None = None
 
     def prepare(self) -> None:

@@ -108,6 +108,19 @@ class Clock:
     def steps(self) -> int:
         return self.position.step - self.earlier_steps
 
+    def record(
+        self, terms: dict[str, float] | None = None, *, steps: int, share: float, frames_a_step: int = 1, **more
+    ) -> Progress:
+        """Progress of a run of so many steps, with where it is and how fast it was."""
+        speed = self.steps() * frames_a_step / max(self.run_seconds(), 1e-9)
+        position = self.position
+        return Progress(position.epoch + 1, position.step, steps, share, self.seconds(), speed, terms or {}, **more)
+
+
+def end_of(step: int, steps: int, limit_seconds: float | None) -> str:
+    """Why a run is over whose share is done: by its steps or by the clock."""
+    return "all steps done" if step >= steps else f"the limit of {limit_seconds:g} seconds"
+
 
 def last_path(output: Path) -> Path:
     """Where the state of a run is kept: model.safetensors -> model.last.safetensors."""

@@ -3,15 +3,17 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from lvc.codecs.checkpoint import Checkpoint
+from lvc.codecs.checkpoint import Checkpoint, Metadata
 from lvc.codecs.family import option_names
 from lvc.codecs.learning.clips import Frames
-from lvc.codecs.learning.progress import Progress
+from lvc.codecs.learning.progress import Progress, as_json, last_path
+from lvc.codecs.learning.team import ALONE, Team
 from lvc.errors import OptionError
+from lvc.output import check_output
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,49 @@ class WeightsFiles(Protocol):
     def load_file(self, path: Path) -> Checkpoint: ...
 
     def load_state(self, path: Path) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """How a run is done, whatever it trains.
+
+    files: keeps the weights. name, description: of these; without a name the model's. dataset: what the weights should
+    remember of the data, JSON. device: of torch. workers: threads that read frames. resume: the run goes on from its
+    last state. start: weights to begin with. overwrite: files that are there may go. should_stop: asked after each
+    step; a yes saves and ends the run. team: the processes that do this together.
+    """
+
+    files: WeightsFiles
+    name: str = ""
+    description: str = ""
+    dataset: dict | None = None
+    device: Any = "cpu"
+    workers: int = 1
+    resume: bool = False
+    start: Path | None = None
+    overwrite: bool = False
+    should_stop: Callable[[], bool] = lambda: False
+    team: Team = ALONE
+
+    def metadata(self, model: Any, *, quantiser: dict, entropy: dict) -> Metadata:
+        """Of the weights, before anything is known of them."""
+        return Metadata(
+            name=self.name or model.name,
+            model=model.name,
+            config=as_json(asdict(model.config)),
+            geometry=model.geometry,
+            quantiser=quantiser,
+            entropy=entropy,
+            description=self.description,
+        )
+
+    def check_outputs(self, output: Path) -> Path:
+        """Where the run's state is kept beside `output`; raises OutputError where one of them cannot be written."""
+        last = last_path(output)
+        inputs = () if self.start is None or self.resume else (Path(self.start),)
+        for path in (output, last) if self.team.leads else ():
+            check_output(path, overwrite=self.overwrite or self.resume, inputs=inputs)
+        return last
 
 
 class Trainer(ABC):
@@ -109,24 +154,10 @@ class Trainer(ABC):
         output: Path,
         *,
         recipe: Recipe,
-        files: WeightsFiles,
-        name: str,
-        description: str = "",
-        dataset: dict | None = None,
-        device: Any = "cpu",
-        workers: int = 1,
-        resume: bool = False,
-        start: Path | None = None,
-        overwrite: bool = False,
-        should_stop: Callable[[], bool] = lambda: False,
-        team: Any = None,
+        settings: RunSettings,
     ) -> Iterator[Progress]:
-        """Trains and writes `output`, and beside it `last_path(output)`, from where `resume` goes on; a record after
+        """Trains and writes `output`, and beside it `last_path(output)`, from where a run is resumed; a record after
         each step.
 
-        name, description: of the weights. dataset: what these should remember of the data, JSON. device, workers:
-        threads that read frames.
-        start: weights to begin with. should_stop is asked after each step; a yes saves and ends the run. team: the
-        processes that do this together. Raises InputError for a split without frames, OptionError, ModelError where
-        training fails, OutputError.
+        Raises InputError for a split without frames, OptionError, ModelError where training fails, OutputError.
         """

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 from lvc.codecs.learning.clips import Frames
 from lvc.codecs.learning.progress import Progress
-from lvc.codecs.learning.team import ALONE
-from lvc.codecs.learning.trainer import Recipe, Trainer
+from lvc.codecs.learning.trainer import Recipe, RunSettings, Trainer
 from lvc.codecs.palette.training import PaletteOptions, train_palette
 
 
@@ -41,18 +40,9 @@ class PaletteTrainer(Trainer):
     )
 
     def train(
-        self,
-        model: Any,
-        training: Frames,
-        validation: Frames,
-        output: Path,
-        *,
-        recipe: Recipe,
-        start: Path | None = None,
-        team: Any = None,
-        **more,
+        self, model: Any, training: Frames, validation: Frames, output: Path, *, recipe: Recipe, settings: RunSettings
     ) -> Iterator[Progress]:
-        return train_palette(model, training, validation, output, options=recipe.training, team=team or ALONE, **more)
+        return train_palette(model, training, validation, output, options=recipe.training, settings=settings)
 
 
 TRAINER = PaletteTrainer()

@@ -5,17 +5,17 @@ with what it knows of colours empty at first.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lvc.codecs.checkpoint import Checkpoint, Metadata
+from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.learning.clips import Frames, spread
-from lvc.codecs.learning.progress import Clock, Position, Progress, Validation, as_json, last_path
-from lvc.codecs.learning.team import ALONE, Team
-from lvc.codecs.learning.trainer import WeightsFiles
+from lvc.codecs.learning.progress import Clock, Position, Progress, Validation, as_json, end_of
+from lvc.codecs.learning.trainer import RunSettings, WeightsFiles
 from lvc.codecs.palette.bitstream import PaletteFrames, game_of
 from lvc.codecs.palette.colours import rgb
 from lvc.codecs.palette.context_model import ContextModel, forget_colours, initial_model, keep
@@ -25,7 +25,6 @@ from lvc.codecs.palette.rate_distortion import choose, choose_cheapest, whole_pi
 from lvc.codecs.palette.references import MOST_COLOURS
 from lvc.entropy.bits import BitWriter
 from lvc.errors import InputError, ModelError, OptionError
-from lvc.output import check_output
 from lvc.quality.metrics import mean_squared_error
 
 CLIP_LENGTHS = 9, 24, 64  # frames: the first a keyframe
@@ -115,106 +114,110 @@ def train_palette(
     output: Path,
     *,
     options: PaletteOptions,
-    files: WeightsFiles,
-    name: str,
-    description: str = "",
-    dataset: dict | None = None,
-    device: str = "cpu",
-    workers: int = 1,
-    resume: bool = False,
-    overwrite: bool = False,
-    should_stop: Callable[[], bool] = lambda: False,
-    team: Team = ALONE,
+    settings: RunSettings,
 ) -> Iterator[Progress]:
     """Codes clips and writes `output`: what was learned of patterns.
 
-    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. One process on its processor
-    does it, whatever `device` and `workers` say. The others, and what is raised: as of `Trainer.train`, and
-    OptionError for a team of several.
+    Beside it `<stem>.last.safetensors` keeps the state, from where a run is resumed. One process on its processor
+    does it, whatever device and workers are set. What is raised: as of `Trainer.train`, and OptionError for a team of
+    several.
     """
-    del device, workers  # which other families make use of
-    if team.count > 1:
+    if settings.team.count > 1:
         raise OptionError(f"{model.name} is trained by one process: it takes minutes")
-    last = last_path(output)
-    for path in (output, last):
-        check_output(path, overwrite=overwrite or resume)
-    position = Position()
-    blank = Metadata(
-        name=name,
-        model=model.name,
-        config=as_json(asdict(model.config)),
-        geometry=model.geometry,
-        quantiser={"name": "round"},
-        entropy={"name": "mixing"},
-        description=description,
-    )
-    contexts = initial_model(model, FIRST_RATE)
-    if resume:
-        position = restore(last, model, contexts, files)
-    clock = Clock(position)
-    if model.config.colours and not position.step:
+    last = settings.check_outputs(output)
+    run = PaletteRun(model, training, validation, last, options, settings)
+    if settings.resume:
+        run.restore()
+    elif model.config.colours:
         fit_game(model, training, rate=FIRST_RATE, seed=options.seed)
-
-    def checkpoint() -> Checkpoint:
-        position.seconds = clock.seconds()
-        taught = copy.deepcopy(model)
-        keep(contexts, taught, KEPT_COUNT)
-        return Checkpoint(
-            replace(
-                blank, training={"dataset": dataset or {}, "options": asdict(options), "position": asdict(position)}
-            ),
-            taught,
-        )
-
-    def save_last() -> None:
-        files.save(last, checkpoint(), overwrite=True, state=state_of(contexts))
-
-    def worth() -> Validation:
-        figures = validate_palette(checkpoint().model, validation, clips=options.validation_clips)
-        position.figures = asdict(figures)
-        position.epoch += 1
-        save_last()
-        return figures
-
-    def share_done() -> float:
-        return min(1.0, max(position.step / options.steps, clock.seconds() / (options.limit_seconds or float("inf"))))
-
-    def record(terms: dict | None = None, **more) -> Progress:
-        return Progress(
-            position.epoch + 1,
-            position.step,
-            options.steps,
-            share_done(),
-            clock.seconds(),
-            clock.steps() / max(clock.run_seconds(), 1e-9),
-            terms or {},
-            **more,
-        )
-
-    losses, ended = [], None
-    while ended is None:
-        contexts.rate = rate = round(FIRST_RATE + (LAST_RATE - FIRST_RATE) * share_done())
-        bits = coded_clip(model, contexts, training, np.random.default_rng([options.seed, position.step]))
-        position.step += 1
-        losses.append(bits)
-        yield record({"loss": bits}, learning_rate=float(rate))
-        if share_done() >= 1:
-            ended = end_of(position.step, options)
-        if should_stop():
-            save_last()
-            yield record(ended="interrupted")
-            return
-        if ended or position.step % EPOCH_STEPS == 0:
-            yield record({"loss": float(np.mean(losses))}, validation=worth(), best=True)
-            losses = []
-    taught = checkpoint()
+    yield from run.records()
+    if run.ended == "interrupted":
+        return
+    taught = run.checkpoint()
     taught.model.for_coding()  # raises before anything is written that could not code
-    files.save(output, taught, overwrite=True)
-    yield record(ended=ended)
+    settings.files.save(output, taught, overwrite=True)
+    yield run.record(ended=run.ended)
 
 
-def end_of(step: int, options: PaletteOptions) -> str:
-    return "all steps done" if step >= options.steps else f"the limit of {options.limit_seconds:g} seconds"
+class PaletteRun:
+    """Clips coded one after another, with a validation after each EPOCH_STEPS of them. ended: why they are over.
+
+    last: where its state is kept.
+    """
+
+    def __init__(
+        self,
+        model: Palette,
+        training: Frames,
+        validation: Frames,
+        last: Path,
+        options: PaletteOptions,
+        settings: RunSettings,
+    ):
+        self.model, self.training, self.validation, self.last = model, training, validation, last
+        self.options, self.settings = options, settings
+        self.blank = settings.metadata(model, quantiser={"name": "round"}, entropy={"name": "mixing"})
+        self.contexts = initial_model(model, FIRST_RATE)
+        self.clock = Clock(Position())
+        self.ended: str | None = None
+
+    @property
+    def position(self) -> Position:
+        return self.clock.position
+
+    def restore(self) -> None:
+        """Puts everything where the last file stands; raises ModelError or OptionError for another run's file."""
+        self.clock = Clock(restore(self.last, self.model, self.contexts, self.settings.files))
+
+    def checkpoint(self) -> Checkpoint:
+        """The model with what was learned so far."""
+        self.position.seconds = self.clock.seconds()
+        taught = copy.deepcopy(self.model)
+        keep(self.contexts, taught, KEPT_COUNT)
+        facts = {
+            "dataset": self.settings.dataset or {},
+            "options": asdict(self.options),
+            "position": asdict(self.position),
+        }
+        return Checkpoint(replace(self.blank, training=facts), taught)
+
+    def keep(self) -> None:
+        self.settings.files.save(self.last, self.checkpoint(), overwrite=True, state=state_of(self.contexts))
+
+    def share_done(self) -> float:
+        options = self.options
+        by_clock = self.clock.seconds() / (options.limit_seconds or math.inf)
+        return min(1.0, max(self.position.step / options.steps, by_clock))
+
+    def record(self, terms: dict[str, float] | None = None, **more) -> Progress:
+        return self.clock.record(terms, steps=self.options.steps, share=self.share_done(), **more)
+
+    def records(self) -> Iterator[Progress]:
+        """Codes clips to the end, or until something ends it earlier."""
+        position, options = self.position, self.options
+        losses: list[float] = []
+        while self.ended is None:
+            self.contexts.rate = rate = round(FIRST_RATE + (LAST_RATE - FIRST_RATE) * self.share_done())
+            rng = np.random.default_rng([options.seed, position.step])
+            losses.append(coded_clip(self.model, self.contexts, self.training, rng))
+            position.step += 1
+            yield self.record({"loss": losses[-1]}, learning_rate=float(rate))
+            if self.share_done() >= 1:
+                self.ended = end_of(position.step, options.steps, options.limit_seconds)
+            if self.settings.should_stop():
+                self.ended = "interrupted"
+                self.keep()
+                yield self.record(ended=self.ended)
+            elif self.ended or position.step % EPOCH_STEPS == 0:
+                yield self.record({"loss": float(np.mean(losses))}, validation=self.validated(), best=True)
+                losses = []
+
+    def validated(self) -> Validation:
+        figures = validate_palette(self.checkpoint().model, self.validation, clips=self.options.validation_clips)
+        self.position.figures = asdict(figures)
+        self.position.epoch += 1
+        self.keep()
+        return figures
 
 
 def state_of(contexts: ContextModel) -> dict[str, np.ndarray]:

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 from lvc.codecs.learning.clips import Frames
 from lvc.codecs.learning.progress import Progress
-from lvc.codecs.learning.team import ALONE
-from lvc.codecs.learning.trainer import Recipe, Trainer
+from lvc.codecs.learning.trainer import Recipe, RunSettings, Trainer
 from lvc.codecs.temporal.training import TemporalOptions, train_temporal
 
 RECIPES = {
@@ -30,18 +29,9 @@ class TemporalTrainer(Trainer):
     fixed = "is a temporal model, whose prior is in whole numbers for good; train another with --model temporal"
 
     def train(
-        self,
-        model: Any,
-        training: Frames,
-        validation: Frames,
-        output: Path,
-        *,
-        recipe: Recipe,
-        start: Path | None = None,
-        team: Any = None,
-        **more,
+        self, model: Any, training: Frames, validation: Frames, output: Path, *, recipe: Recipe, settings: RunSettings
     ) -> Iterator[Progress]:
-        return train_temporal(model, training, validation, output, options=recipe.training, team=team or ALONE, **more)
+        return train_temporal(model, training, validation, output, options=recipe.training, settings=settings)
 
 
 TRAINER = TemporalTrainer()

@@ -22,10 +22,10 @@ from lvc.codecs.integer.layers import straight_through
 from lvc.codecs.learning.clips import ClipSampler, Frames, moving_windows, spread
 from lvc.codecs.learning.inputs import to_input
 from lvc.codecs.learning.optimising import fast_bfloat16, learning_rate_at, moments_of
-from lvc.codecs.learning.progress import Clock, Position, Progress, Validation, as_json, last_path
+from lvc.codecs.learning.progress import Clock, Position, Progress, Validation, as_json, end_of
 from lvc.codecs.learning.seeding import seeded
 from lvc.codecs.learning.team import ALONE, Team
-from lvc.codecs.learning.trainer import WeightsFiles
+from lvc.codecs.learning.trainer import RunSettings, WeightsFiles
 from lvc.codecs.temporal.model import (
     KEY,
     PREDICTED,
@@ -39,7 +39,6 @@ from lvc.codecs.temporal.model import (
 )
 from lvc.codecs.temporal.prediction import prediction_tables
 from lvc.errors import InputError, ModelError, OptionError
-from lvc.output import check_output
 from lvc.quality.metrics import mean_squared_error
 
 JOINT, PRIOR = "joint", "prior"
@@ -347,26 +346,15 @@ def train_temporal(
     output: Path,
     *,
     options: TemporalOptions,
-    files: WeightsFiles,
-    name: str,
-    description: str = "",
-    dataset: dict | None = None,
-    device: str | torch.device = "cpu",
-    workers: int = 1,
-    resume: bool = False,
-    overwrite: bool = False,
-    should_stop: Callable[[], bool] = lambda: False,
-    team: Team = ALONE,
+    settings: RunSettings,
 ) -> Iterator[Progress]:
     """Trains both stages and writes `output`: float16 networks, the prior in integers, its tables.
 
-    Beside it `<stem>.last.safetensors` keeps the state, from where `resume` goes on. team: the processes that do this
-    together, each with
-    `options.batch` clips to a step. The others, and what is raised: as of `Trainer.train`.
+    Beside it `<stem>.last.safetensors` keeps the state, from where a run is resumed. Each process of a team takes
+    `options.batch` clips to a step. What is raised: as of `Trainer.train`.
     """
-    last = last_path(output)
-    for path in (output, last) if team.leads else ():
-        check_output(path, overwrite=overwrite or resume)
+    team = settings.team
+    last = settings.check_outputs(output)
     samplers = {
         stage: ClipSampler(
             training,
@@ -379,24 +367,15 @@ def train_temporal(
         )
         for stage, length in CLIP_LENGTH.items()
     }
-    if not resume:
+    if not settings.resume:
         start_transforms(model, training)
-    run = TemporalRun(model, options, device_of(device), team)
-    if resume:
-        run.restore(last, files)
-    blank = Metadata(
-        name=name,
-        model=model.name,
-        config=as_json(asdict(model.config)),
-        geometry=model.geometry,
-        quantiser={"name": "round"},
-        entropy={"name": "prediction"},
-        description=description,
-    )
-    loop = TemporalLoop(
-        run, samplers, sceneries(run.average, training, run.device), validation, blank, dataset or {}, files
-    )
-    yield from loop.records(last, workers, should_stop)
+    run = TemporalRun(model, options, device_of(settings.device), team)
+    if settings.resume:
+        run.restore(last, settings.files)
+    blank = settings.metadata(model, quantiser={"name": "round"}, entropy={"name": "prediction"})
+    scenery = sceneries(run.average, training, run.device)
+    loop = TemporalLoop(run, samplers, scenery, validation, blank, settings.dataset or {}, settings.files)
+    yield from loop.records(last, settings.workers, settings.should_stop)
     if loop.ended == "interrupted":
         return
     if team.leads:  # what is left is one process's work
@@ -451,19 +430,10 @@ class TemporalLoop:
         )[0]
 
     def record(self, terms: dict | None = None, **more) -> Progress:
-        run, position = self.run, self.run.position
+        run = self.run
         frames = run.options.batch * run.team.count * CLIP_LENGTH[run.stage or JOINT]
-        speed = self.clock.steps() * frames / max(self.clock.run_seconds(), 1e-9)
-        return Progress(
-            position.epoch + 1,
-            position.step,
-            run.options.steps,
-            self.share_done(),
-            self.clock.seconds(),
-            speed,
-            terms or {},
-            **more,
-        )
+        share = self.share_done()
+        return self.clock.record(terms, steps=run.options.steps, share=share, frames_a_step=frames, **more)
 
     def records(self, last: Path, workers: int, should_stop: Callable[[], bool]) -> Iterator[Progress]:
         """Trains to the end, or until something ends it earlier; `last` is written after each validation."""
@@ -496,11 +466,7 @@ class TemporalLoop:
         for indices, frames in zip(chosen, sampler.batches(position.epoch, start=position.batch, workers=workers)):
             share = self.share_done()
             if share >= 1:
-                self.ended = (
-                    "all steps done"
-                    if position.step >= options.steps
-                    else f"the limit of {options.limit_seconds:g} seconds"
-                )
+                self.ended = end_of(position.step, options.steps, options.limit_seconds)
                 return
             if run.stage_at(position.step, share) != stage:
                 return

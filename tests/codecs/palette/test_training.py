@@ -9,6 +9,7 @@ import pytest
 
 from lvc.codecs.family import build, open_codec
 from lvc.codecs.learning.team import Team
+from lvc.codecs.learning.trainer import RunSettings
 from lvc.codecs.palette import fit_game as game
 from lvc.codecs.palette import training as palette
 from lvc.codecs.palette.context_model import initial_model
@@ -36,12 +37,14 @@ def trained(folder, *, steps=12, resume=False, stop_after=None, name="small", fr
         small_tiles(20, seed=4),
         folder / f"{name}.safetensors",
         options=PaletteOptions(steps=steps, validation_clips=1),
-        files=checkpoints,
-        name=name,
-        resume=resume,
-        overwrite=True,
-        should_stop=lambda: stop_after is not None and len(seen) >= stop_after,
-        **more,
+        settings=RunSettings(
+            files=checkpoints,
+            name=name,
+            resume=resume,
+            overwrite=True,
+            should_stop=lambda: stop_after is not None and len(seen) >= stop_after,
+            **more,
+        ),
     )
     for record in records:
         if record.learning_rate is not None:
@@ -109,7 +112,7 @@ def test_what_validation_says_a_frame_costs_is_what_a_file_takes():
     model, play = build("temporal-palette", geometry=GEOMETRY), small_tiles(24, seed=6)
     figures = validate_palette(model, play, clips=1)
     checkpoint = checkpoints.Checkpoint(
-        palette.Metadata(
+        checkpoints.Metadata(
             "small", "temporal-palette", asdict(model.config), GEOMETRY, {"name": "round"}, {"name": "mixing"}
         ),
         model,

@@ -13,15 +13,22 @@ from tests.builders.recordings_in_memory import small_maze
 from tests.builders.temporal import SMALL, train_small
 
 
-def test_training_lowers_the_loss_and_leaves_a_model_that_codes(tmp_path):
-    train_small(tmp_path, steps=2, name="fresh")
-    train_small(tmp_path, steps=120)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model of 120 steps, small.safetensors."""
+    folder = tmp_path_factory.mktemp("trained")
+    train_small(folder, steps=120)
+    return folder
+
+
+def test_training_lowers_the_loss_and_leaves_a_model_that_codes(folder):
+    train_small(folder, steps=2, name="fresh")
     fresh, later = (
-        checkpoints.load(tmp_path / f"{name}.last.safetensors").metadata.training["position"]["figures"]
+        checkpoints.load(folder / f"{name}.last.safetensors").metadata.training["position"]["figures"]
         for name in ("fresh", "small")
     )
     assert later["psnr"] > fresh["psnr"] + 1  # 120 steps of a tiny network; 2.1 dB when written
-    checkpoint = checkpoints.load(tmp_path / "small.safetensors")
+    checkpoint = checkpoints.load(folder / "small.safetensors")
     assert checkpoint.model.config.exact
     codec = open_codec(checkpoint, geometry=SMALL)
     latents = codec.analyse(small_maze(8).data.transpose(0, 2, 3, 1))
@@ -38,9 +45,8 @@ def test_a_resumed_run_gives_the_same_curve_through_both_stages(tmp_path):
 
 
 @pytest.mark.parametrize("crf", [0, 12, 24])
-def test_the_estimated_rate_is_within_two_percent_of_the_bytes(tmp_path, crf):
-    train_small(tmp_path, steps=40)
-    tensors = checkpoints.load(tmp_path / "small.safetensors")
+def test_the_estimated_rate_is_within_two_percent_of_the_bytes(folder, crf):
+    tensors = checkpoints.load(folder / "small.safetensors")
     codec = open_codec(tensors, geometry=SMALL, crf=crf)
     latents = codec.analyse(small_maze(40).data.transpose(0, 2, 3, 1))
     packets = codec.encode(latents).packets

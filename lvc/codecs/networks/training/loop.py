@@ -10,16 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lvc.codecs.checkpoint import Checkpoint, Metadata
 from lvc.codecs.in_torch import device_of
 from lvc.codecs.learning.clips import ClipSampler, Frames
 from lvc.codecs.learning.inputs import to_input
 from lvc.codecs.learning.optimising import learning_rate_at
-from lvc.codecs.learning.progress import Clock, Progress, Validation, as_json, last_path
-from lvc.codecs.learning.team import ALONE, Team
-from lvc.codecs.learning.trainer import WeightsFiles
+from lvc.codecs.learning.progress import Clock, Progress, Validation, last_path
+from lvc.codecs.learning.trainer import RunSettings, WeightsFiles
 from lvc.codecs.networks.model import Model
 from lvc.codecs.networks.training.options import TrainingOptions
 from lvc.codecs.networks.training.run import Run
@@ -28,7 +25,6 @@ from lvc.codecs.networks.training.validation import fit_hyper_tables, fit_tables
 from lvc.codecs.neural.quantize import Quantiser, check_combination
 from lvc.entropy.priors import HYPERPRIOR, check_spec
 from lvc.errors import InputError, OptionError
-from lvc.output import check_output
 
 FACTORISED = "factorised"
 
@@ -42,51 +38,32 @@ def train(
     quantiser: Quantiser,
     entropy: dict,
     options: TrainingOptions,
-    files: WeightsFiles,
-    name: str | None = None,
-    description: str = "",
-    dataset: dict | None = None,
-    device: str | torch.device = "cpu",
-    workers: int = 1,
-    resume: bool = False,
-    start: Path | None = None,
-    overwrite: bool = False,
-    should_stop: Callable[[], bool] = lambda: False,
-    team: Team = ALONE,
+    settings: RunSettings,
 ) -> Iterator[Progress]:
-    """Trains and writes `output`, the best weights, and beside it `<stem>.last.safetensors`, from where `resume` goes
-    on.
+    """Trains and writes `output`, the best weights, and beside it `<stem>.last.safetensors`, from where a run is
+    resumed.
 
-    With resume the weights are those of the last file, and options may differ from that run's in its ends alone
-    (epochs, steps, patience, limit_seconds). team: the processes that do this together, each on `options.batch` frames
-    of a step; the leader writes. start: weights to begin with, see `start_from`. The others, and what is raised: as of
-    `Trainer.train`.
+    A resumed run's weights are those of the last file, and options may differ from that run's in its ends alone
+    (epochs, steps, patience, limit_seconds). Each process of a team takes `options.batch` frames of a step. Weights to
+    start from: see `start_from`. What is raised: as of `Trainer.train`.
     """
-    blank = Metadata(
-        name=name or model.name,
-        model=model.name,
-        config=as_json(asdict(model.config)),
-        geometry=model.geometry,
-        quantiser=quantiser.spec(),
-        entropy=entropy,
-        description=description,
-    )
+    team = settings.team
+    blank = settings.metadata(model, quantiser=quantiser.spec(), entropy=entropy)
     check_goes_together(model, blank, options)
     sampler = ClipSampler(training, batch=options.batch, seed=options.seed, part=team.rank, parts=team.count)
     if not len(validation):
         raise InputError("the data set has no validation frames: build it with a recording or more for validation")
-    last = last_path(output)
-    for path in (output, last) if team.leads else ():
-        check_output(path, overwrite=overwrite or resume, inputs=() if start is None or resume else (Path(start),))
-    run = Run(model, quantiser, options, device=device_of(device), team=team)
-    if resume:
-        run.restore(last, files)
+    last = settings.check_outputs(output)
+    run = Run(model, quantiser, options, device=device_of(settings.device), team=team)
+    if settings.resume:
+        run.restore(last, settings.files)
     else:
         run.initialise(training)
-        if start is not None:
-            start_from(model, start)
-    loop = Loop(run, Kept(run, blank, dataset or {}, files, Clock(run.position)), sampler, validation, output)
-    yield from loop.records(workers, should_stop)
+        if settings.start is not None:
+            start_from(model, settings.start)
+    kept = Kept(run, blank, settings.dataset or {}, settings.files, Clock(run.position))
+    loop = Loop(run, kept, sampler, validation, output)
+    yield from loop.records(settings.workers, settings.should_stop)
     if loop.ended == "interrupted":
         return
     if team.leads:  # what is left is one process's work
@@ -156,18 +133,8 @@ class Loop:
         )
 
     def record(self, terms: dict[str, float] | None = None, **more) -> Progress:
-        position, clock = self.run.position, self.kept.clock
-        speed = clock.steps() * self.sampler.batch / max(clock.run_seconds(), 1e-9)
-        return Progress(
-            position.epoch + 1,
-            position.step,
-            self.steps,
-            self.share_done(),
-            clock.seconds(),
-            speed,
-            terms or {},
-            **more,
-        )
+        frames = self.sampler.batch
+        return self.kept.clock.record(terms, steps=self.steps, share=self.share_done(), frames_a_step=frames, **more)
 
     def records(self, workers: int, should_stop: Callable[[], bool]) -> Iterator[Progress]:
         """Trains until all steps are done, or something ends it earlier."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from lvc.codecs.family import option_names
 from lvc.codecs.learning.clips import Frames
 from lvc.codecs.learning.progress import Progress
-from lvc.codecs.learning.trainer import Recipe, Trainer
+from lvc.codecs.learning.trainer import Recipe, RunSettings, Trainer
 from lvc.codecs.networks.training.loop import train
 from lvc.codecs.networks.training.options import TrainingOptions
 from lvc.codecs.neural.quantize import build as build_quantiser
@@ -96,7 +96,7 @@ class NetworkTrainer(Trainer):
         )
 
     def train(
-        self, model: Any, training: Frames, validation: Frames, output: Path, *, recipe: Recipe, **more
+        self, model: Any, training: Frames, validation: Frames, output: Path, *, recipe: Recipe, settings: RunSettings
     ) -> Iterator[Progress]:
         quantiser = build_quantiser(**recipe.quantiser, latent_range=model.latent_range)
         return train(
@@ -107,7 +107,7 @@ class NetworkTrainer(Trainer):
             quantiser=quantiser,
             entropy=recipe.entropy,
             options=recipe.training,
-            **more,
+            settings=settings,
         )
 
 
