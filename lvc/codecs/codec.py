@@ -86,7 +86,7 @@ class Settings:
 
     @property
     def coded_geometry(self) -> Geometry:
-        """Of the frames that are coded."""
+        """Size of the frames that are coded."""
         return self.geometry if self.grid is None else self.grid.native
 
 
@@ -192,7 +192,7 @@ class GroupCodec(ABC):
 
     @property
     def geometry(self) -> Geometry:
-        """Of the frames that are shown."""
+        """Size of the frames that are shown."""
         return self.settings.geometry
 
     @property
@@ -327,7 +327,7 @@ class Family(ABC):
     trained: ClassVar[bool] = False
 
     def traits_of(self, checkpoint: Checkpoint) -> Traits:
-        """Of a codec with these weights, at their own settings."""
+        """The traits of a codec with these weights, at their own settings."""
         return self.traits
 
     def levels(self, checkpoint: Checkpoint) -> range:
@@ -339,8 +339,8 @@ class Family(ABC):
         return {"crf": level}
 
     def serves(self, model: str, effort: int | None) -> bool:
-        """Whether a model without weights is to be tried where nobody has named one:
-        its encoder is at hand, and fast enough for the effort.
+        """True if a model without weights is tried where nobody has named one: its encoder is at hand, and fast enough
+        for the effort.
         """
         return True
 

@@ -98,12 +98,12 @@ class LeRobotFolder:
 
     @property
     def suffix(self) -> str:
-        """Of its videos: ".lvc", or another."""
+        """The ending of its videos: ".lvc", or another."""
         return PurePosixPath(self.info["video_path"]).suffix
 
     @property
     def frames(self) -> int:
-        """Of all videos together: every camera has a frame for each row."""
+        """Frames of all videos together: every camera has a frame for each row."""
         return self.info["total_frames"] * len(self.cameras)
 
     def videos(self) -> Iterator[Video]:

@@ -41,7 +41,7 @@ def sources(folder: Path = FOLDER) -> list[Path]:
 
 
 def sources_digest(folder: Path = FOLDER) -> str:
-    """Of the sources' names and bytes, and of the flags: 16 hexadecimal digits, which the library carries."""
+    """The digest, 16 hexadecimal digits, of the sources' names and bytes and of the flags; the library carries it."""
     digest = hashlib.sha256(" ".join(FLAGS).encode())
     for path in sources(folder):
         content = path.read_bytes()

@@ -92,7 +92,7 @@ class PixelGrid:
 
     @classmethod
     def from_json(cls, value) -> "PixelGrid":
-        """Of what `as_json` gave; raises OptionError for anything else."""
+        """The grid that `as_json` describes; raises OptionError for anything else."""
         if not (isinstance(value, dict) and value.keys() == {"native", "source", "luma", "chroma"}):
             raise OptionError(f"a pixel grid has native, source, luma and chroma, not {value!r:.80}")
         return cls(_geometry(value["native"]), _geometry(value["source"]), _blur(value["luma"]), _blur(value["chroma"]))
@@ -117,7 +117,7 @@ class Axis:
 
 @lru_cache(maxsize=32)
 def axis_of(native: int, source: int, shown: int, stride: int = 1, kernel: tuple[int, ...] = PLAIN) -> Axis:
-    """Of one side: `native` pixels shown as `source`, seen every `stride`-th by a kernel, averaged to `shown`."""
+    """One side: `native` pixels shown as `source`, seen every `stride`-th by a kernel, averaged to `shown`."""
     unit = -(-source // stride) * KERNEL_UNIT
     parts = []
     for first, total in _parts(native, source, shown, stride, kernel):

@@ -45,12 +45,12 @@ class PlaneReader:
         return frame if self.stride_of(frame) == 2 else plain_planes(self.reformatter, frame)
 
     def planes(self, frame: av.VideoFrame) -> Planes:
-        """Of 4:2:0 frames as they are; of others at full chroma. They are the frame's own memory where they can be."""
+        """Planes of 4:2:0 frames as they are, of others at full chroma; the frame's own memory where they can be."""
         return planes_of(self.frame_of_planes(frame), self.stride_of(frame))
 
 
 def planes_of(frame: av.VideoFrame, stride: int) -> Planes:
-    """Of a frame of three planes of 8 bits."""
+    """The planes of a frame that has three of 8 bits."""
     sides = [(frame.width, frame.height)] + [(-(-frame.width // stride), -(-frame.height // stride))] * 2
     found = [samples_of(plane, width, height) for plane, (width, height) in zip(frame.planes, sides)]
     return Planes(found[0], np.stack(found[1:]), stride)

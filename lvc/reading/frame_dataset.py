@@ -429,7 +429,7 @@ class FrameDataset(Dataset):
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
-        """Of a frame as items hold it: (3, H, W) or (H, W, 3)."""
+        """Shape of a frame as items hold it: (3, H, W) or (H, W, 3)."""
         height, width = self.geometry.height, self.geometry.width
         return (3, height, width) if self._channels_first else (height, width, 3)
 

@@ -100,7 +100,7 @@ class FrameCache:
         self._groups = RecentlyUsed(limit)
 
     def get(self, group: Hashable, numbers: Iterable[int]) -> dict[int, np.ndarray]:
-        """Those of a group's frames, by their numbers in it, that are there: uint8 [3, height, width]."""
+        """The frames of a group that are kept, by their numbers in it: uint8 [3, height, width]."""
         kept: KeptFrames | None = self._groups.get(group)
         return {} if kept is None else {number: kept.get(number) for number in numbers if number in kept}
 

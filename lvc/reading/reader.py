@@ -458,7 +458,7 @@ class Reader(DecoderCalls):
 
     @property
     def frame_types(self) -> list[str]:
-        """For each frame "key", which needs no other frame, or "predicted"."""
+        """The kind of each frame: "key", which needs no other frame, or "predicted"."""
         types = []
         for group in range(len(self.container.index)):
             count = self.container.frames_in_group(group)
@@ -534,7 +534,7 @@ class Reader(DecoderCalls):
 
 
 def shares_position(source) -> bool:
-    """Whether it is an open file of the system's: those are shared by a process and its forks, position and all."""
+    """True for an open file of the system's, which a process and its forks share, position and all."""
     try:
         source.fileno()
     except (AttributeError, io.UnsupportedOperation):

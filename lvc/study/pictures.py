@@ -75,7 +75,7 @@ class PictureSet:
 
     @property
     def sha256(self) -> str:
-        """Of all pictures, in hex."""
+        """Digest of all pictures, in hex."""
         digest = hashlib.sha256()
         for part in (self.train, self.validation, self.test):
             digest.update(f"{part.data.shape}".encode())

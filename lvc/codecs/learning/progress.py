@@ -30,8 +30,8 @@ class Validation:
 
     @classmethod
     def of(cls, errors: Sequence[float], *, bits: float | None, distortion: float | None = None) -> Self:
-        """Of the squared error of each frame, levels of 255 squared; distortion:
-        by default the mean of these, in 0..1.
+        """The figures of frames with these squared errors, in levels of 255 squared; distortion: by default their mean,
+        in 0..1.
         """
         mean = sum(errors) / len(errors)
         return cls(

@@ -70,7 +70,7 @@ class RunSettings:
     team: Team = ALONE
 
     def metadata(self, model: Any, *, quantiser: dict, entropy: dict) -> Metadata:
-        """Of the weights, before anything is known of them."""
+        """What a weights file says of itself, before anything is trained."""
         return Metadata(
             name=self.name or model.name,
             model=model.name,

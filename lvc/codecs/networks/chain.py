@@ -68,7 +68,7 @@ class ChainConfig:
             raise OptionError(f"synthesis gives {made} channels; frames have 3")
 
     def layers(self) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
-        """Of analysis and synthesis."""
+        """The layers of analysis and of synthesis."""
         encoder = tuple(layer_of(line) for line in self.analysis)
         return encoder, tuple(layer_of(line) for line in self.synthesis) or mirrored(encoder)
 

@@ -173,12 +173,12 @@ class PaletteFrames:
 
     @property
     def known_colours(self) -> np.ndarray:
-        """Of the game that the weights know, int32 [K]."""
+        """Colours of the game that the weights know, int32 [K]."""
         return self._game.colours
 
     @property
     def colours(self) -> np.ndarray:
-        """Of the group so far, int32 [K], 0xRRGGBB each."""
+        """The group's colours so far, int32 [K], 0xRRGGBB each."""
         return self._game.colours if self.references is None else self.references.colours
 
     def code_frames(

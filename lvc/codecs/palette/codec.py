@@ -67,7 +67,7 @@ class PaletteCodec(SymbolCodec):
 
     @property
     def error_worth(self) -> float:
-        """By what errors are worth in the end, so much less than while frames are chosen, where they are passed on."""
+        """Less than what errors count while frames are chosen: there they are passed on to later frames."""
         return lambda_of(self.crf) / PASSED_ON * 3 * self.geometry.width * self.geometry.height
 
     def analyse(self, frames: np.ndarray) -> Latents:

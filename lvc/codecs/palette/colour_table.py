@@ -36,7 +36,7 @@ class ColourTable:
         return result
 
     def new(self, wanted: np.ndarray) -> np.ndarray:
-        """Those of some colours int32 [N] that are not here, each once, the darkest first;
+        """The colours of int32 [N] that are not in the table yet, each once, the darkest first;
         ValueError for more than a group can have.
         """
         new = by_luma(np.setdiff1d(wanted, self.colours))

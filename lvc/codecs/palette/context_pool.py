@@ -39,5 +39,5 @@ class ContextPool:
         return model
 
     def give(self, model: ContextModel) -> None:
-        """Of one that was taken here, by whom nothing looks at it any more."""
+        """Takes back a model that was taken here and that nothing uses any more."""
         self._idle.append(model)

@@ -37,7 +37,7 @@ settle = Kernel(
 
 
 def clustered(points: np.ndarray, counts: np.ndarray, number: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """That many centres of points float64 [N, 3], seen `counts` times each, as `refined` gives them.
+    """`number` centres of points float64 [N, 3], seen `counts` times each, as `refined` gives them.
 
     They begin with what is seen most; each next one is that of a few points of large errors that leaves the least (as
     k-means++ with several trials, but not by chance).

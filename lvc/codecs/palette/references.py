@@ -102,17 +102,17 @@ class ReferenceState:
 
     @property
     def frames(self) -> int:
-        """That are there, with the built-in picture that the group begins from."""
+        """How many frames there are, with the built-in picture that the group begins from."""
         return self.state.frames
 
     @property
     def colours(self) -> np.ndarray:
-        """Of the group so far, int32 [K], 0xRRGGBB each."""
+        """The group's colours so far, int32 [K], 0xRRGGBB each."""
         return self.palette[: self.state.colours]
 
     @property
     def recent_vectors(self) -> tuple[MotionVector, ...]:
-        """Those of the frames before, the latest first."""
+        """The latest motion vectors of the frames before, the last one first."""
         return tuple(MotionVector(*map(int, vector)) for vector in self.recent[: self.state.recent_vectors])
 
     @property

@@ -85,7 +85,7 @@ class SpriteLayer:
 
     @property
     def own_bitmaps(self) -> int:
-        """That the group's frames have shown so far."""
+        """How many bitmaps the group's frames have shown so far."""
         return self.state.own_bitmaps
 
 

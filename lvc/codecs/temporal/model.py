@@ -362,8 +362,8 @@ def window(maps: Tensor, size: torch.Size, corners: Tensor | None) -> Tensor:
 
 
 def phase_of(rows: int, columns: int, phases: int, device=None) -> Tensor:
-    """In which of 1, 2 or 4 phases each position [h, w] is coded: all at once; a checkerboard's two colours; the four
-    places of each 2x2 square, its diagonals first.
+    """The phase in which each position [h, w] is coded, of 1, 2 or 4: all at once; a checkerboard's two colours; the
+    four places of each 2x2 square, its diagonals first.
     """
     row = torch.arange(rows, device=device)[:, None]
     column = torch.arange(columns, device=device)

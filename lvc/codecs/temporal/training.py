@@ -226,8 +226,8 @@ class TemporalRun:
     def joint_loss(
         self, frames: Tensor, scenery: Tensor | None, crf: Tensor, length: int, corners: Tensor, passes: list[int]
     ) -> tuple[Tensor, dict]:
-        """Of each clip the error of all frames, and the bits of the first as a keyframe and of the last as a predicted
-        one.
+        """The loss of clips: the error of all frames, the bits of the first as a keyframe, and of the last as a
+        predicted one.
         """
         every, places = crf.repeat_interleave(length), corners.repeat_interleave(length, dim=0)
         latents = self.model.analyse(frames, every, scenery, corners=places).float()

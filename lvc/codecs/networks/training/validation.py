@@ -119,8 +119,8 @@ def symbols_of(
 
 @torch.no_grad()
 def latent_statistics(model: Model, source: Frames, *, limit: int | None, device: torch.device) -> dict:
-    """Of the latents before quantising: mean, standard deviation, and the 0.1 and 99.9 percentiles of each frame,
-    averaged.
+    """Mean and standard deviation of the latents before quantising, and the mean over frames of their 0.1 and 99.9
+    percentiles.
     """
     model.eval()
     sums = np.zeros(2)
