@@ -71,7 +71,9 @@ typedef struct {
   int refs, distance[MAX_REFS], past_refs, past_distance[MAX_REFS];
   int qi;                    /* the frame's quantiser index */
   int tree_qi, group_at;     /* the quantiser index last coded, and the 16x16 square it was coded for */
-  int deblock, trellis;      /* tools of the frame */
+  int deblock, restore, trellis; /* tools of the frame */
+  uint8_t *strength;         /* of restoration, a tree block each */
+  pel *before;               /* the picture before restoration, three planes without borders */
   Motion history[6]; int n_history;
   Coder c;
 } State;

@@ -51,6 +51,7 @@ static void begin_frame(State *s) {
 }
 static void end_frame(State *s) { /* an encoder has filtered already, to see what it gains */
   if (s->deblock && s->c.mode == DECODE) deblock_picture(s);
+  if (s->restore && s->c.mode == DECODE) restore_picture(s, s->before, s->strength);
   extend_borders(s, s->time);
   s->time++;
 }
@@ -76,6 +77,8 @@ static size_t layout_state(State *s, const Config *cfg, uint8_t *base) {
   TAKE(pictures, s->plane_size * 3 * cfg->slots)
   TAKE(cells, (size_t)s->cw * s->ch)
   TAKE(past, (size_t)s->cw * s->ch)
+  TAKE(strength, (size_t)((s->w + TREE - 1) / TREE) * ((s->h + TREE - 1) / TREE))
+  TAKE(before, (size_t)3 * s->w * s->h)
   TAKE(c.probs, N_PROBS)
   TAKE(c.weights, N_WEIGHTS)
   return at;

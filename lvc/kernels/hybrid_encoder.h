@@ -8,6 +8,10 @@
 #include "hybrid_lookahead.h"
 #include "hybrid_partition.h"
 
+#ifdef HYBRID_WATCH
+void hybrid_watch(const State *s, const pel *source); /* of experiments: sees each picture before restoration */
+#endif
+
 static void choose_deblocking(Encoder *e) {
   State *s = &e->s;
   int64_t before = 0, after = 0;
@@ -19,6 +23,34 @@ static void choose_deblocking(Encoder *e) {
   for (int c = 0; c < 3; c++) after += squared_error(source_at(e, c, 0, 0), s->w, plane(s, s->time, c), s->stride, s->w, s->h);
   s->deblock = after < before && !(s->cfg.without & TOOL_DEBLOCK);
   if (!s->deblock) memcpy(picture, e->spare, size * sizeof(pel));
+}
+
+/* The strength of each tree block that costs least, errors and bits together; applied. */
+static void choose_restoration(Encoder *e) {
+  State *s = &e->s;
+  const double bit[STRENGTHS] = {0.7, 2.5, 2.0, 3.0}; /* about what each costs */
+  uint8_t *strength = s->strength;
+  s->restore = 0;
+  if (s->cfg.without & TOOL_RESTORE) return;
+  keep_before(s, s->before);
+  for (int y = 0; y < s->h; y += TREE)
+    for (int x = 0; x < s->w; x += TREE, strength++) {
+      int32_t correction[3][TREE][TREE];
+      int64_t error[STRENGTHS] = {0};
+      const int w = imin(TREE, s->w - x), h = imin(TREE, s->h - y);
+      find_corrections(s, s->before, x, y, correction);
+      for (int c = 0; c < 3; c++)
+        for (int j = 0; j < h; j++)
+          for (int i = 0; i < w; i++) {
+            const int shown = s->before[((size_t)c * s->h + y + j) * s->w + x + i], wanted = *source_at(e, c, x + i, y + j);
+            for (int k = 0; k < STRENGTHS; k++) { const int d = wanted - (k ? corrected(shown, correction[c][j][i], k) : shown); error[k] += d * d; }
+          }
+      int best = 0;
+      for (int k = 1; k < STRENGTHS; k++) if (error[k] + e->lambda * bit[k] < error[best] + e->lambda * bit[best]) best = k;
+      *strength = best;
+      s->restore |= best > 0;
+      if (best) apply_corrections(s, x, y, correction, best);
+    }
 }
 
 static void encode_frame(Encoder *e, const uint8_t *rgb) {
@@ -48,6 +80,10 @@ static void encode_frame(Encoder *e, const uint8_t *rgb) {
       if (e->plans) *e->plans++ = plan;
     }
   choose_deblocking(e);
+#ifdef HYBRID_WATCH
+  hybrid_watch(s, e->source);
+#endif
+  choose_restoration(e);
   code_filters(s);
   end_frame(s);
 }

@@ -9,11 +9,12 @@
 #include "hybrid_colour.h"
 #include "hybrid_inter.h"
 #include "hybrid_intra.h"
+#include "hybrid_restore.h"
 #include "hybrid_trellis.h"
 
 enum { SPLIT_NONE, SPLIT_QUAD, SPLIT_ROWS, SPLIT_COLUMNS };
 enum { TOOL_BINARY_SPLIT = 1, TOOL_DST = 2, TOOL_IDENTITY = 4, TOOL_BI = 8, TOOL_CFL = 16, TOOL_DEBLOCK = 32, TOOL_SPECTRUM = 64,
-       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024, TOOL_BEND = 2048 };
+       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024, TOOL_BEND = 2048, TOOL_RESTORE = 4096 };
 
 static int code_literal(Coder *c, int which, int value, int bits) {
   int got = 0;
@@ -42,7 +43,11 @@ static void code_frame_header(State *s) {
   s->n_history = 0;
 }
 
-static void code_filters(State *s) { s->deblock = code_literal(&s->c, 2, s->deblock, 1); }
+static void code_filters(State *s) {
+  s->deblock = code_literal(&s->c, 2, s->deblock, 1);
+  s->restore = s->cfg.without & TOOL_RESTORE ? 0 : code_literal(&s->c, 21, s->restore, 1);
+  if (s->restore) code_strengths(s, s->strength);
+}
 
 /* May a block of this size at this place be split this way? */
 INLINE int can_split(const State *s, int lw, int lh, int binary, int how) {
