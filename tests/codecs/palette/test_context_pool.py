@@ -97,6 +97,16 @@ def test_what_is_dropped_gives_its_context_model_back_once(model):
     assert pool.nbytes == before + held
 
 
+@pytest.fixture
+def fresh_heap():
+    """Collecting looks at what is made from here on alone: all other modules' objects would take most of the time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("fresh_heap")
 def test_a_damaged_group_leaves_a_context_model_that_is_clean(model):
     pool, generator, failed = ContextPool(model, CODING_RATE), np.random.default_rng(1), 0
     symbols, payload = written(PaletteFrames(model), 4)
