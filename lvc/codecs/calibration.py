@@ -1,10 +1,14 @@
 """Which level of an encoder's quantiser gives a wanted quality: read from trials at fixed levels, so that it falls as
 the wish rises."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from lvc.codecs.codec import Fit, GroupCodec
+from lvc.codecs.crf import CRF_LEVELS, psnr_of_crf
 
 RUNS, RUN_FRAMES = 2, 12  # runs of frames that are tried, and frames of each: a trial takes libaom a second or two
 # Of the correction on longer runs: trials at most, levels between those that are tried, and dB a level at least.
@@ -85,3 +89,55 @@ def corrected(wanted: float, near: Point, trial: Callable[[int], Point], levels:
         level = min(max(round(level), levels[0]), levels[-1])
     lost = (level - point.level) * near.slope
     return Point(level, point.psnr - lost, point.bytes_per_frame * BYTES_A_DECIBEL**-lost, near.slope)
+
+
+class FittedCodec(GroupCodec):
+    """A codec whose quantiser has a level for a whole file, `level` in its spec, which the file's frames choose."""
+
+    tried_levels: Sequence[int]  # the best first, about as many dB apart
+    levels: range  # all of them, the best first
+
+    @abstractmethod
+    def trial(self, runs: Sequence[np.ndarray], level: int) -> Point:
+        """What short runs of frames, uint8 [T, H, W, 3] each, come to at a level."""
+
+    def longer_trial(self, fit: Fit, runs: Sequence[np.ndarray]) -> Callable[[int], Point]:
+        """What tells what longer runs come to at a level. fit: what short ones said."""
+        del fit
+        return lambda level: self.trial(runs, level)
+
+    def quantiser_at(self, level: int) -> dict:
+        """The quantiser's spec with a level."""
+        return {**self.quantiser_spec, "level": level}
+
+    @property
+    def has_level(self) -> bool:
+        """Whether the spec has a level: then there is nothing to choose."""
+        return self.quantiser_spec.get("level") is not None
+
+    def fitted(self, runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Fit:
+        """The level that gives some frames the quality that crf means, and what they come to at it."""
+        if self.has_level:
+            return super().fitted(runs)
+        shown = [shown for _, shown in runs]
+        guess = self.crf * len(self.tried_levels) // CRF_LEVELS
+        found = level_at(psnr_of_crf(self.crf), lambda level: self.trial(shown, level), self.tried_levels, guess=guess)
+        return self._fit(found, shown)
+
+    def settled(self, fit: Fit, runs: Sequence[np.ndarray]) -> Fit:
+        if self.has_level or fit.quantiser is None or not runs:
+            return fit
+        near = Point(fit.quantiser["level"], fit.psnr, fit.bytes_per_frame, fit.slope)
+        trial = self.longer_trial(fit, runs)
+        return self._fit(corrected(psnr_of_crf(self.crf), near, trial, self.levels), runs)
+
+    def _fit(self, found: Point, runs: Sequence[np.ndarray]) -> Fit:
+        count = sum(map(len, runs))
+        return Fit(count, found.psnr, found.bytes_per_frame, self.quantiser_at(found.level), found.slope)
+
+    def level_of(self, frames: np.ndarray) -> int:
+        """The spec's level, or where it has none the one that suits the frames of a group, uint8 [T, H, W, 3]."""
+        if not self.has_level:
+            fit = self.fitted([(run, run) for run in runs_of([frames])])
+            return self.settled(fit, [frames]).quantiser["level"]
+        return self.quantiser_spec["level"]

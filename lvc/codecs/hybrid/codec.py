@@ -1,10 +1,12 @@
 """Groups coded by the hybrid block codec: one payload a group, decoded frame by frame, exact on every machine."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
+from lvc.codecs.calibration import FittedCodec, Point
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.codec import CodedGroup, GroupCodec, Settings, Traits
-from lvc.codecs.crf import psnr_of_crf
+from lvc.codecs.codec import CodedGroup, Fit, Settings, Traits, psnr_of_frames
 from lvc.codecs.hybrid.kernels import Decoding, encode
 from lvc.codecs.pictures import PictureGroupDecoder
 from lvc.container.layout import Packet
@@ -14,9 +16,9 @@ from lvc.frames import pictures_digest
 MOST_KEPT = 64  # pictures between frames, where they are small
 KEPT_BYTES = 1 << 27
 STEP, HYBRID = "step", "hybrid"
-HIGHEST_INDEX = 96
-TRIAL_FRAMES = 6
-DB_PER_INDEX = 0.36  # that a quantiser index is worth, about
+LEVELS = range(97)  # quantiser indices, twelve to the octave of the step
+TRIED = tuple(range(0, 97, 12))
+LONGER = 64  # frames of a longer trial, which is coded at effort 0
 
 
 def pictures_kept(frames: int, height: int, width: int) -> int:
@@ -24,11 +26,13 @@ def pictures_kept(frames: int, height: int, width: int) -> int:
     return max(2, min(MOST_KEPT, frames, KEPT_BYTES // (6 * (height + 96) * (width + 96))))
 
 
-class HybridCodec(GroupCodec):
-    """Codes groups with whole numbers alone.
+class HybridCodec(FittedCodec):
+    """Codes groups with whole numbers alone. The quantiser's spec has the index of its step, `level`.
 
     A payload begins with how many pictures are kept and which tools are off (one byte, two bytes).
     """
+
+    tried_levels, levels = TRIED, LEVELS
 
     def __init__(self, checkpoint: Checkpoint, settings: Settings, traits: Traits):
         super().__init__(checkpoint, settings, traits)
@@ -36,30 +40,33 @@ class HybridCodec(GroupCodec):
         self.entropy_spec = {"name": HYBRID} if settings.entropy is None else settings.entropy
         if self.quantiser_spec["name"] != STEP or self.entropy_spec["name"] != HYBRID:
             raise OptionError("hybrid has a quantiser and an entropy coder of its own: name neither")
+        level = self.quantiser_spec.get("level")
+        if level is not None and not (type(level) is int and level in LEVELS):
+            raise OptionError(f"a hybrid quantiser has levels {LEVELS[0]} to {LEVELS[-1]}, not {level!r:.40}")
         self.group_frame_bytes = 3 * settings.geometry.width * settings.geometry.height
 
     def encode_group(self, frames: np.ndarray) -> CodedGroup:
         slots = pictures_kept(len(frames), *frames.shape[1:3])
-        payload, shown, _ = encode(
-            frames, slots=slots, effort=self.settings.effort, quantiser=self.quantiser_of(frames)
-        )
+        payload, shown, _ = encode(frames, slots=slots, effort=self.settings.effort, quantiser=self.level_of(frames))
         digest = pictures_digest(shown)
         return CodedGroup(
             (Packet(frame_count=len(frames), payload=bytes([slots, 0, 0]) + payload),), digest, pictures=shown
         )
 
-    def quantiser_of(self, frames: np.ndarray) -> int:
-        """The index whose pictures have about the PSNR that crf means, by trials on a few of the group's frames."""
-        start = max(0, (len(frames) - TRIAL_FRAMES) // 2)
-        few, wanted = np.ascontiguousarray(frames[start : start + TRIAL_FRAMES]), psnr_of_crf(self.crf)
-        index = round((60.0 - wanted) / DB_PER_INDEX)
-        for _ in range(2):
-            index = min(HIGHEST_INDEX, max(0, index))
-            _, shown, _ = encode(few, slots=max(2, len(few)), effort=0, quantiser=index)
-            error = ((shown.astype(np.float64) - few) ** 2).mean(axis=(1, 2, 3))
-            psnr = float(np.mean(10 * np.log10(255**2 / np.maximum(error, 255**2 / 1e6))))
-            index += round((min(psnr, 60.0) - wanted) / DB_PER_INDEX)
-        return min(HIGHEST_INDEX, max(0, index))
+    def trial(self, runs: Sequence[np.ndarray], level: int) -> Point:
+        """At effort 0, whose quality at a level is within 0.2 dB of the others'."""
+        psnr, size = [], 0
+        for run in runs:
+            slots = pictures_kept(len(run), *run.shape[1:3])
+            payload, shown, _ = encode(np.ascontiguousarray(run), slots=slots, effort=0, quantiser=level)
+            psnr.append(psnr_of_frames(run, shown))
+            size += len(payload)
+        return Point(level, float(np.concatenate(psnr).mean()), size / sum(map(len, runs)))
+
+    def longer_trial(self, fit: Fit, runs: Sequence[np.ndarray]) -> Callable[[int], Point]:
+        del fit
+        begun = [run[:LONGER] for run in runs]
+        return lambda level: self.trial(begun, level)
 
     def open_group(self, packets: tuple[Packet, ...]) -> PictureGroupDecoder:
         count = self.frames_of(packets)

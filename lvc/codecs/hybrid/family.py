@@ -23,6 +23,7 @@ class HybridFamily(Family):
         efforts=range(3),
         usual_effort=1,
         usual_keyint=USUAL_KEYINT,
+        fitted=True,
         finds_scenes=True,
     )
 
@@ -30,6 +31,14 @@ class HybridFamily(Family):
         from lvc.codecs.hybrid.codec import HybridCodec
 
         return HybridCodec(checkpoint, settings, self.traits)
+
+    def levels(self, checkpoint: Checkpoint) -> range:
+        from lvc.codecs.hybrid.codec import LEVELS
+
+        return LEVELS
+
+    def at_level(self, checkpoint: Checkpoint, level: int) -> dict:
+        return {"quantiser": {"name": "step", "level": level}}
 
     def serves(self, model: str, effort: int | None) -> bool:
         """Not before its format is settled and guarded by a golden file: nobody gets it without naming it."""
