@@ -6,11 +6,14 @@ Its frequencies are whole numbers from 1 that sum to 2**24, the precision of the
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from constriction import stream
 
 from lvc.errors import ModelError
+
+if TYPE_CHECKING:
+    from constriction import stream
 
 PRECISION = 24
 TOTAL = 1 << PRECISION
@@ -64,7 +67,7 @@ class Tables:
         self.places = None if places is None else _whole(places, "places")
         if places is not None and not (len(self.places) and 0 <= self.places.min() and self.places.max() < count):
             raise ModelError(f"the places of frequency tables must name tables 0 to {count - 1}")
-        self._models: dict[int, stream.model.Categorical] = {}
+        self._models: dict[int, "stream.model.Categorical"] = {}
         self._of_size: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
@@ -76,7 +79,7 @@ class Tables:
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_models": {}, "_of_size": {}}
 
-    def model(self, index: int) -> stream.model.Categorical:
+    def model(self, index: int) -> "stream.model.Categorical":
         """The range coder's model of table `index`, of at least two entries; built once."""
         model = self._models.get(index)
         if model is None:
@@ -136,12 +139,14 @@ class Tables:
         return cls(*(arrays[name] for name in names), places=arrays.get("places"))
 
 
-def categorical(frequencies: np.ndarray) -> stream.model.Categorical:
+def categorical(frequencies: np.ndarray) -> "stream.model.Categorical":
     """A model of exactly these whole frequencies, >= 1 with sum 2**24, of at least two symbols.
 
     constriction gives each symbol one unit and shares out the other 2**24 - n in proportion to the floats it is given.
     Those are made whole numbers with just that sum, so its factor is 1.0 and no rounding happens.
     """
+    from constriction import stream
+
     return stream.model.Categorical((frequencies - 1).astype(np.float64), perfect=False)
 
 

@@ -12,7 +12,6 @@ from lvc.codecs.palette.bitstream import CODING_RATE, PaletteFrames, game_of
 from lvc.codecs.palette.colours import painted
 from lvc.codecs.palette.context_pool import ContextPool
 from lvc.codecs.palette.model import Palette
-from lvc.codecs.palette.rate_distortion import PASSED_ON, choose_cheapest, lambda_of, whole_pictures
 from lvc.codecs.palette.references import frame_bytes
 from lvc.codecs.symbols import SymbolCodec, SymbolGroupDecoder
 from lvc.container.layout import Packet
@@ -68,6 +67,8 @@ class PaletteCodec(SymbolCodec):
     @property
     def error_worth(self) -> float:
         """Less than what errors count while frames are chosen: there they are passed on to later frames."""
+        from lvc.codecs.palette.rate_distortion import PASSED_ON, lambda_of
+
         return lambda_of(self.crf) / PASSED_ON * 3 * self.geometry.width * self.geometry.height
 
     def analyse(self, frames: np.ndarray) -> Latents:
@@ -84,6 +85,8 @@ class PaletteCodec(SymbolCodec):
 
     def _chosen(self, frames: np.ndarray) -> tuple[Latents, list[bytes]]:
         """Colours of one group's frames uint8 [T, H, W, 3], and the payload of each packet."""
+        # Who only reads has no use for what chooses
+        from lvc.codecs.palette.rate_distortion import choose_cheapest, whole_pictures
 
         def begun() -> tuple[PaletteFrames, list[BitWriter]]:
             return self.coding(len(frames)), [
