@@ -67,7 +67,7 @@ class Tables:
         self.places = None if places is None else _whole(places, "places")
         if places is not None and not (len(self.places) and 0 <= self.places.min() and self.places.max() < count):
             raise ModelError(f"the places of frequency tables must name tables 0 to {count - 1}")
-        self._models: dict[int, "stream.model.Categorical"] = {}
+        self._models: dict[int, stream.model.Categorical] = {}
         self._of_size: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
