@@ -32,16 +32,21 @@ test-inputs: $(BIN)/lvc
 test-slow: $(BIN)/lvc
 	$(BIN)/python -m pytest -q -m slow
 
-# The compiled kernels under ASan and UBSan: golden files, damaged ones, hostile bits, and what tests of the kernels hand them.
-SANITIZED := build/sanitized/kernels.so
+# The compiled kernels under ASan and UBSan: golden files, damaged ones, hostile bits, what tests of the kernels hand them, and
+# the reader's fuzz corpus with changes of it.
+SANITIZED := build/sanitized
+SANITIZED_CHANGES ?= 3000
 test-sanitizers: $(BIN)/lvc
-	$(BIN)/python -m lvc.kernels.build --sanitize $(SANITIZED)
-	LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 LVC_KERNELS=$(SANITIZED) \
-		$(BIN)/python -m pytest -q tests/kernels/test_binding.py tests/entropy/test_bits.py tests/entropy/test_mixing.py tests/native/test_shown.py tests/codecs/palette \
-		-m "not slow" --deselect tests/codecs/palette/test_training.py
-	for seed in 1 2 3 4; do \
-		LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 LVC_KERNELS=$(SANITIZED) \
-			$(BIN)/python -m tests.codecs.palette.hostile $$seed 1000; \
+	$(BIN)/python -m lvc.kernels.build --sanitize $(SANITIZED)/kernels.so
+	$(BIN)/python -m tests.fuzz.seeds $(SANITIZED)/fuzz
+	set -e; export LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+		LVC_KERNELS=$(SANITIZED)/kernels.so LVC_MODELS=$(SANITIZED)/fuzz/weights OMP_NUM_THREADS=1; \
+	$(BIN)/python -m pytest -q tests/kernels/test_binding.py tests/entropy/test_bits.py tests/entropy/test_mixing.py \
+		tests/native/test_shown.py tests/codecs/palette tests/codecs/hybrid tests/container/test_container_damage.py \
+		tests/container/test_container_format.py -m "not slow" --deselect tests/codecs/palette/test_training.py; \
+	for seed in 1 2 3 4; do $(BIN)/python -m tests.codecs.palette.hostile $$seed 1000; done; \
+	for target in container reader; do \
+		$(BIN)/python -m tests.fuzz.replay $$target $(SANITIZED)/fuzz/corpus/$$target --mutations $(SANITIZED_CHANGES); \
 	done
 
 # The decoders in C, whose coverage libFuzzer sees, from bytes; first the seeds, which the same files' encoders write.

@@ -220,7 +220,8 @@ def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
         )
     ]
     if len(first) >= RUN_FRAMES:
-        batches += spread_runs(source, sampling, places=PLACES, frames=RUN_FRAMES)
+        native = first.grid is not None  # else no model is tried on the game's own pixels
+        batches += spread_runs(source, sampling, places=PLACES, frames=RUN_FRAMES, native=native)
     return [run_of(batch) for batch in batches]
 
 
@@ -241,7 +242,8 @@ def settling_runs(
     if each < RUN_FRAMES:  # of large frames the short runs have to do
         return []
     start = next(groups_of(begun, each)).data
-    return [start, *(batch.data for batch in spread_runs(source, sampling, places=PLACES, frames=each))]
+    others = spread_runs(source, sampling, places=PLACES, frames=each, native=False)
+    return [start, *(batch.data for batch in others)]
 
 
 def run_of(batch: FrameBatch) -> Run:

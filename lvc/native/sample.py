@@ -94,14 +94,14 @@ class NativeFinder:
     """Makes pictures of decoded frames, with the game's own pixels where the first frames show that there are any.
 
     Frames of another size, which a stream may change to, are looked through anew: where they show as many pixels of a
-    game, or nothing at all, its own pixels go on, shown as at the beginning.
+    game, or nothing at all, its own pixels go on, shown as at the beginning. looks: False where none are looked for.
     """
 
-    def __init__(self, path: Path, geometry: Geometry):
+    def __init__(self, path: Path, geometry: Geometry, *, looks: bool = True):
         self.geometry, self._path = geometry, path
         self._area, self._planes = AreaScaler(geometry), PlaneReader()
         self._grid: PixelGrid | None = None  # that all frames of the recording are shown by
-        self._looks = True  # whether the grid is still to be found
+        self._looks = looks  # whether the grid is still to be found
         self._sampler: NativeSampler | None = None  # of frames as the latest
         self._kind: tuple | None = None  # of the frames that are held, or of those that the sampler is for
         self._held: list[SampledFrame] = []  # until there are enough to look through

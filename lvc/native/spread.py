@@ -14,10 +14,10 @@ from lvc.video.sample import SampledFrame, Sampling
 
 
 def spread_runs(
-    path: Path, sampling: Sampling, *, places: tuple[float, ...], frames: int, threads: int = 0
+    path: Path, sampling: Sampling, *, places: tuple[float, ...], frames: int, native: bool = True, threads: int = 0
 ) -> list[FrameBatch]:
     """Up to `frames` sampled frames in a row from each place, a share of the recording's length, with the game's own
-    pixels where it shows them.
+    pixels where it shows them. native: whether these are looked for, which takes a second of processor time a place.
 
     A run begins at the keyframe before its place, so its frames may lie a little beside those that
     `frames_with_native` gives, and times are the
@@ -30,7 +30,7 @@ def spread_runs(
         try:
             with opened_video(path, threads=threads, stream=sampling.stream) as (container, stream):
                 container.seek((stream.start_time or 0) + int(place * seconds / stream.time_base), stream=stream)
-                finder = NativeFinder(path, sampling.geometry)
+                finder = NativeFinder(path, sampling.geometry, looks=native)
                 ready = [
                     one for chosen in taken(container, stream, path, sampling, frames) for one in finder.given(chosen)
                 ]

@@ -1,7 +1,7 @@
 """Which model serves a recording: those that could are tried on some of its frames, and the cheapest at the wanted
 quality is taken."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,10 @@ from lvc.weights import checkpoints
 
 AUTO = "auto"  # in place of a model's name
 TOO_FAR = 1.5  # dB below the wanted quality, from which on a model does not serve
+# dB above it, from which on a model that codes the game's own pixels is taken without a standard codec being tried. On
+# the sample clips such models are 5 to 10 above, and AV1 takes 2.9 to 8 times their bytes; to try it takes 8 s of
+# processor time of the 12 s that a clip of 60 s takes.
+CLEARLY_ABOVE = 3.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,15 @@ def candidates(
     """
     wanted = psnr_of_crf(DEFAULT_CRF if crf is None else crf)
     found: list[Candidate] = []
-    for checkpoint in tried_models(names, effort, device, lambda: any(one.fit.psnr >= wanted for one in found)):
+
+    def suited() -> bool:
+        return any(one.fit.psnr >= wanted for one in found)
+
+    def settled() -> bool:
+        native = (one for one in found if grid is not None and traits_of(one.checkpoint).takes_native)
+        return any(one.fit.psnr >= wanted + CLEARLY_ABOVE for one in native)
+
+    for checkpoint in tried_models(names, effort, device, suited, settled):
         traits = traits_of(checkpoint)
         used = grid if traits.takes_native else None
         # Models of few colours are far from others or near each other at any effort; the others' bytes depend on it.
@@ -96,10 +108,19 @@ def cost_of(fit: Fit, wanted: float) -> float:
     return float("inf") if short > TOO_FAR else fit.bytes_per_frame * BYTES_A_DECIBEL**short
 
 
-def tried_models(names: Sequence[str] | None, effort: int | None, device: str, suited) -> Iterator[Checkpoint]:
-    """Models to try in turn. suited: whether one of those before serves; then no network is loaded, which none of
-    them needs. Of what ships, what has one rate is not even loaded: it is a network of single frames, to which all
-    else is to be preferred."""
+def tried_models(
+    names: Sequence[str] | None,
+    effort: int | None,
+    device: str,
+    suited: Callable[[], bool],
+    settled: Callable[[], bool],
+) -> Iterator[Checkpoint]:
+    """Models to try in turn. Of what ships, what has one rate is not even loaded: it is a network of single frames, to
+    which all else is to be preferred.
+
+    suited: whether one of those before serves; then no network is loaded, which none of them needs. settled: whether
+    one of them serves so well that no standard codec is tried.
+    """
     if names is not None:
         yield from (checkpoints.load(name, device=device) for name in names)
         return
@@ -107,7 +128,7 @@ def tried_models(names: Sequence[str] | None, effort: int | None, device: str, s
     needs_torch = {name: traits[name].needs_torch for name in traits if traits[name].variable_rate}
     for name in (name for name in needs_torch if not needs_torch[name]):
         yield checkpoints.load(name, device=device)
-    for model in standard_models(effort):
+    for model in [] if settled() else standard_models(effort):
         yield family_of(model).without_weights(model)
     for name in (name for name in needs_torch if needs_torch[name]):
         if suited():

@@ -10,6 +10,7 @@ import torch
 
 import lvc
 from lvc.codecs.codec import BEST_KNOWN_PSNR
+from lvc.codecs.crf import psnr_of_crf
 from lvc.codecs.family import open_codec
 from lvc.container.header import inflated
 from lvc.encoding.encode import encode
@@ -19,9 +20,10 @@ from lvc.frames import FrameBatch, Geometry
 from lvc.native.pixel_grid import Blur, PixelGrid
 from lvc.native.sample import frames_with_native
 from lvc.native.shown import Screen
+from lvc.native.spread import spread_runs
 from lvc.video.sample import Sampling
 from lvc.weights import checkpoints
-from lvc.writing.choice import Run, candidates
+from lvc.writing.choice import CLEARLY_ABOVE, Run, candidates
 from lvc.writing.writer import Writer
 from tests.builders.pixel_art import game
 from tests.fuzz.sealing import assembled, parts_of
@@ -317,3 +319,19 @@ def test_what_a_codec_of_native_pixels_is_tried_on_is_what_a_file_shows(weights)
     run = Run(batch.data, batch.native)
     (found,) = candidates([run], SHOWN, grid=GRID, crf=0, names=[str(weights)])
     assert found.fit.psnr == BEST_KNOWN_PSNR and found.cost == found.fit.bytes_per_frame
+
+
+def test_where_the_games_own_pixels_are_served_well_no_standard_codec_is_tried():
+    batch = played(4)
+    found = candidates([Run(batch.data, batch.native)], SHOWN, grid=GRID, crf=40, effort=0)
+    assert {one.checkpoint.metadata.model for one in found} == {"temporal-palette"}
+    assert found[0].fit.psnr >= psnr_of_crf(40) + CLEARLY_ABOVE
+    without = candidates([Run(batch.data)], SHOWN, crf=40, effort=0)
+    assert "hevc" in {one.checkpoint.metadata.model for one in without}
+
+
+def test_runs_that_nobody_looks_through_show_the_same_frames(recording):
+    places = {"places": (0.4,), "frames": 3}
+    (looked,), (plain,) = (spread_runs(recording, SAMPLING, native=native, **places) for native in (True, False))
+    assert looked.native is not None and plain.native is None and plain.grid is None
+    assert np.array_equal(looked.data, plain.data) and looked.pts == plain.pts
