@@ -47,7 +47,7 @@ WEIGHTS = {
     "game": ("temporal-palette", {"colours": 9, "sprites": 12, "scenes": 2}, {"name": "round"}, {"name": "mixing"}),
 }
 LARGE = {"colours", "game"}  # weights of megabytes, which as seeds would take all the time
-# weights, or a model that has none, then what a file is coded with
+# weights, then what a file is coded with
 FILES = (
     ("moving", {}),
     ("colours", {}),
@@ -60,8 +60,6 @@ FILES = (
     ("conv", {"quantiser": {"name": "none"}, "entropy": {"name": "raw"}}),
     ("conv", {"quantiser": {"name": "kmeans"}, "entropy": {"name": "raw"}}),
     ("conv", {"quantiser": {"name": "bits", "bits": 3}, "entropy": {"name": "adaptive"}}),
-    ("hybrid", {"crf": 30, "effort": 0}),
-    ("hybrid", {"crf": 50}),
 )
 
 
@@ -95,10 +93,10 @@ def make_weights(folder: Path, name: str) -> Path:
     return path
 
 
-def make_file(path: Path, model: Path | str, options: dict) -> None:
+def make_file(path: Path, weights: Path, options: dict) -> None:
     frames = np.random.default_rng(5).integers(0, 256, (6, GEOMETRY.height, GEOMETRY.width, 3), np.uint8)
     frames[1:3] = frames[0]
-    with lvc.Writer(path, fps=30, geometry=GEOMETRY, model=model, keyint=4, overwrite=True, **options) as writer:
+    with lvc.Writer(path, fps=30, geometry=GEOMETRY, model=weights, keyint=4, overwrite=True, **options) as writer:
         writer.write(frames)
 
 
@@ -111,8 +109,8 @@ def main(folder: Path) -> None:
         shutil.copy(path, corpora["weights"])
     for number, (name, options) in enumerate(FILES):
         path = corpora["reader"] / f"{number}_{name}.lvc"
-        make_file(path, weights.get(name, name), options)
-        with lvc.open(path, model=weights.get(name)) as reader:
+        make_file(path, weights[name], options)
+        with lvc.open(path, model=weights[name]) as reader:
             assert len(reader) == 6 and reader[5].shape == (3, GEOMETRY.height, GEOMETRY.width)
     for path in (*GOLDEN.glob("*.lvc"), corpora["reader"] / "0_moving.lvc"):
         shutil.copy(path, corpora["container"])
