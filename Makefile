@@ -21,6 +21,7 @@ $(BIN)/lvc: pyproject.toml
 check: $(BIN)/lvc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 test: $(BIN)/lvc check
 	$(BIN)/python -m pytest -q -m "not slow and not inputs" -n $(TEST_PROCESSES) --dist loadfile

@@ -248,7 +248,7 @@ def bar_of(tasks: list[Task], options: argparse.Namespace, *, alone: bool):
 
 def check_names(inputs: list[Path], outputs: list[Path]) -> None:
     """Refuses outputs that are no .lvc files, and two recordings that would become one file."""
-    sources = {}
+    sources: dict[Path, Path] = {}
     for source, output in zip(inputs, outputs):
         if output.suffix.lower() != ".lvc":
             raise OptionError(f"{output}: a name ending in .lvc was expected")

@@ -230,8 +230,9 @@ def option_names(name: str) -> tuple[str, ...]:
     family = family_of(name)
     if name not in family.models:
         raise OptionError(f"model {name} has no weights, and so no options of them")
-    configure = loaded(family.models[name])[1]
-    return tuple(option.name for option in dataclasses.fields(configure.func) if option.name not in ("width", "height"))
+    kind = family.models[name]
+    config = getattr(import_module(kind.module), kind.config)
+    return tuple(option.name for option in dataclasses.fields(config) if option.name not in ("width", "height"))
 
 
 def loaded(kind: ModelKind) -> tuple[type, partial]:

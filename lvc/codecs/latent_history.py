@@ -24,7 +24,7 @@ class LatentHistory:
         self._whole: list[np.ndarray] = []  # [positions, C] each
         self._whole_at: list[int] = []  # numbers of these frames
         self._rows = np.empty((0, self._channels), NARROW[0])
-        self._places = np.empty(0, numbers_type(self._positions))  # where each row is
+        self._places: np.ndarray = np.empty(0, numbers_type(self._positions))  # where each row is
         self._starts = [0]  # of each frame's rows, and the end of the last one's
         self._last: np.ndarray | None = None
 

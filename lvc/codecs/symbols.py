@@ -124,7 +124,8 @@ class SymbolGroupDecoder(GroupDecoder):
         self._codec, self._coding = codec, codec.coding(self.frame_count)
         self._packets = list(reversed(packets))  # those still to come
         # Of the packet that is being read: coded symbols, parameters to come
-        self._reader, self._values = None, np.empty((0, 0))
+        self._reader: BitReader | SymbolReader | None = None
+        self._values = np.empty((0, 0))
         self._digest = 0
         self._symbols = self._history()
         self._parameters = np.empty((0, codec.parameter_count), np.float32)

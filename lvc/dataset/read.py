@@ -78,7 +78,7 @@ class FrameSource:
         """`(name, number of frames)` of each recording, in the order of the frames."""
         return [(entry.name, len(entry.pts)) for entry in self.entries]
 
-    def frames(self, indices: Sequence[int]) -> np.ndarray:
+    def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """The frames of these numbers, in this order, uint8 [N, 3, H, W].
 
         Raises IndexError for a number outside 0 to len - 1, InputError where the data set is damaged.

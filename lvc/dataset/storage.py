@@ -20,6 +20,7 @@ import struct
 import zlib
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -40,7 +41,7 @@ TRAILER = struct.Struct("<QIII8s")
 class FrameFileWriter:
     """Appends batches of frames to a file object, and the index with `finish()`."""
 
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO):
         self.file = file
         self.offset = file.write(MAGIC)
         self.pending: list[np.ndarray] = []

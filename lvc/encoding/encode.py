@@ -89,28 +89,32 @@ def encode(
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     info = probe(source, stream=sampling.stream)
-    options = {
-        "sampling": sampling,
-        "model": model,
-        "quantiser": quantiser,
-        "entropy": entropy,
-        "crf": crf,
-        "target": target,
-        "effort": effort,
-        "keyint": keyint,
-        "device": device,
-        "overwrite": overwrite,
-        "progress": progress,
-    }
+    encoded = partial(
+        _encoded,
+        source,
+        output,
+        info,
+        sampling=sampling,
+        model=model,
+        quantiser=quantiser,
+        entropy=entropy,
+        crf=crf,
+        target=target,
+        effort=effort,
+        keyint=keyint,
+        device=device,
+        overwrite=overwrite,
+        progress=progress,
+    )
     try:
         batches = frames_with_native_ahead(source, sampling, threads=threads) if frames is None else frames
         again = partial(frames_with_native, source, sampling, threads=threads)
-        return _encoded(source, output, info, batches, again, **options)
+        return encoded(batches, again)
     except GridLost as lost:
         # Nothing else can be meant by what is left: there was none before, or it was to be overwritten.
         part_of(output).unlink(missing_ok=True)
         again = partial(sampled_frames, source, sampling, threads=threads)
-        made = _encoded(source, output, info, sampled_ahead(source, sampling, threads=threads), again, **options)
+        made = encoded(sampled_ahead(source, sampling, threads=threads), again)
         return replace(
             made,
             notes=(f"{str(lost).removeprefix(f'{source}: ')}: all were coded as an ordinary recording's", *made.notes),
@@ -195,7 +199,7 @@ def facts_of(info: VideoInfo) -> dict:
 
 def beginning(batches: Iterator[FrameBatch], count: int) -> list[FrameBatch]:
     """As many batches as hold `count` frames, or all there are."""
-    taken = []
+    taken: list[FrameBatch] = []
     while sum(map(len, taken)) < count and (batch := next(batches, None)) is not None:
         taken.append(batch)
     return taken

@@ -116,7 +116,12 @@ class SymbolWriter:
 
 
 class SymbolReader:
-    """Finds the symbols that a SymbolWriter was given, when asked in the same order with the same tables."""
+    """Finds the symbols that a SymbolWriter was given, when asked in the same order with the same tables.
+
+    bits: what the symbols cost so far, if it measures.
+    """
+
+    bits = 0.0
 
     def __init__(self, payload: bytes):
         padded = bytes(payload) + bytes(-len(payload) % 4)

@@ -136,7 +136,8 @@ class Tables:
         missing = [name for name in names if name not in arrays]
         if missing:
             raise ModelError(f"frequency tables lack {', '.join(missing)}")
-        return cls(*(arrays[name] for name in names), places=arrays.get("places"))
+        frequencies, sizes, lows, escapes = (arrays[name] for name in names)
+        return cls(frequencies, sizes, lows, escapes, arrays.get("places"))
 
 
 def categorical(frequencies: np.ndarray) -> "stream.model.Categorical":

@@ -25,6 +25,7 @@ from PIL import Image, ImageSequence
 from lvc.errors import InputError, OptionError
 from lvc.interchange.frame_arrays import Pictures, blocks, layout_of, natural, series_of
 from lvc.video.find import files_in
+from lvc.video.picture import MODES, opaque
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 MILLISECOND = Fraction(1, 1000)
@@ -331,14 +332,11 @@ def pixels_of(picture: Image.Image, name: str, lost: set) -> np.ndarray:
     """uint8 [1, H, W, 3]; raises InputError for see-through parts and for more than 8 bits."""
     if picture.width * picture.height > MAX_PIXELS:
         raise InputError(f"{name}: has more than {MAX_PIXELS:,} pixels")
-    if picture.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"):
+    if picture.mode not in MODES:
         raise InputError(f"{name}: has pixels of kind {picture.mode}, and 8-bit RGB or grey was expected")
     if picture.has_transparency_data:
-        see_through = picture.convert("RGBA")
-        if see_through.getextrema()[3][0] < 255:
-            raise InputError(f"{name}: has see-through parts, which lvc does not keep; give it a background first")
+        picture = opaque(name, picture)
         lost.add("the fourth channel, which was 255 throughout")
-        picture = see_through
     return np.asarray(picture.convert("RGB"))[None]
 
 
@@ -377,7 +375,8 @@ def pictures_in_tar(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.Tar
         if member.isfile() and Path(member.name).suffix.lower() in PICTURES:
             if member.size > MAX_PICTURE_BYTES:
                 raise InputError(
-                    f"{archive.name}: {member.name}: has {member.size:,} bytes, at most {MAX_PICTURE_BYTES:,} expected"
+                    f"{os.fsdecode(archive.name)}: {member.name}: has {member.size:,} bytes, at most "
+                    f"{MAX_PICTURE_BYTES:,} expected"
                 )
             yield str(Path(member.name).parent).strip("./"), member
 

@@ -10,9 +10,10 @@ are found by tests/kernels/test_binding.py, which compares it with the header.
 
 import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Generic, Literal, TypeVar, overload
 
 import numpy as np
 
@@ -117,7 +118,7 @@ class Struct:
                 if (given is not dtype and given != dtype) or len(shape) != len(axes) or not value.flags.c_contiguous:
                     raise KernelError(f"{name} must be {dtype} {list(axes)} without gaps, not {given} {list(shape)}")
                 for axis, length in zip(axes, shape):
-                    if (axis if axis.__class__ is int else known.setdefault(axis, length)) != length:
+                    if (axis if isinstance(axis, int) else known.setdefault(axis, length)) != length:
                         raise KernelError(f"{name} must be {list(axes)} with {known}, not {list(shape)}")
                 setattr(made, name, address(value))
                 kept[name] = value
@@ -143,21 +144,29 @@ def address(array: np.ndarray) -> int:
         return array.__array_interface__["data"][0]
 
 
-class Kernel:
+Number = TypeVar("Number", int, float)
+
+
+class Kernel(Generic[Number]):
     """A function of the library: takes its struct's members by name, or a struct made before;
     gives a whole number, or with real a float.
     """
 
-    def __init__(self, symbol: str, struct: Struct, *, real: bool = False):
-        self.symbol, self.struct, self._real, self._function = symbol, struct, real, None
+    @overload
+    def __init__(self: "Kernel[int]", symbol: str, struct: Struct): ...
 
-    def __call__(self, made: ctypes.Structure | None = None, **values) -> int | float:
+    @overload
+    def __init__(self: "Kernel[float]", symbol: str, struct: Struct, *, real: Literal[True]): ...
+
+    def __init__(self, symbol: str, struct: Struct, *, real: bool = False):
+        self.symbol, self.struct, self._real = symbol, struct, real
+        self._function: Callable[[int], Number] | None = None
+
+    def __call__(self, made: ctypes.Structure | None = None, /, **values) -> Number:
         if self._function is None:
-            self._function = getattr(library(), self.symbol)
-            self._function.argtypes, self._function.restype = (
-                [ctypes.c_void_p],
-                ctypes.c_double if self._real else ctypes.c_int64,
-            )
+            function = getattr(library(), self.symbol)
+            function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_double if self._real else ctypes.c_int64
+            self._function = function
         if made is None:
             made = self.struct(**values)
         return self._function(ctypes.addressof(made))

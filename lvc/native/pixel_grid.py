@@ -203,4 +203,5 @@ def _blur(value) -> Blur:
         and len(value["stride"]) == 2
     ):
         raise OptionError(f"planes have a stride of two numbers and two kernels, not {value!r:.80}")
-    return Blur(*value["stride"], tuple(value["across"]), tuple(value["down"]))
+    stride_x, stride_y = value["stride"]
+    return Blur(stride_x, stride_y, tuple(value["across"]), tuple(value["down"]))

@@ -82,7 +82,7 @@ class NativeSampler:
         ):
             rows = np.zeros((target.height, target.line_size), np.uint8)
             rows[:, : native.width] = np.clip(np.rint(down @ (plane.astype(np.float32) @ across)), 0, 255)
-            target.update(rows)
+            target.update(rows)  # type: ignore[arg-type]  # PyAV says bytes, and takes any buffer
         small.color_range, small.colorspace = plain.color_range, plain.colorspace
         full = self.reformatter.reformat(small, format="gbrp", dst_color_range="JPEG")
         for plane, channel in zip(full.planes, (1, 2, 0)):  # green, blue, red

@@ -1,6 +1,6 @@
 """Sampled frames of a recording with the pixels that the game itself drew, where the recording shows these enlarged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -39,7 +39,7 @@ class Ready:
 
 def frames_with_native(
     path: Path, sampling: Sampling, *, batch: int = MAX_BATCH, threads: int = 0, notes: list[str] | None = None
-) -> Iterator[FrameBatch]:
+) -> Generator[FrameBatch, None, None]:
     """As `lvc.video.sample.sampled_frames`, with the game's own pixels and their grid where the first frames show
     these.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lvc.frames import Geometry
 from lvc.kernels.binding import Kernel, Struct
-from lvc.native.pixel_grid import Axis, PixelGrid, axis_of
+from lvc.native.pixel_grid import PixelGrid, axis_of
 
 LINES = 64  # of a frame that are shown at once, side by side
 STRIP = 1 << 18  # numbers of them, at most but for a line: bounds the memory for what a hostile header asks for
@@ -44,7 +44,7 @@ class Screen:
 
     def __init__(self, grid: PixelGrid, geometry: Geometry):
         self.geometry = geometry
-        self._axes: dict[str, tuple[Axis, Axis]] = {}
+        self._axes: dict[str, np.ndarray] = {}
         for plane, blur in (("luma", grid.luma), ("chroma", grid.chroma)):
             down = axis_of(grid.native.height, grid.source.height, geometry.height, blur.stride_y, blur.down)
             across = axis_of(grid.native.width, grid.source.width, geometry.width, blur.stride_x, blur.across)

@@ -348,7 +348,7 @@ def knock(address: str) -> None:
 class Board:
     """Where a cluster's workers write how far they are."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.units: dict[int, int] = {}
 
     def report(self, place: int, units: int) -> None:

@@ -321,7 +321,7 @@ class Report:
             "seconds": round(self._seconds(), 6),
             "psnr_mean_of_frames": _rounded(mean_of_psnr(mses), 6),
             "psnr_of_mean_mse": _rounded(psnr_of_mean_mse(mses), 6),
-            "ssim_mean": _rounded(ssims and ssims.average, 6),
+            "ssim_mean": _rounded(None if ssims is None else ssims.average, 6),
         }
 
     def _seconds(self) -> float:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -17,7 +18,7 @@ from lvc.reading.times import clock
 from lvc.video.resize import resize
 
 # suffix: what Pillow is told
-FORMATS = {
+FORMATS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
     ".jpg": {"format": "JPEG", "quality": 92, "subsampling": 0},
     ".jpeg": {"format": "JPEG", "quality": 92, "subsampling": 0},

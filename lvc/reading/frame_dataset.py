@@ -203,7 +203,7 @@ class FrameDataset(Dataset):
         self.columns = Columns(columns) if isinstance(columns, str) else columns
         self.episodes, self.output_dtype, self.transform = episodes, output_dtype, transform
         self._deltas = [exact(delta) for delta in self.delta_timestamps]
-        self._reading = {"model": model, "device": device, "dimension_order": dimension_order}
+        self._reading: dict[str, Any] = {"model": model, "device": device, "dimension_order": dimension_order}
         self._open_files, self._cache_bytes, self._frame_cache_bytes = open_files, cache_bytes, frame_cache_bytes
         self._look_through()
         if not len(self):
@@ -274,7 +274,7 @@ class FrameDataset(Dataset):
         }
 
     def __setstate__(self, state: dict) -> None:
-        vars(self).update(state)
+        self.__dict__.update(state)
         self._forget()
 
     def __len__(self) -> int:
@@ -385,7 +385,7 @@ class FrameDataset(Dataset):
         """Those of a file's frames that are kept, uint8 [3, H, W], by number."""
         if self.latents or not self._frame_cache_bytes:
             return {}
-        found = {}
+        found: dict[int, np.ndarray] = {}
         for group, first, inside in groups_of(reader, numbers):
             found |= {
                 first + number: frame for number, frame in self._frames.get(reader.group_key(group), inside).items()

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Rational, Real
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class GivenTime:
     shown_at: the last tick that is not later than it; from_ticks: the first tick that is not earlier.
     """
 
-    value: Real
+    value: float | Fraction
     shown_at: int
     from_ticks: int
 
@@ -67,18 +68,18 @@ def _last(start: int, stop: int, holds) -> int:
     return start
 
 
-def plain_number(given) -> Real:
+def plain_number(given) -> float | Fraction:
     """A number of any kind, one in a tensor or array included, as Python's or numpy's; TypeError for anything else."""
     if hasattr(given, "dim"):  # a tensor, without importing torch
         given = given.detach().cpu()
         given = given.item() if given.dim() or str(given.dtype) == "torch.bfloat16" else given.numpy()
-    if isinstance(given, np.ndarray) and given.ndim == 0:
-        given = given[()]
-    if isinstance(given, np.longdouble):
-        given = float(given)
-    if not isinstance(given, Real):
-        raise TypeError(f"a time in seconds was expected, not {type(given).__name__}")
-    return given
+    number: Any = given[()] if isinstance(given, np.ndarray) and given.ndim == 0 else given
+    if isinstance(number, np.longdouble):
+        return float(number)
+    is_number = isinstance(number, Real)
+    if not is_number:
+        raise TypeError(f"a time in seconds was expected, not {type(number).__name__}")
+    return number
 
 
 def given_times(given, time_base: Fraction) -> list[GivenTime]:

@@ -60,7 +60,7 @@ def pictures_of(reader: Reader, numbers: Sequence[int]) -> list[np.ndarray]:
     return list(reader.frames_at(numbers).data)
 
 
-def row_of(pictures: Sequence[np.ndarray], *, narrow: bool = True) -> Image.Image:
+def row_of(pictures: Sequence[np.ndarray] | np.ndarray, *, narrow: bool = True) -> Image.Image:
     """Pictures of one size side by side; narrow: made smaller where they are wider than a page together."""
     height, width = pictures[0].shape[:2]
     shrink = max(1.0, len(pictures) * (width + GAP) / STRIP_WIDTH) if narrow else 1.0
@@ -150,9 +150,9 @@ def compare(one, other, *, frames: int = 6, seconds: Sequence[float] | None = No
         ]
         difference = np.abs(found[0].astype(np.int16) - found[1]) * DIFFERENCE_GAIN
         return Compared(
-            names=tuple(reader.container.name for reader in readers),
+            names=(first.container.name, second.container.name),
             seconds=seconds,
             psnr=[psnr(*pair) for pair in zip(*found)],
-            pictures=(*found, difference.clip(0, 255).astype(np.uint8)),
-            file_bytes=tuple(reader.container.file_bytes for reader in readers),
+            pictures=(found[0], found[1], difference.clip(0, 255).astype(np.uint8)),
+            file_bytes=(first.container.file_bytes, second.container.file_bytes),
         )

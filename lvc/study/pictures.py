@@ -4,7 +4,7 @@ and blocks of game frames.
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.data)
 
-    def frames(self, indices: Sequence[int]) -> np.ndarray:
+    def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         return self.data[np.asarray(indices)]
 
     def clips(self, length: int) -> list[int]:
@@ -238,7 +238,7 @@ def as_frames(pictures: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
 
 
-def shares(items: Sequence, parts: tuple[int, ...], name: str) -> list:
+def shares(items: Sequence | np.ndarray, parts: tuple[int, ...], name: str) -> list:
     """The items cut in proportion to `parts`, each with one at least; InputError where there are too few."""
     if len(items) < len(parts):
         raise InputError(f"{name}: has {len(items)} pictures; {len(parts)} at least were expected, one for each split")
@@ -296,7 +296,7 @@ def some(items: Sequence, limit: int) -> list:
 
 
 def cut_set(
-    name: str, items: dict[str, Sequence], read: Callable[..., np.ndarray], amounts: Amounts, seed: int
+    name: str, items: Mapping[str, Sequence], read: Callable[..., np.ndarray], amounts: Amounts, seed: int
 ) -> PictureSet:
     """Blocks cut at random from larger pictures, uint8 [3, H, W] each, which `read` gives of each split's items."""
     size = amounts.size or DEFAULT_SIZE

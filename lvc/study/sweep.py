@@ -7,6 +7,7 @@ points/CASE.json    the figures of one point
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -78,9 +79,7 @@ def study(
         figures = read_point(path_of(folder, case))
         kept = figures is not None and all(name in figures["elsewhere"] for name in sets if name != case.source)
         if not kept:
-            figures = measure_point(
-                case, sets, settings, device=device, on_step=lambda step, case=case: on_step(case, step)
-            )
+            figures = measure_point(case, sets, settings, device=device, on_step=partial(on_step, case))
             with written_whole(path_of(folder, case), overwrite=True) as part:
                 part.write_text(json.dumps(figures) + "\n", encoding="utf-8")
         yield PointDone(case, figures, kept)

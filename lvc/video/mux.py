@@ -132,7 +132,7 @@ class VideoWriter:
         self.shift = 0  # ticks
         self.interval = 1
         self.last_duration = None if frame_duration is None else max(1, round(frame_duration * time_base / self.tick))
-        self.held = None  # the latest packet: how long it is shown is known when the next one comes
+        self.held: av.Packet | None = None  # the latest packet: how long it is shown is known when the next one comes
         self.pixel_format, options = CODECS[codec]
         # A browser wants the index before the pictures. A start after 0 is counted in the film's own tick, which is
         # 1/1000 s unless told.
@@ -143,7 +143,9 @@ class VideoWriter:
             self.container = av.open(f"file:{path}", "w", format=muxer, container_options=container_options)
         except (OSError, av.error.FFmpegError) as error:
             raise OutputError(f"{self.name}: cannot be written: {error.strerror or error}") from error
-        self.stream = self.container.add_stream(codec, options=options)
+        stream = self.container.add_stream(codec, options=options)
+        assert isinstance(stream, av.VideoStream), "CODECS are of video"
+        self.stream = stream
         self.stream.width, self.stream.height = geometry.width, geometry.height
         self.stream.pix_fmt = self.pixel_format
         self.stream.time_base = self.stream.codec_context.time_base = self.tick

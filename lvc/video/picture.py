@@ -37,11 +37,7 @@ def read_picture(path: Path) -> np.ndarray:
             check_picture(path, picture)
             picture = ImageOps.exif_transpose(picture)
             if picture.has_transparency_data:
-                picture = picture.convert("RGBA")
-                if picture.getextrema()[3][0] < 255:
-                    raise InputError(
-                        f"{path}: has see-through parts, which lvc does not keep; give it a background first"
-                    )
+                picture = opaque(path, picture)
             return np.array(picture.convert("RGB"))
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: is no png or jpg") from error
@@ -50,6 +46,14 @@ def read_picture(path: Path) -> np.ndarray:
     # Pillow tells damage by errors of many kinds.
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def opaque(name: Path | str, picture: Image.Image) -> Image.Image:
+    """The picture as RGBA; raises InputError where parts of it are see-through."""
+    whole = picture.convert("RGBA")
+    if np.asarray(whole.getchannel("A")).min() < 255:
+        raise InputError(f"{name}: has see-through parts, which lvc does not keep; give it a background first")
+    return whole
 
 
 def check_picture(path: Path, picture: Image.Image) -> None:
@@ -63,8 +67,8 @@ def check_picture(path: Path, picture: Image.Image) -> None:
         raise InputError(f"{path}: {error}") from error
     if picture.mode not in MODES:
         raise InputError(f"{path}: has pixels of the kind {picture.mode}; 8 bits a colour were expected")
-    if getattr(picture, "n_frames", 1) > 1:
-        raise InputError(f"{path}: holds {picture.n_frames} pictures; one was expected")
+    if (count := getattr(picture, "n_frames", 1)) > 1:
+        raise InputError(f"{path}: holds {count} pictures; one was expected")
 
 
 class PictureWriter:

@@ -1,6 +1,6 @@
 """Some frames of a recording, at one size, with their exact timestamps."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import cycle
@@ -149,7 +149,7 @@ def chosen_frames(
 
 def sampled_frames(
     path: Path, sampling: Sampling, *, batch: int = MAX_BATCH, threads: int = 0, notes: list[str] | None = None
-) -> Iterator[FrameBatch]:
+) -> Generator[FrameBatch, None, None]:
     """Decodes a recording and yields its sampled frames, RGB, in batches of at most `batch`.
 
     The data of a batch is fresh uint8 [T, H, W, 3]; pts are whole numbers in units of `probe(path).time_base`. Memory
@@ -184,7 +184,12 @@ class FramesAhead(Ahead):
     """
 
     def __init__(
-        self, frames: Callable[..., Iterator[FrameBatch]], path: Path, sampling: Sampling, *, threads: int = 0
+        self,
+        frames: Callable[..., Generator[FrameBatch, None, None]],
+        path: Path,
+        sampling: Sampling,
+        *,
+        threads: int = 0,
     ):
         self.notes: list[str] = []
         geometry = sampling.geometry

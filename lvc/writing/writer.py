@@ -7,9 +7,8 @@ import shlex
 import shutil
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from numbers import Real
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 
@@ -67,11 +66,14 @@ class Writer:
     Raises OptionError, ModelError, OutputError, and FormatError for a damaged file to append to. For one thread.
     """
 
+    # Frames [H, W, 3] of the next group, their timestamps, and native pixels where there are any
+    _waiting: list[tuple[np.ndarray, int, np.ndarray | None]]
+
     def __init__(
         self,
         path: str | os.PathLike,
         *,
-        fps: Real | None = None,
+        fps: float | Fraction | None = None,
         geometry: Geometry | None = None,
         grid: PixelGrid | None = None,
         every: int | None = None,
@@ -286,16 +288,15 @@ class Writer:
             )
 
     def _open(self, old: ContainerReader | None, *, overwrite: bool, inputs: tuple[Path, ...]) -> None:
-        self._waiting: list[
-            tuple
-        ] = []  # frames [H, W, 3] of the next group, their timestamps, and native pixels where there are any
+        self._waiting = []
         self._given = 0  # frames, with those that `every` leaves out
         self._timed: bool | None = None  # whether frames come with pts
         # Mean dB of a few frames of the first group, when it is written;
         # None before, and where all came back identical.
         self.sample_psnr: float | None = None
         self._coding: Background | None = None
-        self._file = self._container = None
+        self._file: BinaryIO | None = None
+        self._container: ContainerWriter | None = None
         self._old_frames = 0 if old is None else old.frame_count
         self._output = written_whole(
             self.path,
@@ -305,7 +306,7 @@ class Writer:
             extends=self._continued is not None,
         )
         self._output.__enter__()
-        self._last_pts = None
+        self._last_pts: int | None = None
         try:
             self._file = open(self.part, "wb")  # noqa: SIM115, closed by close()
             if self.codec is not None:
@@ -313,8 +314,6 @@ class Writer:
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
-        if old is not None:
-            self._last_pts = self._container.last_pts
         if self._clock is not None and self._last_pts is not None:
             self._clock.start = self._last_pts + self.header.frame_duration
 
@@ -326,6 +325,7 @@ class Writer:
         if old is not None:
             self._check_unchanged()
             self._container.continue_from(old)
+            self._last_pts = self._container.last_pts
             shutil.copymode(self.path, self.part)
 
     def _recoverable(self) -> bool:

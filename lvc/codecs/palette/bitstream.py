@@ -182,7 +182,7 @@ class PaletteFrames:
         return self._game.colours if self.references is None else self.references.colours
 
     def code_frames(
-        self, symbols, count: int, coder: BitCoder, shape: tuple[int, int, int], plans: Sequence[FramePlan] = ()
+        self, symbols, count: int, coder: BitCoder, shape: tuple[int, ...], plans: Sequence[FramePlan] = ()
     ) -> np.ndarray:
         """Codes colours int32 [T, 1, H, W] of the next `count` frames with `coder`, or decodes them where `symbols` is
         None; gives them back. In place of one frame's colours may stand `FrameDecisions`, that find them. plans: of
@@ -202,7 +202,7 @@ class PaletteFrames:
                 self._write(decisions, coder)
         return self.frames(slice(first, first + count))
 
-    def read(self, count: int, coder: BitCoder, shape: tuple[int, int, int]) -> None:
+    def read(self, count: int, coder: BitCoder, shape: tuple[int, ...]) -> None:
         """Decodes the next `count` frames in one call; raises FormatError for what cannot be."""
         self._make_room(count, shape)
         if fault := code(self._call(coder, PLAN(), frames=count)):
@@ -245,9 +245,10 @@ class PaletteFrames:
         if getattr(self, "model", None) is not None:  # without one where it was never made
             self.finish()
 
-    def _make_room(self, count: int, shape: tuple[int, int, int]) -> None:
+    def _make_room(self, count: int, shape: tuple[int, ...]) -> None:
         if self.references is None:
-            self.references = ReferenceState(*shape[1:], self._game)
+            _, height, width = shape
+            self.references = ReferenceState(height, width, self._game)
         self.references.make_room(
             1 + max(count, min(self._most - len(self), ROOM_BYTES // self.references.prediction.nbytes))
         )

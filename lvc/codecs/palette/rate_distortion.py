@@ -5,7 +5,7 @@ Only an encoder chooses, so floats are welcome here: the colours that come out a
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -311,11 +311,14 @@ class Group:
         return self._least[number]
 
 
-class Choosing:
+Coder = TypeVar("Coder", bound=BitCoder)
+
+
+class Choosing(Generic[Coder]):
     """Chooses what stands for a group's pictures, from the first on; `coding` is at the group's beginning.
 
     search: whether to look for what has moved; sprites: for sprites too. lambda_: bits that a squared level of error is
-    worth while frames are chosen. coders: that take each frame as it is chosen, by default one that only counts.
+    worth while frames are chosen. coders: of each frame the one that takes it as it is chosen.
     """
 
     def __init__(
@@ -327,9 +330,9 @@ class Choosing:
         search: bool,
         sprites: bool,
         lambda_: float,
-        coders: Sequence[BitCoder],
+        coders: Sequence[Coder],
     ):
-        self.coding, self.group, self.coders = coding, group, coders or [BitCounter()] * len(group.pictures)
+        self.coding, self.group, self.coders = coding, group, coders
         self._search, self._sprites, self._lambda = search, sprites, lambda_
         self._final_lambda = lambda_of(crf) / PASSED_ON
         self._symbols: list[np.ndarray] = []
@@ -380,7 +383,6 @@ def choose(
     search: bool,
     sprites: bool = True,
     lambda_: float | None = None,
-    coders: Sequence[BitCoder] = (),
     palette: np.ndarray | None = None,
 ) -> Chosen:
     """What stands for a group's pictures, as `Choosing` has them; lambda_ by default that of crf,
@@ -388,21 +390,22 @@ def choose(
     """
     lambda_ = lambda_of(crf) if lambda_ is None else lambda_
     palette = palette_of(pictures, lambda_, coding.known_colours) if palette is None else palette
+    counters = [BitCounter()] * len(pictures)
     return Choosing(
-        coding, Group(pictures, palette), crf, search=search, sprites=sprites, lambda_=lambda_, coders=coders
+        coding, Group(pictures, palette), crf, search=search, sprites=sprites, lambda_=lambda_, coders=counters
     ).chosen()
 
 
 def choose_cheapest(
-    begun: Callable[[], tuple[PaletteFrames, Sequence[BitCoder]]],
+    begun: Callable[[], tuple[PaletteFrames, Sequence[Coder]]],
     pictures: np.ndarray,
     crf: int,
     *,
     known: np.ndarray,
     search: bool,
-) -> tuple[Chosen, Sequence[BitCoder]]:
+) -> tuple[Chosen, Sequence[Coder]]:
     """`choose` in whichever way costs least, errors counted, and the coders that took it; begun: gives what codes a
-    group, at its beginning, and coders.
+    group, at its beginning, and the coders of its frames.
     known: colours int32 [K] of the game that the weights know, if any.
 
     Sprites are looked for in a game that the weights know; in others it is tried with and without, because where the
@@ -411,7 +414,7 @@ def choose_cheapest(
     """
     wanted = lambda_of(crf)
 
-    def begin(sprites: bool, lambda_: float, group: Group) -> Choosing:
+    def begin(sprites: bool, lambda_: float, group: Group) -> Choosing[Coder]:
         coding, coders = begun()
         return Choosing(coding, group, crf, search=search, sprites=sprites, lambda_=lambda_, coders=coders)
 
@@ -432,7 +435,7 @@ def choose_cheapest(
     return min(found, key=lambda each: each[0].cost)
 
 
-def cheaper(both: dict[bool, Choosing]) -> tuple[bool, Choosing]:
+def cheaper(both: dict[bool, Choosing[Coder]]) -> tuple[bool, Choosing[Coder]]:
     """Whichever costs less, with sprites or without: known as soon as one is well ahead,
     or after most of a group's news has come.
     """

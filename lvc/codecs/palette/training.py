@@ -23,7 +23,7 @@ from lvc.codecs.palette.fit_game import fit_game
 from lvc.codecs.palette.model import Palette, check_matches
 from lvc.codecs.palette.rate_distortion import choose, choose_cheapest, whole_pictures
 from lvc.codecs.palette.references import MOST_COLOURS
-from lvc.entropy.bits import BitWriter
+from lvc.entropy.bits import BitCounter, BitWriter
 from lvc.errors import InputError, ModelError, OptionError
 from lvc.quality.metrics import mean_squared_error
 
@@ -90,7 +90,7 @@ def validate_palette(model: Palette, source: Frames, *, clips: int) -> Validatio
     for start in starts:
         pictures = whole_pictures(source.frames(range(start, start + length)).transpose(0, 2, 3, 1))
         chosen, _ = choose_cheapest(
-            lambda: (PaletteFrames(model, most=length), ()),
+            lambda: (PaletteFrames(model, most=length), [BitCounter()] * length),
             pictures,
             VALIDATION_CRF,
             known=game_of(model).colours,

@@ -11,7 +11,7 @@ from lvc.codecs.standard.streams import Stream
 from lvc.errors import FormatError, ModelError
 from lvc.frames import Geometry
 
-SAMPLE_TYPES = {"yuv444p10le": np.dtype("<u2"), "bgr0": np.dtype("u1")}
+SAMPLE_TYPES: dict[str, np.dtype] = {"yuv444p10le": np.dtype("<u2"), "bgr0": np.dtype("u1")}
 PLANES = {"yuv444p10le": 3, "bgr0": 1}
 PADDING = 64  # samples by which a decoder may round a side up
 

@@ -89,10 +89,11 @@ class TemporalOptions:
 
 def chains_of(symbols: Tensor) -> References:
     """The references of every frame of clips' symbols [clips, length, C, h, w]: [clips * length, C, h, w] each."""
-    chains = [None]
+    chains = [following(None, torch.zeros_like(symbols[:, 0]))]  # a keyframe is predicted from zeros
+    references: References | None = None
     for frame in symbols.unbind(dim=1)[:-1]:
-        chains.append(following(chains[-1], frame))
-    chains[0] = following(None, torch.zeros_like(symbols[:, 0]))  # a keyframe is predicted from zeros
+        references = following(references, frame)
+        chains.append(references)
     return joined(chains)
 
 
@@ -146,7 +147,8 @@ class TemporalRun:
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.autocast = fast_bfloat16(model, device)
         self.position = Position()
-        self.stage, self.optimiser = None, None
+        self.stage: str | None = None
+        self.optimiser: torch.optim.Adam | None = None
 
     def stage_at(self, step: int, share: float = 0.0) -> str:
         """Which stage a step is of, when `share` of the run is done by the clock."""
@@ -161,12 +163,12 @@ class TemporalRun:
         self.stage = stage
         self.model.requires_grad_(stage == JOINT)
         self.model.prior.requires_grad_(True)
-        groups = {1.0: [], SHARED_RATE: []}
+        parameters: dict[float, list[Tensor]] = {1.0: [], SHARED_RATE: []}
         shared = {id(parameter) for parameter in self.model.blockwise.parameters()}
         for parameter in self.model.parameters():
             if parameter.requires_grad:
-                groups[SHARED_RATE if id(parameter) in shared else 1.0].append(parameter)
-        groups = [{"params": parameters, "share": share} for share, parameters in groups.items() if parameters]
+                parameters[SHARED_RATE if id(parameter) in shared else 1.0].append(parameter)
+        groups = [{"params": some, "share": share} for share, some in parameters.items() if some]
         self.optimiser = torch.optim.Adam(groups, lr=self.options.lr, betas=(0.9, 0.98), fused=True)
         # A step trains some of the prior's passes.
         self.objective = self.team.over(
@@ -306,7 +308,7 @@ class TemporalRun:
 
     def moments(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        state = {}
+        state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimiser."):
                 _, number, part = name.split(".")

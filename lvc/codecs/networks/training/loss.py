@@ -1,7 +1,7 @@
 """What training makes small: distortion, and the rate of a learned prior or the divergence of a variational model."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ def cross_entropy(frames: Tensor, target: Tensor) -> Tensor:
 
 
 # name: measure of frames and target [T, 3, H, W] in 0..1, 0 where they are the same
-MEASURES = {
+MEASURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": F.mse_loss,
     "mae": F.l1_loss,
     "bce": cross_entropy,

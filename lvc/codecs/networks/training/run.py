@@ -44,7 +44,8 @@ class Run:
     """All that a run changes, or needs at each step; nothing of it lives in the module.
 
     team: the processes that each train on a part of every batch.
-    density: of rounded latents, or of the side information where there is some, if a rate is trained, else None.
+    density: of rounded latents, or of the side information where there is some, if a rate is trained, else None; then
+    symbol_step, the distance between symbols, is not set either.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Run:
         if isinstance(quantiser, Round) and options.rate_weight > 0:
             channels = contexts(model.latent_shape()) if model.hyper is None else model.hyper.channels
             self.density = ChannelDensity(channels).to(device)
+            self.symbol_step = quantiser.step
         groups = [{"params": list(model.parameters()), "factor": 1.0}]
         if self.density is not None:
             groups.append({"params": list(self.density.parameters()), "factor": DENSITY_LR})
@@ -82,7 +84,7 @@ class Run:
         with seeded(self.options.seed, -1, self.device), torch.no_grad():
             self.model.initialise(x)
             if self.density is not None and self.model.hyper is not None:
-                symbols = self.model.analyse(x[:: max(1, len(x) // DENSITY_FRAMES)]) / self.quantiser.step
+                symbols = self.model.analyse(x[:: max(1, len(x) // DENSITY_FRAMES)]) / self.symbol_step
                 self.density.initialise(self.model.hyper.side(symbols))
 
     # Made at the first step, when the weights are those that the run begins or goes on with.
@@ -135,7 +137,7 @@ class Run:
         extra = dict(result.extra_loss)
         if self.adversary is not None:
             extra["adversarial"] = self.options.adversarial * self.adversary.fooled(result.frames)
-        bits = None if self.density is None else self.bits(seen[0] / self.quantiser.step)
+        bits = None if self.density is None else self.bits(seen[0] / self.symbol_step)
         terms = training_loss(
             result.frames,
             target,
