@@ -68,3 +68,18 @@ def test_every_file_of_the_package_has_its_line():
     assert tool.page_with(page, tool.listing()) == page
     described = {path.name: tool.described(path) for path in tool.files(ROOT / "lvc")}
     assert not [name for name, text in described.items() if not text], "files that say nothing of themselves"
+
+
+def test_the_way_of_a_frame_names_functions_that_there_are():
+    page = (ROOT / "docs" / "structure.md").read_text()
+    way = page.split("## The way of a frame")[1].split("\n## ")[0]
+    named_functions = [
+        (file, name)
+        for file, names in re.findall(r"`(lvc/[a-z_/]+\.(?:py|c))`: ((?:`\w+`[^`;\n]*)+)", way)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    assert len(named_functions) > 35
+    for file, name in named_functions:
+        text = (ROOT / file).read_text()
+        defined = rf"^\s*(?:def|class) {name}\b" if file.endswith(".py") else rf"^\w.*\b{name}\("
+        assert re.search(defined, text, re.MULTILINE), f"{file}: {name}"

@@ -163,7 +163,8 @@ class Tensors:
     """The tensors of a graph that are part of the file, checked before any is read; `in` knows their names."""
 
     def __init__(self, graph):
-        self.protos, self.kept = {}, {}
+        self.protos: dict[str, Any] = {}
+        self.kept: dict[str, Any] = {}
         for tensor in graph.initializer:
             self._add(tensor.name, tensor)
         for node in graph.node:

@@ -23,7 +23,7 @@ class GivenTime:
     shown_at: the last tick that is not later than it; from_ticks: the first tick that is not earlier.
     """
 
-    value: float | Fraction
+    value: float | Fraction | np.floating
     shown_at: int
     from_ticks: int
 
@@ -41,7 +41,7 @@ class GivenTime:
             seconds = ticks * time_base
             return seconds if kind is None else kind(float(seconds))
 
-        exact = (Fraction(value) if kind is None else Fraction(float(value))) / time_base
+        exact = (Fraction(value) if isinstance(value, Rational) else Fraction(float(value))) / time_base
         floor, ceil = math.floor(exact), math.ceil(exact)
         if kind is not None and abs(floor) < 1 << 63:  # later than any timestamp, it need not be exact
             # The neighbouring floats are a spacing away; ticks up to half of it away are this float.
@@ -50,7 +50,7 @@ class GivenTime:
             ceil = -_last(-ceil, -ceil + reach, lambda ticks: rounded(-ticks) >= value)
         return cls(value, floor, ceil)
 
-    def as_own(self, seconds: float) -> float:
+    def as_own(self, seconds: float) -> float | np.floating:
         """Another time in this one's precision, to compare the two."""
         return type(self.value)(seconds) if isinstance(self.value, np.floating) else seconds
 
@@ -68,7 +68,7 @@ def _last(start: int, stop: int, holds) -> int:
     return start
 
 
-def plain_number(given) -> float | Fraction:
+def plain_number(given) -> float | Fraction | np.floating:
     """A number of any kind, one in a tensor or array included, as Python's or numpy's; TypeError for anything else."""
     if hasattr(given, "dim"):  # a tensor, without importing torch
         given = given.detach().cpu()

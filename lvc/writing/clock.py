@@ -22,7 +22,7 @@ CUT_DENOMINATOR, MEANT_DENOMINATOR = 12, 10_000  # thirds and the like; of what 
 WORKED_OUT = (0.0, 1e-9, 1e-7)
 
 
-def rate_of(fps: float | Fraction) -> Fraction:
+def rate_of(fps: float | Fraction | np.floating) -> Fraction:
     """Frames a second as an exact fraction: 30, 29.97 (2997/100), Fraction(30000, 1001), and of floats the one that is
     meant.
 
@@ -42,7 +42,7 @@ def rate_of(fps: float | Fraction) -> Fraction:
     return rate
 
 
-def meant(fps: float) -> Fraction:
+def meant(fps: float | np.floating) -> Fraction:
     """The fraction that a float stands for; ValueError of what is no number."""
     text = str(fps)
     written = Fraction(text)  # 0.1 is 1/10

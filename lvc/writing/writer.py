@@ -73,7 +73,7 @@ class Writer:
         self,
         path: str | os.PathLike,
         *,
-        fps: float | Fraction | None = None,
+        fps: float | Fraction | np.floating | None = None,
         geometry: Geometry | None = None,
         grid: PixelGrid | None = None,
         every: int | None = None,
