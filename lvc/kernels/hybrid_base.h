@@ -38,6 +38,7 @@ typedef struct {
 /* A coding unit as it is written: the encoder's decision, or what the decoder read. */
 typedef struct {
   uint8_t kind, skip, merge, merge_index;
+  uint8_t copy, copy_index;         /* an intra unit that is copied by motion.mv[0], in whole samples */
   uint8_t mode, chroma, cbf, tx;    /* tx: horizontal type + 4 * vertical type */
   uint8_t qi, bi, mvp[2];
   Motion motion;

@@ -61,6 +61,7 @@ static void encode_frame(Encoder *e, const uint8_t *rgb) {
   s->refs = e->listed[s->time].refs;
   memcpy(s->distance, e->listed[s->time].distance, sizeof s->distance);
   for (int r = 0; r < s->refs; r++) search_fields(e, r, e->low_found + ((size_t)s->time * MAX_REFS + r) * e->bw * e->bh);
+  if (!(s->cfg.without & TOOL_COPY)) sum_squares(e);
   s->qi = clampi(e->o.qi - (s->refs ? 0 : e->o.key_boost), 0, 96);
   set_qualities(e, s->time);
   s->trellis = e->o.effort > 0 && !(s->cfg.without & TOOL_TRELLIS);
@@ -104,6 +105,8 @@ static size_t layout_encoder(Encoder *e, const Config *cfg, int frames, uint8_t 
   TAKE_E(low[1], e->low_size[1] * frames)
   TAKE_E(field, (size_t)MAX_REFS * e->bw * e->bh)
   TAKE_E(field8, (size_t)MAX_REFS * e->bw * e->bh * 4)
+  TAKE_E(copied, (size_t)e->bw * e->bh * 4)
+  TAKE_E(sums, (size_t)s->w * s->h)
   TAKE_E(quality, (size_t)e->bw * e->bh)
   TAKE_E(look, (size_t)frames * e->bw * e->bh)
   TAKE_E(listed, (size_t)frames)

@@ -28,6 +28,8 @@ typedef struct {
   size_t low_size[2]; int low_stride[2], low_w[2], low_h[2];
   Found *field;                 /* [ref][16x16 squares], whole samples */
   Found *field8;                /* [ref][8x8 squares] */
+  Found *copied;                /* [8x8 squares]: where the frame itself has them, cost -1: not searched yet */
+  int32_t *sums;                /* [h][w]: of luma over 8x8 squares of the source */
   int bw, bh;                   /* 16x16 squares across and down */
   Look *look;                   /* [frames][16x16 squares] */
   Listed *listed;               /* [frames]: references of each */

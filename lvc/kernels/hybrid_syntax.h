@@ -7,6 +7,7 @@
 #define LVC_HYBRID_SYNTAX_H
 #include "hybrid_coefficients.h"
 #include "hybrid_colour.h"
+#include "hybrid_copy.h"
 #include "hybrid_inter.h"
 #include "hybrid_intra.h"
 #include "hybrid_restore.h"
@@ -14,7 +15,7 @@
 
 enum { SPLIT_NONE, SPLIT_QUAD, SPLIT_ROWS, SPLIT_COLUMNS };
 enum { TOOL_BINARY_SPLIT = 1, TOOL_DST = 2, TOOL_IDENTITY = 4, TOOL_BI = 8, TOOL_CFL = 16, TOOL_DEBLOCK = 32, TOOL_SPECTRUM = 64,
-       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024, TOOL_BEND = 2048, TOOL_RESTORE = 4096 };
+       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024, TOOL_BEND = 2048, TOOL_RESTORE = 4096, TOOL_COPY = 8192 };
 
 static int code_literal(Coder *c, int which, int value, int bits) {
   int got = 0;
@@ -137,6 +138,28 @@ static void code_motion(State *s, Coder *c, Unit *u, const Motion *list, const C
   }
 }
 
+/* Whether an intra unit is copied, and its vector. */
+static void code_copy(State *s, Coder *c, Unit *u, const Cell *l, const Cell *a, int x, int y, int lw, int lh) {
+  if (s->cfg.without & TOOL_COPY) { u->copy = 0; return; }
+  const int lc = l ? 1 + is_copied(l) : 0, ac = a ? 1 + is_copied(a) : 0, size = lw + lh - 4, li = l ? l->kind : 0, ai = a ? a->kind : 0;
+  uint32_t v[6] = {(lc * 3 + ac) * 2 + (s->refs > 0), 32 + (lc * 3 + ac) * 7 + size, 128 + size, 144 + (li * 3 + ai) * 2 + (s->refs > 0), 192 + lw * 4 + lh, 250};
+  u->copy = code_bit_any(c, E_COPY, v, lc + ac, s->refs > 0, u->copy);
+  if (!u->copy) return;
+  Vector list[MAX_COPIES];
+  const int n = copy_candidates(s, x, y, 1 << lw, 1 << lh, list);
+  int i = 0;
+  for (; i < n; i++) {
+    uint32_t k[6] = {220 + i * 5 + n, 240 + i, 120 + i, 90 + i, 244 + i, 251};
+    if (!code_bit_any(c, E_COPY, k, 4 + i, 4 + n, u->copy_index > i)) break;
+  }
+  u->copy_index = i;
+  if (i < n) { u->motion.mv[0] = list[i]; return; }
+  Vector p = n ? list[0] : (Vector){0, 0}, *m = u->motion.mv;
+  int dx = code_number(c, E_COPY_VECTOR, 0, n > 0, m->x - p.x), dy = code_number(c, E_COPY_VECTOR, 1, dx == 0 ? 4 : n > 0, m->y - p.y);
+  m->x = clampi(p.x + dx, -8191, 8191);
+  m->y = clampi(p.y + dy, -8191, 8191);
+}
+
 /* Everything of a unit but its residual. */
 static void code_unit_modes(State *s, Coder *c, Unit *u, int x, int y, int lw, int lh) {
   const Cell *l = coded_cell(s, x - 1, y), *a = coded_cell(s, x, y - 1), *p = s->past + (y >> 2) * s->cw + (x >> 2);
@@ -182,6 +205,8 @@ static void code_unit_modes(State *s, Coder *c, Unit *u, int x, int y, int lw, i
   } else u->kind = INTRA;
   u->merge = 0;
   u->motion.ref[0] = u->motion.ref[1] = -1;
+  code_copy(s, c, u, l, a, x, y, lw, lh);
+  if (u->copy) { u->mode = COPIED; u->chroma = 0; return; }
   int lm = l ? l->mode : 37, am = a ? a->mode : 37, node = 1;
   for (int i = 5; i >= 0; i--) {
     uint32_t v[6] = {node * 38 + lm, node * 38 + am, node * 8 + size, node, node * 16 + (lw - 2) * 4 + lh - 2, node * 64 + (lm < 37 ? lm >> 3 : 5) * 8 + (am < 37 ? am >> 3 : 5)};
@@ -210,7 +235,10 @@ static void survey_block(const State *s, Block *b, const Unit *u, int c, int x, 
   b->left = l ? l->level[c] : 0;
   const pel *p = plane(s, s->time, c) + y * s->stride + x;
   pel row[32], column[32];
-  if (u->kind == INTER && !(s->cfg.without & TOOL_EDGE)) {
+  if (u->kind == INTRA && u->copy && !(s->cfg.without & TOOL_EDGE)) {
+    if (!a || !copy_samples(s, c, x, y - 1, w, 1, u->motion.mv[0], row)) memcpy(row, pred, w * sizeof(pel));
+    if (!l || !copy_samples(s, c, x - 1, y, 1, h, u->motion.mv[0], column)) for (int i = 0; i < h; i++) column[i] = pred[i * w];
+  } else if (u->kind == INTER && !(s->cfg.without & TOOL_EDGE)) {
     if (a) predict_inter(s, &u->motion, c, x, y - 1, w, 1, 2 * x + w, 2 * y + h, row);
     if (l) predict_inter(s, &u->motion, c, x - 1, y, 1, h, 2 * x + w, 2 * y + h, column);
   } else {
@@ -317,6 +345,10 @@ static void rebuild_plane(const State *s, const Block *b, int cbf, int x, int y,
 
 static void predict_plane(const State *s, const Unit *u, int c, int x, int y, int lw, int lh, pel *pred) {
   if (u->kind == INTER) { predict_inter(s, &u->motion, c, x, y, 1 << lw, 1 << lh, 2 * x + (1 << lw), 2 * y + (1 << lh), pred); return; }
+  if (u->copy) { /* a damaged stream's vector may point where nothing is */
+    if (!copy_samples(s, c, x, y, 1 << lw, 1 << lh, u->motion.mv[0], pred)) memset(pred, 0, sizeof(pel) << (lw + lh));
+    return;
+  }
   Edge e;
   gather_edge(s, &e, c, x, y, 1 << lw, 1 << lh);
   if (c && u->chroma == 1) {

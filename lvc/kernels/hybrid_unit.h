@@ -2,6 +2,7 @@
  */
 #ifndef LVC_HYBRID_UNIT_H
 #define LVC_HYBRID_UNIT_H
+#include "hybrid_copy_search.h"
 #include "hybrid_motion.h"
 #include "hybrid_residual.h"
 
@@ -152,6 +153,17 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         J += try_residual(e, &u, x, y, lw, lh, NULL, level, best - J, 0);
         if (J < best) KEEP(u, J)
       }
+  }
+  if ((!s->refs || skip_error > n) && best > 8 * lambda && !(s->cfg.without & TOOL_COPY)) {
+    Choice copies[2];
+    const int n_copies = find_copies(e, x, y, lw, lh, root, copies);
+    for (int i = 0; i < imin(n_copies, thorough ? 2 : 1); i++) {
+      Unit u = copies[i].u;
+      double J = lambda * mode_bits(e, &u, x, y, lw, lh);
+      if (J >= best) continue;
+      J += try_residual(e, &u, x, y, lw, lh, NULL, level, best - J, 0);
+      if (J < best) KEEP(u, J)
+    }
   }
   if (thorough && (best_unit.cbf & 1) && lw < 5 && lh < 5) { /* other transforms */
     Unit u = best_unit;

@@ -44,11 +44,20 @@ def test_more_frames_than_are_kept():
     np.testing.assert_array_equal(decoded(payload, frames, 2), shown)
 
 
-@pytest.mark.parametrize("tool", range(12))
+@pytest.mark.parametrize("tool", range(14))
 def test_every_tool_can_be_off(tool):
     frames = game(3, 40, 48)
     payload, shown, _ = encode(frames, slots=3, effort=1, quantiser=40, without=1 << tool)
     np.testing.assert_array_equal(decoded(payload, frames, 3, 1 << tool), shown)
+
+
+def test_what_repeats_within_a_picture_is_copied():
+    tile = np.random.default_rng(3).integers(0, 256, (16, 24, 3), np.uint8)
+    frames = np.tile(tile, (5, 4, 1))[None, :72, :88]
+    payload, shown, _ = encode(frames, slots=2, effort=0, quantiser=30)
+    without, _, _ = encode(frames, slots=2, effort=0, quantiser=30, without=1 << 13)
+    assert len(payload) < 0.7 * len(without)  # 17 tiles, of which few fit the grid of units
+    np.testing.assert_array_equal(decoded(payload, frames, 2), shown)
 
 
 def test_finer_steps_cost_more_and_err_less():
