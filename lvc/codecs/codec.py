@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.crf import CRF_LEVELS, error_worth
+from lvc.codecs.crf import CRF_LEVELS, distortion_weight
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry, Latents
@@ -251,11 +251,11 @@ class GroupCodec(ABC):
         )
 
     @property
-    def error_worth(self) -> float:
+    def distortion_weight(self) -> float:
         """Bits a frame that one unit of mean squared error (of 255 levels) is worth at this quality,
         by which models are compared.
         """
-        return error_worth(0 if self.crf is None else self.crf)
+        return distortion_weight(0 if self.crf is None else self.crf)
 
     def decoded_pictures(self, coded: CodedGroup, places=slice(None)) -> np.ndarray:
         """Frames uint8 [N, H, W, 3] of a group that was coded just now, as they decode."""

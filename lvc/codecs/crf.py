@@ -19,6 +19,6 @@ def crf_of_psnr(psnr: float) -> int:
     return min(max(round((BEST_PSNR - psnr) / (BEST_PSNR - LEAST_PSNR) * (CRF_LEVELS - 1)), 0), CRF_LEVELS - 1)
 
 
-def error_worth(crf):
+def distortion_weight(crf):
     """Bits a frame that one unit of mean squared error (of 255 levels) is worth at a level, a number or a tensor."""
     return BEST_WEIGHT * (LEAST_WEIGHT / BEST_WEIGHT) ** (crf / (CRF_LEVELS - 1))

@@ -65,7 +65,7 @@ class PaletteCodec(SymbolCodec):
         return max(super().group_frame_bytes, frame_bytes(*self.latent_shape[1:]))
 
     @property
-    def error_worth(self) -> float:
+    def distortion_weight(self) -> float:
         """Less than what errors count while frames are chosen: there they are passed on to later frames."""
         from lvc.codecs.palette.rate_distortion import PASSED_ON, lambda_of
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lvc.codecs.crf import CRF_LEVELS, error_worth
+from lvc.codecs.crf import CRF_LEVELS, distortion_weight
 from lvc.codecs.integer.layers import ACTIVATION_LIMIT, ACTIVATION_SCALE, ExactConv, IntegerConv, clipped, round_through
 from lvc.codecs.integer.scales import SCALE_LEVELS, SCALE_LOWEST, SCALE_STEP, logistic_mass
 from lvc.codecs.temporal.integer_prior import CodingPrior
@@ -598,11 +598,11 @@ class Temporal(nn.Module):
             latents = torch.cat((scenery, latents), dim=1)
         return latents * torch.exp(at_quality(self.gain, self.config.trained_level(crf)))[:, :, None, None]
 
-    def error_worth(self, crf):
+    def distortion_weight(self, crf):
         """Bits a frame that one unit of mean squared error (of 255 levels) is worth at qualities crf,
         a number or a tensor.
         """
-        return error_worth(self.config.trained_level(crf))
+        return distortion_weight(self.config.trained_level(crf))
 
     def symbol_weights(self, crf: int) -> Tensor:
         """Bits a squared symbol of error in each channel [C] is worth at this quality,
@@ -610,7 +610,7 @@ class Temporal(nn.Module):
         """
         level = torch.tensor([float(self.config.trained_level(crf))], device=self.inverse_gain.device)
         unit = torch.exp(at_quality(self.inverse_gain, level))[0]
-        return self.error_worth(crf) * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
+        return self.distortion_weight(crf) * (255 * unit).square() / (3 * self.geometry.width * self.geometry.height)
 
     def start_from(self, frames: Tensor, steady: Tensor | None) -> None:
         """Sets the linear transforms to the principal directions of training frames [N, 3, H, W] in 0..1, N in the

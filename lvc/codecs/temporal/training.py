@@ -250,7 +250,7 @@ class TemporalRun:
             passes=passes,
             corners=corners.repeat_interleave(2, dim=0),
         ).view(-1, 2)
-        weight, share = self.model.error_worth(crf), self.share(frames)
+        weight, share = self.model.distortion_weight(crf), self.share(frames)
         loss = weight * error.view(-1, length).mean(dim=1) * share + bits[:, 1] + KEY_WEIGHT[JOINT] * bits[:, 0]
         loss = (loss / weight ** EVEN_QUALITIES[JOINT]).mean() / share / 50
         return loss, {"bytes": bits[:, 1].mean().item() / 8 / share, "mse": error.detach().mean().item()}
@@ -269,7 +269,7 @@ class TemporalRun:
         share = self.share(frames)
         bits = bits.view(-1, length) / share
         loss = bits[:, 1:].mean(dim=1) + KEY_WEIGHT[PRIOR] * bits[:, 0]
-        loss = (loss / self.model.error_worth(crf) ** EVEN_QUALITIES[PRIOR]).mean() / 50
+        loss = (loss / self.model.distortion_weight(crf) ** EVEN_QUALITIES[PRIOR]).mean() / 50
         return loss, {"bytes": bits[:, 1:].mean().item() / 8}
 
     def share(self, frames: Tensor) -> float:

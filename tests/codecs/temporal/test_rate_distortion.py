@@ -89,7 +89,7 @@ def test_effort_makes_files_cheaper_and_any_other_number_is_refused(trained_temp
         assert np.array_equal(codec.decode(packets).symbols, latents.symbols)
         error = np.mean(np.square(np.asarray(codec.render(latents), float) - frames))
         bits = 8 * sum(len(packet.payload) for packet in packets) / len(frames)
-        costs.append(bits + codec.error_worth * error)
+        costs.append(bits + codec.distortion_weight * error)
     assert costs[1] < costs[0]
     assert open_codec(checkpoint, geometry=SMALL, effort=2).settings.effort == 1, "the most that it has"
     for wrong in (3, -1, 0.5, True):
