@@ -15,7 +15,7 @@ PACKAGE = ROOT / "lvc"
 # From the ground up: a room may import itself and what stands before it. Those on one line do not know each other.
 STOREYS = [
     {"errors"},
-    {"frames", "output", "parallel", "kernels"},
+    {"frames", "output", "parallel", "kernels", "rates"},
     {"video", "container", "entropy", "motion", "quality"},
     {"native"},
     {"codecs"},

@@ -159,14 +159,16 @@ def sampling_of(options: argparse.Namespace):
 
 
 def rate_of(text: str) -> Fraction:
-    """Reads frames a second: "3", "2.5" or "30000/1001"."""
+    """Reads frames a second: "3", "30000/1001", or a decimal number as `lvc.rates.rate_of` takes floats: "29.97",
+    "33.3333".
+    """
+    from lvc import rates
+
     # Fraction alone would also take "1e999999999", and fill the memory with it.
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3}|/[0-9]{1,6})?", text, re.ASCII):
-        raise OptionError(f"--fps is a number of frames a second, as in 3, 2.5 or 30000/1001, not {text!r}")
-    try:
-        return Fraction(text)
-    except ZeroDivisionError:
-        raise OptionError(f"--fps is a number of frames a second, as in 3, 2.5 or 30000/1001, not {text!r}") from None
+    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,17}|/[0-9]{1,6})?", text, re.ASCII):
+        with contextlib.suppress(ZeroDivisionError):
+            return rates.rate_of(float(text) if "." in text else Fraction(text))
+    raise OptionError(f"--fps is a number of frames a second, as in 3, 2.5 or 30000/1001, not {text!r}")
 
 
 def spec_of(text: str, option: str) -> dict:

@@ -13,6 +13,7 @@ import numpy as np
 from lvc.errors import InputError, OptionError
 from lvc.frames import DEFAULT_GEOMETRY, FrameBatch, Geometry
 from lvc.parallel.background import Ahead
+from lvc.rates import rate_of
 from lvc.video.colours import check_colours
 from lvc.video.decoder import timed_frames
 from lvc.video.demux import (
@@ -35,13 +36,14 @@ class Sampling:
     """Which frames of a recording, and at which size: every N-th decoded frame, or `fps` frames a second.
 
     every: from 1; None with `fps`. fps: frames a second by timestamp (the first frame at or after each tick; a slower
-    recording gives each of its frames once), above 0; None with `every`. native: the frames are the game's own pixels,
-    see `lvc.native.sample.native_frames`. stream: number of the video stream, from 0; by default the one that is to be
-    shown, see `lvc.video.demux.video_stream`. Raises OptionError unless exactly one of every and fps is given.
+    recording gives each of its frames once), above 0, kept as the fraction that `lvc.rates.rate_of` takes it for; None
+    with `every`. native: the frames are the game's own pixels, see `lvc.native.sample.native_frames`. stream: number of
+    the video stream, from 0; by default the one that is to be shown, see `lvc.video.demux.video_stream`. Raises
+    OptionError unless exactly one of every and fps is given.
     """
 
     every: int | None = 10
-    fps: Fraction | None = None
+    fps: Fraction | float | None = None
     geometry: Geometry = DEFAULT_GEOMETRY
     native: bool = False
     stream: int | None = None
@@ -51,8 +53,8 @@ class Sampling:
             raise OptionError("frames are sampled by number (every) or by time (fps): give exactly one of them")
         if self.every is not None and not (isinstance(self.every, int) and self.every >= 1):
             raise OptionError(f"every must be a whole number from 1, not {self.every!r}")
-        if self.fps is not None and not self.fps > 0:
-            raise OptionError(f"fps must be above 0, not {self.fps}")
+        if self.fps is not None:
+            object.__setattr__(self, "fps", rate_of(self.fps))
         if self.stream is not None and not (type(self.stream) is int and self.stream >= 0):
             raise OptionError(f"stream must be the number of a video stream, from 0, not {self.stream!r}")
 
@@ -70,7 +72,7 @@ class Sampling:
 
     def chooser(self, time_base: Fraction) -> Callable[[int], bool]:
         """Says of one frame after another, by its timestamp, whether it is sampled."""
-        return EveryNth(self.every) if self.every is not None else FirstOfTicks(self.fps * time_base)
+        return EveryNth(self.every) if self.every is not None else FirstOfTicks(Fraction(self.fps) * time_base)
 
     def expected_frames(self, info: VideoInfo) -> int | None:
         """About how many frames will be sampled, where the recording says enough."""

@@ -18,9 +18,9 @@ from lvc.codecs.family import traits_of
 from lvc.errors import OptionError, OutputError
 from lvc.frames import Geometry
 from lvc.parallel.background import Background
+from lvc.rates import rate_of
 from lvc.weights import checkpoints
 from lvc.writing.choice import AUTO
-from lvc.writing.clock import rate_of
 from lvc.writing.writer import Writer
 
 DEFAULT_FPS = 30

@@ -23,9 +23,10 @@ from lvc.native.pixel_grid import PixelGrid
 from lvc.output import check_output, check_unclaimed, identity, part_of, repaired_name, written_path, written_whole
 from lvc.parallel.background import Background
 from lvc.quality.metrics import mean_of_psnr, mean_squared_error
+from lvc.rates import rate_of
 from lvc.weights import checkpoints
 from lvc.writing.choice import AUTO, Run, candidates
-from lvc.writing.clock import Clock, rate_of
+from lvc.writing.clock import Clock
 from lvc.writing.pictures import checked_order, pictures_of
 from lvc.writing.scene import is_cut
 

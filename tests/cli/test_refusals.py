@@ -280,9 +280,18 @@ def test_options_of_encode_that_make_no_sense(refused, encode, options, reason):
 
 @pytest.mark.parametrize("rate", ["0", "-1", "nan", "1e999999999", "1/0", "three", "30/", "²"])
 def test_frame_rates_that_are_none(refused, game, tiny_model, rate):
-    words = "fps must be above 0" if rate == "0" else "as in 3, 2.5 or 30000/1001"
+    words = "fps must be a positive fraction" if rate == "0" else "as in 3, 2.5 or 30000/1001"
     assert words in refused("encode", game, "-o", "out.lvc", "--model", tiny_model, f"--fps={rate}")
     assert words in refused("build-dataset", game, "-o", "set", f"--fps={rate}", "-q")
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("29.97002997002997", "30000/1001"), ("33.3333", "100/3"), ("2.5", "5/2"), ("30/2", "15")]
+)
+def test_frame_rates_are_those_that_are_meant(lvc, game, tiny_model, written, kept):
+    assert lvc("encode", game, "-o", "out.lvc", "--model", tiny_model, "--size", "48x32", f"--fps={written}").code == 0
+    with ContainerReader("out.lvc") as reader:
+        assert reader.header.source["fps"] == kept
 
 
 @pytest.mark.parametrize("crf", ["-1", "64"])

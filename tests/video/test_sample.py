@@ -61,6 +61,19 @@ def test_fps_takes_the_first_frame_from_each_tick(tmp_path, make_recording, game
     assert [round(1000 * second) for second in seconds] == [0, 110, 240, 700, 800]
 
 
+@pytest.mark.parametrize(
+    ("fps", "rate"), [(30000 / 1001, Fraction(30000, 1001)), (1 / 0.03, Fraction(100, 3)), (33.3333, Fraction(100, 3))]
+)
+def test_a_float_is_the_rate_that_is_meant(tmp_path, make_recording, gameplay, fps, rate):
+    for given in (fps, np.float64(fps), rate):
+        assert Sampling(every=None, fps=given).as_json() == {"fps": str(rate)}
+    # Ten minutes after its start a frame at each tick is the first one there: a rate that is off by 1e-7 misses some.
+    chosen = Sampling(every=None, fps=fps).chooser(1 / rate)
+    assert all(chosen(number) for number in range(20_000))
+    path = make_recording(tmp_path / "a.mp4", gameplay(30), rate=rate, time_base=1 / rate)
+    assert len(read(path, every=None, fps=fps)[0]) == 30
+
+
 def test_fps_of_a_steady_recording_is_every_nth(tmp_path, make_recording, gameplay):
     path = make_recording(tmp_path / "game.mp4", gameplay(60))
     assert read(path, every=None, fps=Fraction(3))[1] == read(path, every=10)[1]

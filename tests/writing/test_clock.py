@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lvc.errors import OptionError
-from lvc.writing.clock import Clock, rate_of
+from lvc.rates import rate_of
+from lvc.writing.clock import Clock
 
 
 @pytest.mark.parametrize(
