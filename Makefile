@@ -9,7 +9,7 @@ TEST_PROCESSES ?= 2
 FUZZ_SECONDS ?= 1800
 FUZZ ?= build/fuzz
 
-.PHONY: demo check test test-inputs test-slow test-sanitizers test-machines test-lerobot bench fuzz fuzz-kernels clean
+.PHONY: demo check test test-inputs test-long test-slow test-sanitizers test-machines test-lerobot bench fuzz fuzz-kernels clean
 
 $(BIN)/lvc: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,6 +32,10 @@ test-inputs: $(BIN)/lvc
 
 test-slow: $(BIN)/lvc
 	$(BIN)/python -m pytest -q -m slow
+
+# A recording of 24 hours, and one of 11 minutes by every family: memory, opening, random frames. -s shows the figures.
+test-long: $(BIN)/lvc
+	$(BIN)/python -m pytest -q -s -m slow tests/encoding/test_long_recording.py
 
 # The compiled kernels under ASan and UBSan: golden files, damaged ones, hostile bits, what tests of the kernels hand them, and
 # the reader's fuzz corpus with changes of it.

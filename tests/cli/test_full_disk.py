@@ -1,11 +1,18 @@
 """A disk that is full, a real one where mounting is allowed: one line, exit code 1, and all that was there before."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import lvc as library
+from lvc.container.reader import ContainerReader
+from tests.builders import all_families
+from tests.builders.all_families import frames_of
 
 PAGE = 4096
 SIZE = 256 * PAGE
@@ -154,3 +161,52 @@ def test_what_was_coded_before_it_was_full_is_recovered(lvc, disk, game, tiny_mo
     # With room again the same command, told to, makes the whole file.
     (part.parent / "filler").unlink()
     assert lvc(*encode, "-y").code == 0 and not part.exists()
+
+
+@pytest.mark.parametrize("model", all_families.models())
+def test_every_family_keeps_what_found_room(lvc, disk, tmp_path, save_small, model):
+    def written(path, note=""):
+        options = {"fps": 30, "geometry": all_families.SIZE, "model": checkpoint, "keyint": 4}
+        with library.Writer(path, source={"note": note}, **options) as writer:
+            writer.write(frames_of(24))
+
+    def shown(path):
+        with library.open(path, model=weights) as reader:
+            return np.stack([frame.numpy() for frame in reader]).astype(int)
+
+    with all_families.toy():
+        checkpoint, weights = all_families.small_model(model, tmp_path, save_small)
+        whole = tmp_path / "whole.lvc"
+        written(whole)
+        note, pages = note_and_pages(whole)
+        path = disk(0) / "game.lvc"
+        with pytest.raises(library.OutputError, match="cannot be written: No space left on device"):
+            written(path, note)
+        assert not path.exists() and not path.with_name("game.lvc.part").exists()
+        (path.parent / "filler").unlink()
+        part = disk(pages) / "game.lvc.part"
+        with pytest.raises(library.OutputError, match="cannot be written: No space left on device"):
+            written(path, note)
+        shutil.copy(part, tmp_path)
+        assert not path.exists() and lvc("verify", "--repair", tmp_path / part.name, "-q").code == 3
+        found, frames = shown(tmp_path / "game.repaired.lvc"), shown(whole)
+        assert len(found) == 12 and np.abs(found - frames[:12]).max() <= 1
+        model_named = () if weights is None else ("--model", weights)
+        made = lvc("decode", whole, "-o", path.parent / "game.mkv", *model_named, "-q")
+        assert (made.code, len(made.err)) == (1, 1) and "No space left on device" in made.err[0]
+        assert not (path.parent / "game.mkv").exists()
+
+
+def note_and_pages(whole: Path) -> tuple[str, int]:
+    """What is to stand in a file's header so that a disk of so many pages is full inside its fourth group."""
+    with ContainerReader(whole) as reader:
+        header, record = reader.header, reader.index[3]
+        before, size = record.offset - reader.header_bytes, record.byte_size
+    random = np.random.default_rng(2)
+    text = random.bytes(PAGE).hex()  # a header is compressed
+    for length in range(0, len(text), 8):
+        note = text[:length]
+        start = len(dataclasses.replace(header, source={"note": note}).to_bytes()) + before
+        if (start + size - 1) // PAGE > start // PAGE:
+            return note, start // PAGE + 1
+    raise AssertionError("no such note")

@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import lvc as library
 from lvc.cli.main import main
 from lvc.container.reader import ContainerReader
 from lvc.errors import FormatError
+from tests.builders import all_families
 
 KEYINT = 4
 SECONDS = 60  # an encode that takes longer hangs
@@ -40,28 +42,30 @@ def processes():
 def encoder(processes, recording, tiny_model, tmp_path, monkeypatch):
     """`encoder(overwrite)` starts `lvc encode … -o out.lvc` in the working folder."""
     monkeypatch.chdir(tmp_path)
-    command = [
-        "encode",
-        str(recording),
-        "-o",
-        str(tmp_path / "out.lvc"),
-        "--model",
-        str(tiny_model),
-        "--every",
-        "1",
-        "--size",
-        "48x32",
-        "--keyint",
-        str(KEYINT),
-        "-q",
-    ]
 
-    def start(overwrite=False):
-        process = processes.Process(target=main, args=([*command, *(["-y"] if overwrite else [])],), daemon=True)
+    def start(model=tiny_model, every=1, size="48x32", overwrite=False):
+        command = ["encode", str(recording), "-o", str(tmp_path / "out.lvc"), "--model", str(model)]
+        command += [
+            "--every",
+            str(every),
+            "--size",
+            size,
+            "--keyint",
+            str(KEYINT),
+            "-q",
+            *(["-y"] if overwrite else []),
+        ]
+        process = processes.Process(target=with_toy, args=(command,), daemon=True)
         process.start()
         return process
 
     return start
+
+
+def with_toy(command):
+    """A command of a process that knows the family of tests as well."""
+    with all_families.toy():
+        raise SystemExit(main(command))
 
 
 def groups(path):
@@ -149,6 +153,41 @@ def test_nothing_is_lost_whenever_an_encoder_is_killed(encoder, lvc, recording, 
             path.unlink()
     print(f"\n{moments} kills of an encode of {seconds:.2f} s: {dict(seen)}")
     assert seen["with some groups"] >= moments / 4
+
+
+@pytest.mark.parametrize("model", all_families.models())
+def test_every_family_gives_back_what_was_coded_before_a_kill(encoder, lvc, tmp_path, save_small, model):
+    path, part, repaired = (tmp_path / name for name in ("out.lvc", "out.lvc.part", "out.repaired.lvc"))
+    with all_families.toy():
+        _, weights = all_families.small_model(model, tmp_path, save_small)
+        start = partial(encoder, weights or model, every=12, size=str(all_families.SIZE), overwrite=True)
+        process = start()
+        process.join(SECONDS)
+        assert process.exitcode == 0
+        whole, whole_groups, whole_frames = path.read_bytes(), groups(path), frames(path, weights)
+        for seed in range(5):  # a fast one may be done before it is seen at work
+            path.write_bytes(b"precious")
+            process = start()
+            kill_at(process, part, Moment(seed), 0, len(whole))
+            if path.read_bytes() == whole:
+                continue
+            assert path.read_bytes() == b"precious"
+            assert lvc("verify", "--repair", part, "-q").code in (0, 3)
+            kept = len(groups(repaired))
+            assert kept and groups(repaired) == whole_groups[:kept] and ContainerReader(repaired).complete
+            assert np.abs(frames(repaired, weights).astype(int) - whole_frames[: KEYINT * kept]).max() <= 1
+            return
+        pytest.fail("was never seen at work")
+
+
+class Moment(random.Random):
+    """When there are a group or more, and not all."""
+
+    def randrange(self, *_bounds):
+        return 2
+
+    def uniform(self, low, high):
+        return 0 if high < 1 else super().uniform(0.3 * high, 0.6 * high)
 
 
 def len_of(group) -> int:

@@ -8,57 +8,29 @@ import numpy as np
 import pytest
 
 import lvc
-from lvc.codecs import family as families
-from lvc.codecs.checkpoint import Checkpoint, Metadata
+from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import PICTURES, as_numpy
-from lvc.codecs.family import build, family_of, open_codec
+from lvc.codecs.family import open_codec
 from lvc.container.header import NO_WEIGHTS
 from lvc.container.layout import MAX_GROUP_FRAMES, Packet
 from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
-from lvc.weights import checkpoints
+from tests.builders import all_families
+from tests.builders.all_families import SIZE, frames_of
 
-SIZE = Geometry(40, 32)
 COUNT = 9
-# One model of each family; of networks the smallest that takes little time.
-CHOSEN = {"networks": "conv4"}
-
-families.register("toy", "tests.codecs.toy_family", models=("toy",))
-MODELS = [CHOSEN.get(name, registered.models[0]) for name, registered in families.registrations().items()]
-families.forget("toy")
-
-
-def frames_of(count: int = COUNT, seed: int = 0) -> np.ndarray:
-    """uint8 [T, H, W, 3]: a square over tiles, with a little noise in one corner."""
-    random = np.random.default_rng(seed)
-    tiles = np.kron(random.integers(0, 200, (4, 5, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
-    frames = np.repeat(tiles[None], count, axis=0)
-    for number in range(count):
-        frames[number, 10:18, 2 * number : 2 * number + 8] = (250, 220, 10)
-        frames[number, :4, :4] = random.integers(0, 256, (4, 4, 3))
-    return frames
 
 
 @pytest.fixture(scope="module", autouse=True)
 def toy():
-    families.register("toy", "tests.codecs.toy_family", models=("toy",))
-    yield
-    families.forget("toy")
+    with all_families.toy():
+        yield
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=all_families.models())
 def checkpoint(request, tmp_path_factory, save_small):
     """Weights of each family, from a file; what stands for them where a family has none."""
-    model, family = request.param, family_of(request.param)
-    path = tmp_path_factory.mktemp("weights") / f"{model}-small.safetensors"
-    if model not in families.model_names(weights=True):
-        return family.without_weights(model), None
-    if model in ("conv4", "temporal", "temporal-palette"):
-        save_small(path, model)
-    else:
-        recipe, made = family.trainer().first_try(model), build(model, geometry=SIZE)
-        checkpoints.save(path, Checkpoint(Metadata(path.stem, model, {}, SIZE, recipe.quantiser, recipe.entropy), made))
-    return checkpoints.load(path), path
+    return all_families.small_model(request.param, tmp_path_factory.mktemp("weights"), save_small)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +40,7 @@ def codec(checkpoint):
 
 @pytest.fixture(scope="module")
 def coded(codec):
-    return codec.encode_group(frames_of())
+    return codec.encode_group(frames_of(COUNT))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +55,7 @@ def file(checkpoint, tmp_path_factory):
     """Two groups and a part of one."""
     path = tmp_path_factory.mktemp("file") / "game.lvc"
     with lvc.Writer(path, fps=30, geometry=SIZE, model=checkpoint[0], keyint=4) as writer:
-        writer.write(frames_of())
+        writer.write(frames_of(COUNT))
     return path
 
 
@@ -109,11 +81,11 @@ def test_a_group_decodes_to_what_its_encoder_says(codec, coded, whole):
     decoder.advance(COUNT)
     assert decoder.digest == coded.digest and decoder.frame_count == decoder.decoded == COUNT
     if codec.traits.lossless:
-        assert np.array_equal(whole, frames_of())
+        assert np.array_equal(whole, frames_of(COUNT))
 
 
 def test_coding_the_same_group_again_gives_the_same_bytes(codec, coded):
-    again = codec.encode_group(frames_of())
+    again = codec.encode_group(frames_of(COUNT))
     assert (again.packets, again.digest) == (coded.packets, coded.digest)
 
 

@@ -13,18 +13,24 @@ import pytest
 
 import lvc
 from tests import ROOT
+from tests.builders import all_families
 
-FAMILIES = ("conv4", "temporal", "temporal-palette")
 FRAMES = 13
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", autouse=True)
+def toy():
+    with all_families.toy():
+        yield
+
+
+@pytest.fixture(scope="module", params=all_families.models())
 def coded(request, tmp_path_factory, save_small):
-    """A file of 13 frames in groups of 4, and its weights."""
+    """A file of 13 frames in groups of 4 by every family, and its weights, None where it has none."""
     folder = tmp_path_factory.mktemp("coded")
-    weights = save_small(folder / "weights.safetensors", request.param)
+    checkpoint, weights = all_families.small_model(request.param, folder, save_small)
     generator = np.random.default_rng(1)
-    with lvc.Writer(folder / "game.lvc", fps=10, model=weights, keyint=4, geometry=lvc.Geometry(40, 32)) as writer:
+    with lvc.Writer(folder / "game.lvc", fps=10, model=checkpoint, keyint=4, geometry=lvc.Geometry(40, 32)) as writer:
         for _ in range(FRAMES):
             writer.write(np.repeat(np.repeat(generator.integers(0, 256, (4, 5, 3), np.uint8), 8, axis=0), 8, axis=1))
     return folder / "game.lvc", weights
@@ -45,6 +51,9 @@ PROGRAM = """
 import sys, os
 import torch
 import lvc
+from lvc.codecs import family
+
+family.register("toy", "tests.codecs.toy_family", models=("toy",))
 
 def first_frame(path, weights):
     with lvc.open(path, model=weights) as reader:
@@ -55,6 +64,7 @@ def child(queue, path, weights, reader):
 
 if __name__ == "__main__":
     path, weights, method, how = sys.argv[1:]
+    weights = weights or None
     torch.set_num_threads(4)
     torch.nn.Conv2d(16, 16, 3)(torch.randn(1, 16, 256, 256))  # which starts OpenMP's threads
     torch.randn(400, 400) @ torch.randn(400, 400)
@@ -83,7 +93,7 @@ def test_processes_of_a_program_whose_torch_has_used_threads(coded, tmp_path, me
     program.write_text(PROGRAM)
     # OMP_NUM_THREADS=1, which the tests set, would hide that a forked process waits for threads that it has not.
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    command = [sys.executable, str(program), *map(str, coded), method, how]
+    command = [sys.executable, str(program), str(coded[0]), str(coded[1] or ""), method, how]
     environment["PYTHONPATH"] = str(ROOT)
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
