@@ -46,7 +46,8 @@ class FrameBatch:
     data: uint8 [T, H, W, 3].
     pts: T whole numbers, in units of time_base seconds, strictly increasing.
     native: the same frames as a game drew them, uint8 [T, h, w, 3], where a recording shows that by `grid`, a
-    `PixelGrid`; else None both.
+    `PixelGrid`; else None both. seen: how the recording's chroma planes came from them, a `Blur`, where frames are a
+    recording's first ones.
     """
 
     data: np.ndarray
@@ -54,6 +55,7 @@ class FrameBatch:
     time_base: Fraction
     native: np.ndarray | None = None
     grid: Any = None
+    seen: Any = None
 
     def __post_init__(self):
         if self.data.dtype != np.uint8 or self.data.ndim != 4 or self.data.shape[3] != 3:

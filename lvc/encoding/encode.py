@@ -213,7 +213,7 @@ def first_frames(batches: list[FrameBatch], source: Path) -> FrameBatch:
 
 
 def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
-    """Runs of frames over a recording: its beginning, and others where it is longer."""
+    """Runs of frames over a recording: its beginning, and others where it is longer. first: with what is `seen`."""
     batches = [
         FrameBatch(
             first.data[:RUN_FRAMES],
@@ -224,8 +224,8 @@ def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
         )
     ]
     if len(first) >= RUN_FRAMES:
-        native = first.grid is not None  # else no model is tried on the game's own pixels
-        batches += spread_runs(source, sampling, places=PLACES, frames=RUN_FRAMES, native=native)
+        known = None if first.grid is None else (first.grid, first.seen)
+        batches += spread_runs(source, sampling, places=PLACES, frames=RUN_FRAMES, known=known)
     return [run_of(batch) for batch in batches]
 
 
@@ -246,7 +246,7 @@ def settling_runs(
     if each < RUN_FRAMES:  # of large frames the short runs have to do
         return []
     start = next(groups_of(begun, each)).data
-    others = spread_runs(source, sampling, places=PLACES, frames=each, native=False)
+    others = spread_runs(source, sampling, places=PLACES, frames=each)
     return [start, *(batch.data for batch in others)]
 
 
@@ -394,7 +394,8 @@ def groups_of(batches: Iterable[FrameBatch], keyint: int) -> Iterator[FrameBatch
         for place in range(len(batch)):
             here = slice(place, place + 1)
             native = None if batch.native is None else batch.native[here].copy()
-            waiting.append(FrameBatch(batch.data[here].copy(), batch.pts[here], batch.time_base, native, batch.grid))
+            data = batch.data[here].copy()
+            waiting.append(FrameBatch(data, batch.pts[here], batch.time_base, native, batch.grid, batch.seen))
             if len(waiting) == keyint:
                 yield one_batch(waiting)
                 waiting = []
@@ -405,7 +406,8 @@ def groups_of(batches: Iterable[FrameBatch], keyint: int) -> Iterator[FrameBatch
 def one_batch(parts: list[FrameBatch]) -> FrameBatch:
     native = None if parts[0].native is None else np.concatenate([part.native for part in parts])
     pts = tuple(time for part in parts for time in part.pts)
-    return FrameBatch(np.concatenate([part.data for part in parts]), pts, parts[0].time_base, native, parts[0].grid)
+    data = np.concatenate([part.data for part in parts])
+    return FrameBatch(data, pts, parts[0].time_base, native, parts[0].grid, parts[0].seen)
 
 
 def encode_picture(

@@ -63,7 +63,7 @@ class NativeSampler:
     """
 
     def __init__(self, grid: PixelGrid, seen: Blur):
-        self.grid = grid
+        self.grid, self.seen = grid, seen
         self.reader, self.reformatter = PlaneReader(), VideoReformatter()
         native, source = grid.native, grid.source
         self._luma = averaging(native.height, source.height), averaging(native.width, source.width).T.copy()

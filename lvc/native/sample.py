@@ -10,7 +10,7 @@ import numpy as np
 from lvc.errors import InputError
 from lvc.frames import FrameBatch, Geometry
 from lvc.native.grid_search import found_grid
-from lvc.native.pixel_grid import PixelGrid
+from lvc.native.pixel_grid import Blur, PixelGrid
 from lvc.native.planes import NativeSampler, PlaneReader, Planes, unsmeared
 from lvc.video.resize import AreaScaler
 from lvc.video.sample import MAX_BATCH, FramesAhead, SampledFrame, Sampling, chosen_frames
@@ -35,6 +35,7 @@ class Ready:
     pts: int
     native: np.ndarray | None
     grid: PixelGrid | None
+    seen: Blur | None
 
 
 def frames_with_native(
@@ -86,7 +87,12 @@ def one_batch(ready: Sequence[Ready], time_base: Fraction) -> FrameBatch:
     grid = ready[0].grid
     native = None if grid is None else np.stack([one.native for one in ready])
     return FrameBatch(
-        np.stack([one.picture for one in ready]), tuple(one.pts for one in ready), time_base, native, grid
+        np.stack([one.picture for one in ready]),
+        tuple(one.pts for one in ready),
+        time_base,
+        native,
+        grid,
+        ready[0].seen,
     )
 
 
@@ -95,14 +101,20 @@ class NativeFinder:
 
     Frames of another size, which a stream may change to, are looked through anew: where they show as many pixels of a
     game, or nothing at all, its own pixels go on, shown as at the beginning. looks: False where none are looked for.
+    known: the grid of the recording and how its chroma came about, where others of its frames have shown that.
     """
 
-    def __init__(self, path: Path, geometry: Geometry, *, looks: bool = True):
+    def __init__(
+        self, path: Path, geometry: Geometry, *, looks: bool = True, known: tuple[PixelGrid, Blur] | None = None
+    ):
         self.geometry, self._path = geometry, path
         self._area, self._planes = AreaScaler(geometry), PlaneReader()
         self._grid: PixelGrid | None = None  # that all frames of the recording are shown by
         self._looks = looks  # whether the grid is still to be found
         self._sampler: NativeSampler | None = None  # of frames as the latest
+        if known is not None:
+            self._grid, self._looks = known[0], False
+        self._known = known
         self._kind: tuple | None = None  # of the frames that are held, or of those that the sampler is for
         self._held: list[SampledFrame] = []  # until there are enough to look through
 
@@ -126,9 +138,13 @@ class NativeFinder:
     def _change(self, kind: tuple) -> None:
         """Turns to frames of another size, stride of chroma or rotation: with a sampler, or looking for one."""
         before, self._kind = self._kind, kind
+        width, height, stride, rotation = kind
+        if before is None and self._known is not None:
+            seen = self._known[1]
+            if (Geometry(width, height), stride, rotation) == (self._grid.source, seen.stride_x, 0):
+                self._sampler = NativeSampler(self._grid, seen)
         if before is None or self._grid is None:
             return
-        width, height, stride, rotation = kind
         self._sampler = None
         # Where pixels stand is known; how new chroma is smeared is not
         if (before[0], before[1], before[3]) == (width, height, rotation):
@@ -165,10 +181,10 @@ class NativeFinder:
         picture = np.empty((self.geometry.height, self.geometry.width, 3), np.uint8)
         self._area.scale_into(chosen.frame, picture, chosen.rotation)
         if self._sampler is None:
-            return Ready(picture, chosen.pts, None, None)
+            return Ready(picture, chosen.pts, None, None, None)
         native = np.empty((self._grid.native.height, self._grid.native.width, 3), np.uint8)
         self._sampler.sample_into(chosen.frame, native)
-        return Ready(picture, chosen.pts, native, self._grid)
+        return Ready(picture, chosen.pts, native, self._grid, self._sampler.seen)
 
 
 def fits(native: Geometry, source: Geometry) -> bool:
