@@ -8,25 +8,6 @@
 #include "hybrid_motion.h"
 #include "hybrid_residual.h"
 
-/* Luma's absolute difference of two squares of the source, or anything of at least `most`. */
-INLINE int square_error(const pel *a, const pel *b, int stride, int most) {
-  int sum = 0;
-  for (int j = 0; j < 8 && sum < most; j += 2)
-    for (int k = j; k < j + 2; k++)
-      for (int i = 0; i < 8; i++) sum += iabs(a[k * stride + i] - b[k * stride + i]);
-  return sum;
-}
-/* Sums of luma over the 8x8 samples from each place on: no two squares differ by less than their sums do. */
-static void sum_squares(Encoder *e) {
-  const int w = e->s.w, h = e->s.h;
-  const pel *src = e->source;
-  for (int y = 0; y <= h - 8; y++) {
-    int32_t *out = e->sums + (size_t)y * w;
-    for (int x = 0; x < w; x++) { int v = 0; for (int j = 0; j < 8; j++) v += src[(size_t)(y + j) * w + x]; out[x] = v; }
-    for (int x = 0; x <= w - 8; x++) { int v = 0; for (int i = 0; i < 8; i++) v += out[x + i]; out[x] = v; }
-  }
-  memset(e->copied, 255, (size_t)e->bw * e->bh * 4 * sizeof(Found));
-}
 static const Found *find_copy(Encoder *e, int bx, int by) {
   const State *s = &e->s;
   Found *f = e->copied + by * e->bw * 2 + bx;
@@ -40,7 +21,7 @@ static const Found *find_copy(Encoder *e, int bx, int by) {
     for (int sx = 0; sx <= s->w - 8; sx++) {
       if (iabs(e->sums[(size_t)sy * s->w + sx] - sum) >= f->cost) continue;
       if (sy + 8 > ty && sx + 8 > tx && (sx >= tx + TREE || !can_copy(s, sx, sy, 8, 8))) continue;
-      int cost = square_error(src, source_at(e, 0, sx, sy), s->w, f->cost);
+      int cost = square_error(src, s->w, source_at(e, 0, sx, sy), s->w, f->cost);
       if (cost < f->cost) { f->cost = cost; f->mv = (Vector){sx - x, sy - y}; }
     }
   return f;

@@ -61,7 +61,10 @@ static void encode_frame(Encoder *e, const uint8_t *rgb) {
   s->refs = e->listed[s->time].refs;
   memcpy(s->distance, e->listed[s->time].distance, sizeof s->distance);
   for (int r = 0; r < s->refs; r++) search_fields(e, r, e->low_found + ((size_t)s->time * MAX_REFS + r) * e->bw * e->bh);
-  if (!(s->cfg.without & TOOL_COPY)) sum_squares(e);
+  if (!(s->cfg.without & TOOL_COPY)) {
+    sum_squares(e->source, s->w, s->w, s->h, e->sums);
+    memset(e->copied, 255, (size_t)e->bw * e->bh * 4 * sizeof(Found));
+  }
   s->qi = clampi(e->o.qi - (s->refs ? 0 : e->o.key_boost), 0, 96);
   set_qualities(e, s->time);
   s->trellis = e->o.effort > 0 && !(s->cfg.without & TOOL_TRELLIS);

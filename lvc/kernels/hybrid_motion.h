@@ -2,7 +2,7 @@
  */
 #ifndef LVC_HYBRID_MOTION_H
 #define LVC_HYBRID_MOTION_H
-#include "hybrid_search.h"
+#include "hybrid_full_search.h"
 
 static const int8_t ring[8][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}, {-1, -1}, {1, -1}, {-1, 1}, {1, 1}};
 
@@ -43,6 +43,9 @@ static void search_fields(Encoder *e, int r, const Found *low) {
       field[by * e->bw + bx] = best;
     }
   int w8 = e->bw * 2, h8 = e->bh * 2;
+  SearchRecord record = {0, 0};
+  const int everywhere = r < (e->o.effort ? 2 : 1) && !(s->cfg.without & TOOL_FAR);
+  if (everywhere) sum_squares(ref, s->stride, s->w, s->h, e->sums);
   for (int by = 0; by < h8; by++)
     for (int bx = 0; bx < w8; bx++) {
       int x = imin(bx * 8, s->w - 8), y = imin(by * 8, s->h - 8);
@@ -58,6 +61,7 @@ static void search_fields(Encoder *e, int r, const Found *low) {
           if (cost < best.cost) { best.cost = cost; best.mv = tries[k]; }
         }
       if (best.cost > 32) refine_whole(e, ref, x, y, 8, &best, 4, 0);
+      if (everywhere && (!r || e->field8[by * w8 + bx].cost > 64 * 8)) search_everywhere(e, ref, x, y, &best, &record);
       field8[by * w8 + bx] = best;
     }
 }

@@ -29,7 +29,7 @@ typedef struct {
   Found *field;                 /* [ref][16x16 squares], whole samples */
   Found *field8;                /* [ref][8x8 squares] */
   Found *copied;                /* [8x8 squares]: where the frame itself has them, cost -1: not searched yet */
-  int32_t *sums;                /* [h][w]: of luma over 8x8 squares of the source */
+  int32_t *sums;                /* [h][w]: of luma over 8x8 squares, of a reference or of the source */
   int bw, bh;                   /* 16x16 squares across and down */
   Look *look;                   /* [frames][16x16 squares] */
   Listed *listed;               /* [frames]: references of each */

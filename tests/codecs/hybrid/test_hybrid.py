@@ -44,7 +44,7 @@ def test_more_frames_than_are_kept():
     np.testing.assert_array_equal(decoded(payload, frames, 2), shown)
 
 
-@pytest.mark.parametrize("tool", range(14))
+@pytest.mark.parametrize("tool", range(15))
 def test_every_tool_can_be_off(tool):
     frames = game(3, 40, 48)
     payload, shown, _ = encode(frames, slots=3, effort=1, quantiser=40, without=1 << tool)
@@ -58,6 +58,20 @@ def test_what_repeats_within_a_picture_is_copied():
     without, _, _ = encode(frames, slots=2, effort=0, quantiser=30, without=1 << 13)
     assert len(payload) < 0.7 * len(without)  # 17 tiles, of which few fit the grid of units
     np.testing.assert_array_equal(decoded(payload, frames, 2), shown)
+
+
+def test_what_jumps_is_found_everywhere():
+    """A motion much longer than what surrounds it has: a search around likely vectors does not come there."""
+    rng = np.random.default_rng(5)
+    frames = np.full((2, 160, 200, 3), 90, np.uint8)
+    sprite = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    frames[0, 8:24, 8:24] = frames[1, 130:146, 170:186] = sprite
+    frames[:, 60:100, 60:140] = rng.integers(0, 256, (40, 80, 3), np.uint8)
+    sizes = []
+    for without in (0, 1 << 14):
+        _, _, ends = encode(frames, slots=2, effort=0, quantiser=30, without=without)
+        sizes.append(ends[1] - ends[0])
+    assert sizes[0] < 0.3 * sizes[1]  # 256 samples of noise, or a vector
 
 
 def test_finer_steps_cost_more_and_err_less():
