@@ -85,6 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--effort", type=int, help="how long the encoder may look for a smaller file, 0, 1 or 2 (default 1)"
     )
     parser.add_argument(
+        "--no-restoration",
+        action="store_false",
+        dest="restoration",
+        help="without the learned filters that follow a standard codec's decoder: 1 to 8 %% more bytes at the same "
+        "quality, decoded in half the time",
+    )
+    parser.add_argument(
         "--quantiser",
         metavar="NAME[,KEY=VALUE]",
         help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)",
@@ -368,6 +375,7 @@ def coding_options(options: argparse.Namespace) -> dict:
         "crf": options.crf,
         "target": target_of(options),
         "effort": options.effort,
+        "restoration": options.restoration,
         "device": options.device,
         "overwrite": options.overwrite,
     }

@@ -72,6 +72,8 @@ class Settings:
 
     geometry: of the frames that are shown. quantiser, entropy: specs, or None for the weights' own. crf: 0 to 63, None
     where there is one rate.
+    restoration: whether the encoder may have decoded frames restored, where the family knows how and the quantiser's
+    spec does not say it.
     effort: of the traits' efforts. device: name of torch's, "cpu" or "cuda:0". grid: how a game's own pixels, which are
     coded then, are shown.
     """
@@ -83,6 +85,7 @@ class Settings:
     effort: int = 0
     device: str = "cpu"
     grid: PixelGrid | None = None
+    restoration: bool = False
 
     @property
     def coded_geometry(self) -> Geometry:

@@ -120,6 +120,7 @@ def open_codec(
     effort: int | None = None,
     device: Any = "cpu",
     grid: PixelGrid | None = None,
+    restoration: bool = False,
 ) -> GroupCodec:
     """The codec of some weights at one frame geometry.
 
@@ -127,6 +128,8 @@ def open_codec(
     crf: 0 (best) to 63 for models of variable rate, else None. effort: how hard their encoder looks for cheap symbols,
     of their traits' efforts.
     grid: the game's own pixels, for models that take them: frames are coded as those, and shown at the geometry.
+    restoration: whether an encoder may restore what decodes, where its family knows how; a decoder does as the
+    quantiser's spec says.
     Raises OptionError for what cannot go together.
     """
     check_pixels(geometry)
@@ -141,7 +144,14 @@ def open_codec(
     return family.open(
         checkpoint,
         Settings(
-            geometry=geometry, quantiser=quantiser, entropy=entropy, crf=crf, effort=effort, device=device, grid=grid
+            geometry=geometry,
+            quantiser=quantiser,
+            entropy=entropy,
+            crf=crf,
+            effort=effort,
+            device=device,
+            grid=grid,
+            restoration=restoration,
         ),
     )
 

@@ -70,6 +70,7 @@ def encode(
     crf: int | None = None,
     target: Target | None = None,
     effort: int | None = None,
+    restoration: bool = True,
     keyint: int | None = None,
     device: str = "cpu",
     overwrite: bool = False,
@@ -101,6 +102,7 @@ def encode(
         crf=crf,
         target=target,
         effort=effort,
+        restoration=restoration,
         keyint=keyint,
         device=device,
         overwrite=overwrite,
@@ -135,6 +137,7 @@ def _encoded(
     crf: int | None,
     target: Target | None,
     effort: int | None,
+    restoration: bool,
     keyint: int | None,
     device: str,
     overwrite: bool,
@@ -161,12 +164,21 @@ def _encoded(
             target=target,
             effort=effort,
             device=device,
+            restoration=restoration,
             longer_runs=longer_runs,
         )
         grid = first.grid if traits_of(checkpoint).takes_native else None
         if target is not None:
             keyint = keyint or traits_of(checkpoint).usual_keyint
-            search = Search(checkpoint, sampling.geometry, crf=crf, effort=effort, device=device, grid=grid)
+            search = Search(
+                checkpoint,
+                sampling.geometry,
+                crf=crf,
+                effort=effort,
+                device=device,
+                grid=grid,
+                restoration=restoration,
+            )
             wanted = search.settled(first, target, lambda: groups_of(again(), keyint), near=wanted)
         made = coded(
             chain(begun, batches),
@@ -180,6 +192,7 @@ def _encoded(
             frame_duration=sampling.nominal_ticks(info),
             **wanted,
             effort=effort,
+            restoration=restoration,
             keyint=keyint,
             device=device,
             overwrite=overwrite,
@@ -264,6 +277,7 @@ def decided(
     target: Target | None,
     effort: int | None,
     device: str,
+    restoration: bool,
     longer_runs: Callable[[], list[np.ndarray]],
 ) -> tuple[checkpoints.Checkpoint, dict, tuple[Candidate, ...]]:
     """The weights that were named, or those that serve a recording best; crf, quantiser and entropy to code with; and
@@ -280,7 +294,15 @@ def decided(
 
     def opened(checkpoint: checkpoints.Checkpoint) -> GroupCodec:
         grid_used = grid if traits_of(checkpoint).takes_native else None
-        return open_codec(checkpoint, geometry=geometry, crf=near["crf"], effort=effort, device=device, grid=grid_used)
+        return open_codec(
+            checkpoint,
+            geometry=geometry,
+            crf=near["crf"],
+            effort=effort,
+            device=device,
+            grid=grid_used,
+            restoration=restoration,
+        )
 
     near = dict(wanted)
     if target is not None and target.min_psnr is not None:
@@ -320,6 +342,7 @@ class Search:
         effort: int | None,
         device: str,
         grid: PixelGrid | None = None,
+        restoration: bool = False,
     ):
         if crf is not None:
             raise OptionError("a target finds the crf itself: give one of them")
@@ -333,7 +356,13 @@ class Search:
         self.levels = len(family.levels(checkpoint))
         self._options = lambda level: family.at_level(checkpoint, level)
         self.codec_at = lambda level: open_codec(
-            checkpoint, geometry=geometry, effort=effort, device=device, grid=grid, **self._options(level)
+            checkpoint,
+            geometry=geometry,
+            effort=effort,
+            device=device,
+            grid=grid,
+            restoration=restoration,
+            **self._options(level),
         )
 
     def settled(
@@ -421,6 +450,7 @@ def encode_picture(
     crf: int | None = None,
     target: Target | None = None,
     effort: int | None = None,
+    restoration: bool = True,
     device: str = "cpu",
     overwrite: bool = False,
 ) -> Encoded:
@@ -445,10 +475,11 @@ def encode_picture(
         target=target,
         effort=effort,
         device=device,
+        restoration=restoration,
         longer_runs=lambda: [batch.data],
     )
     if target is not None:
-        search = Search(checkpoint, batch.geometry, crf=crf, effort=effort, device=device)
+        search = Search(checkpoint, batch.geometry, crf=crf, effort=effort, device=device, restoration=restoration)
         wanted = search.settled(batch, target, lambda: [batch], near=wanted)
     made = coded(
         [batch],
@@ -461,6 +492,7 @@ def encode_picture(
         frame_duration=1,
         **wanted,
         effort=effort,
+        restoration=restoration,
         device=device,
         overwrite=overwrite,
     )

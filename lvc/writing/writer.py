@@ -83,6 +83,7 @@ class Writer:
         entropy: dict | None = None,
         crf: int | None = None,
         effort: int | None = None,
+        restoration: bool = True,
         keyint: int | None = None,
         time_base: Fraction | None = None,
         frame_duration: int | None = None,
@@ -126,6 +127,8 @@ class Writer:
                 "effort": effort,
                 "device": device,
                 "grid": grid if header is None else agreed_grid(header, grid),
+                # A quantiser that is given, as that of a file that is continued, says itself whether there is one.
+                "restoration": restoration and header is None and quantiser is None,
             }
             self._ticks = self._set_clock(header, fps, every, time_base, frame_duration)
             self._source = chosen(source, header, "source", {"every": self.every})

@@ -56,6 +56,7 @@ def declared() -> dict[str, Struct]:
                 "lvc.entropy.mixing",
                 "lvc.codecs.palette",
                 "lvc.codecs.hybrid",
+                "lvc.codecs.restoration",
                 "lvc.motion",
             )
         ):

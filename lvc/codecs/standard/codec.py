@@ -9,14 +9,19 @@ from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import CodedGroup, Fit, GroupCodec, Settings, Traits, psnr_of_frames
 from lvc.codecs.crf import CRF_LEVELS, psnr_of_crf
 from lvc.codecs.pictures import PictureGroupDecoder
-from lvc.codecs.standard.decoding import decoded_frames
+from lvc.codecs.restoration import coding as restoration
+from lvc.codecs.restoration.group import named, shipped
+from lvc.codecs.standard.colour import planes_of
+from lvc.codecs.standard.decoding import decoded_samples
 from lvc.codecs.standard.encoding import LOSSLESS_STREAMS, encoder_of, lossless_payload
 from lvc.codecs.standard.streams import STREAMS
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
 from lvc.frames import pictures_digest
 
-TRIED_EFFORT = 1
+# Of encoders: the highest effort is six times as slow as the next, and its gain in quality at the same level is tried
+# on short runs alone. Whole groups show a little less of it (0.05 to 0.5 dB of 0.5 to 1.1).
+TRIED_EFFORT, KEPT_GAIN = 1, 0.8
 CONSTANT = "constant"  # the quantiser's name where one level serves a whole file
 
 
@@ -24,7 +29,7 @@ class StandardCodec(GroupCodec):
     """Codes groups by an encoder that is at hand, and decodes them by FFmpeg's decoders.
 
     The quantiser's spec has the encoder's level, chosen for the whole file from its frames; a group for which there
-    is none gets one of its own.
+    is none gets one of its own. It names the restoration too, where groups begin with such a head.
     """
 
     def __init__(self, checkpoint: Checkpoint, settings: Settings, traits: Traits):
@@ -38,6 +43,12 @@ class StandardCodec(GroupCodec):
         self._level = self.quantiser_spec.get("level")
         if self._level is not None and not (type(self._level) is int and self._level >= 0):
             raise OptionError(f"a quantiser's level is a whole number from 0, not {self._level!r:.40}")
+        self._basis = None
+        if not self._lossless and "restoration" in self.quantiser_spec:
+            self._basis = named(self.quantiser_spec["restoration"])
+        elif not self._lossless and settings.restoration and settings.effort:
+            self._basis = shipped()
+            self.quantiser_spec = {**self.quantiser_spec, "restoration": self._basis.name}
         self.group_frame_bytes = 3 * settings.geometry.width * settings.geometry.height
 
     def encode_group(self, frames: np.ndarray) -> CodedGroup:
@@ -52,7 +63,25 @@ class StandardCodec(GroupCodec):
             level = self.settled(fit, [frames]).quantiser["level"]
         if level not in encoder.levels:
             raise OptionError(f"{encoder.name} has levels {encoder.levels[0]} to {encoder.levels[-1]}, not {level}")
-        return encoder.encode(frames, level, self.settings.effort)
+        return self._coded(frames, level, self.settings.effort)
+
+    def _coded(self, frames: np.ndarray, level: int, effort: int, *, restored: bool = True) -> bytes:
+        """The payload of frames at a level and an effort; restored: whether to look for filters, if there are any."""
+        encoder = encoder_of(self.checkpoint.metadata.model)
+        stream = encoder.encode(frames, level, effort)
+        if self._basis is None:
+            return stream
+        if not restored or not effort:  # the choice takes as long as coding at the lowest effort
+            return restoration.NOTHING + stream
+        head = restoration.head_of(
+            self._basis,
+            decoded_samples(STREAMS[self.checkpoint.metadata.model], stream, self.geometry),
+            lambda number: planes_of(frames[number : number + 1])[0],
+            strength=encoder.strength(level),
+            stream_bytes=len(stream),
+            effort=effort,
+        )
+        return head + stream
 
     def fitted(self, runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Fit:
         """The level that gives some frames the quality that crf means, and what they come to at it."""
@@ -60,9 +89,11 @@ class StandardCodec(GroupCodec):
             return super().fitted(runs)
         encoder = encoder_of(self.checkpoint.metadata.model)
         shown = [shown for _, shown in runs]
+        effort = min(self.settings.effort, TRIED_EFFORT)
+        gained = encoder.gain if self.settings.effort > effort else 0.0
         found = level_at(
             psnr_of_crf(self.crf),
-            lambda level: self._trial(shown, level),
+            lambda level: self._trial(shown, level, effort=effort, gained=gained, restored=False),
             encoder.grid,
             guess=self.crf * len(encoder.grid) // CRF_LEVELS,
         )
@@ -74,15 +105,25 @@ class StandardCodec(GroupCodec):
         encoder = encoder_of(self.checkpoint.metadata.model)
         near = Point(fit.quantiser["level"], fit.psnr, fit.bytes_per_frame, fit.slope)
         wanted = psnr_of_crf(self.crf)
-        return self._fit(corrected(wanted, near, lambda level: self._trial(runs, level), encoder.levels), runs)
+        effort, gained = min(self.settings.effort, TRIED_EFFORT), 0.0
+        if self.settings.effort > effort:
+            few = runs_of(runs)
+            here, there = (
+                self._trial(few, near.level, effort=one, restored=False) for one in (effort, self.settings.effort)
+            )
+            gained = KEPT_GAIN * (there.psnr - here.psnr)
 
-    def _trial(self, runs: Sequence[np.ndarray], level: int) -> Point:
-        """What runs of frames come to at a level, at TRIED_EFFORT at most: what a higher effort does to quality at the
-        same level is known well enough."""
-        encoder = encoder_of(self.checkpoint.metadata.model)
-        effort = min(self.settings.effort, TRIED_EFFORT)
-        gained = encoder.gain if self.settings.effort > effort else 0.0
-        payloads = [encoder.encode(run, level, effort) for run in runs]
+        def trial(level: int) -> Point:
+            return self._trial(runs, level, effort=effort, gained=gained)
+
+        return self._fit(corrected(wanted, near, trial, encoder.levels), runs)
+
+    def _trial(
+        self, runs: Sequence[np.ndarray], level: int, *, effort: int, gained: float = 0.0, restored: bool = True
+    ) -> Point:
+        """What runs of frames come to at a level and an effort. gained: dB by which another effort is better. restored:
+        of runs as long as groups alone, as filters do not pay before."""
+        payloads = [self._coded(run, level, effort, restored=restored) for run in runs]
         psnr = [
             psnr_of_frames(run, np.stack(list(self.frames_of_payload(payload)))) for run, payload in zip(runs, payloads)
         ]
@@ -92,6 +133,8 @@ class StandardCodec(GroupCodec):
     def _fit(self, found: Point, runs: Sequence[np.ndarray]) -> Fit:
         name = encoder_of(self.checkpoint.metadata.model).name
         quantiser = {"name": CONSTANT, "level": found.level, "encoder": name}
+        if self._basis is not None:
+            quantiser["restoration"] = self._basis.name
         return Fit(sum(map(len, runs)), found.psnr, found.bytes_per_frame, quantiser, found.slope)
 
     def _digest(self, payload: bytes) -> int:
@@ -109,7 +152,12 @@ class StandardCodec(GroupCodec):
                     f"a lossless group begins with the number of its codec, below {len(LOSSLESS_STREAMS)}"
                 )
             name, payload = LOSSLESS_STREAMS[payload[0]], payload[1:]
-        return map(np.ascontiguousarray, decoded_frames(STREAMS[name], payload, self.geometry))
+        restored = iter
+        if self._basis is not None:
+            restored, payload = restoration.parted(self._basis, payload, self.geometry)
+        stream = STREAMS[name]
+        samples = restored(decoded_samples(stream, payload, self.geometry))
+        return (np.ascontiguousarray(stream.frame(planes)) for planes in samples)
 
     def open_group(self, packets: tuple[Packet, ...]) -> PictureGroupDecoder:
         count = self.frames_of(packets)
@@ -127,7 +175,10 @@ class StandardCodec(GroupCodec):
         stream = STREAMS[name]
         if not stream.in_order:
             return super().frame_bits(packets)
-        _, parts = stream.packets(payload[int(self._lossless) :])
+        coded = payload[int(self._lossless) :]
+        if self._basis is not None:
+            coded = restoration.parted(self._basis, payload, self.geometry)[1]
+        _, parts = stream.packets(coded)
         bits = np.array([8.0 * len(part) for part in parts])
         bits += (8 * len(payload) - bits.sum()) / len(bits)  # lengths and headers
         return bits

@@ -27,8 +27,8 @@ def pyav() -> ModuleType:
     return av
 
 
-def decoded_frames(stream: Stream, payload: bytes, geometry: Geometry) -> Iterator[np.ndarray]:
-    """Frames uint8 [H, W, 3] in the order of showing, each decoded when it is asked for.
+def decoded_samples(stream: Stream, payload: bytes, geometry: Geometry) -> Iterator[np.ndarray]:
+    """The samples of frames in the order of showing, each decoded when it is asked for: as `samples_of` gives them.
 
     Raises FormatError for what the decoder does not take, and for frames of another size or kind.
     """
@@ -49,7 +49,7 @@ def decoded_frames(stream: Stream, payload: bytes, geometry: Geometry) -> Iterat
     try:
         for packet in (*packets, None):
             for picture in context.decode(None if packet is None else av.Packet(packet)):
-                yield stream.frame(samples_of(picture, stream, geometry))
+                yield samples_of(picture, stream, geometry)
     except refused as error:
         raise FormatError(f"{stream.decoder} does not take a frame: {error}") from error
 

@@ -28,6 +28,8 @@ X265_PARAMETERS = "info=0:aud=0:slices=1:open-gop=0:keyint=-1:log-level=none:poo
 X265_LEVELS_A_CRF = 2
 X265_GRID = tuple(range(0, 51 * X265_LEVELS_A_CRF + 1, 17))
 X265_GAIN = 0.2
+# libaom's quantisers whose steps are as wide as those of x265's
+X265_STRENGTHS = (0, 12, 23, 30, 34, 39, 51), (0, 4, 16, 32, 40, 48, 63)
 LOSSLESS_STREAMS = ("ffv1", "h264")  # by the first byte of a group's payload
 FFV1_OPTIONS = {"level": "3", "coder": "range_tab", "context": "1", "slicecrc": "0", "g": "4096"}
 FFV1_ONE_SLICE = 352, 288  # width and height beyond which its encoder takes four slices at least
@@ -39,8 +41,8 @@ class Encoder:
     """What codes lossy groups of one model. name: with its version, for the header.
 
     levels: of its quantiser, the best first. grid: some of them, between which quality is about a straight line. gain:
-    dB that the highest effort gives at a level beside the next. encode: the payload of frames uint8 [T, H, W, 3] at a
-    level and an effort.
+    dB that the highest effort gives at a level beside the next. encode: the stream of frames uint8 [T, H, W, 3] at a
+    level and an effort. strength: how coarse a level is, 0 to 63, as restoration is told.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Encoder:
     grid: tuple[int, ...]
     gain: float
     encode: Callable[[np.ndarray, int, int], bytes]
+    strength: Callable[[int], int]
 
 
 @lru_cache(maxsize=4)
@@ -69,7 +72,7 @@ def av1_encoder() -> Encoder:
             planes_of(frames), quantiser=level, speed=AOM_SPEEDS[effort], tools=SCREEN + COPYING[effort]
         )
 
-    return Encoder(program.name, range(ffmpeg.MAX_QUANTISER + 1), AOM_GRID, AOM_GAIN, encode)
+    return Encoder(program.name, range(ffmpeg.MAX_QUANTISER + 1), AOM_GRID, AOM_GAIN, encode, int)
 
 
 def hevc_encoder() -> Encoder:
@@ -89,7 +92,14 @@ def hevc_encoder() -> Encoder:
         _, packets = packets_of("libx265", "yuv444p10le", planes, options)
         return joined([unit for packet in packets for unit in nal_units(packet)])
 
-    return Encoder(f"x265 by PyAV {av.__version__}", range(51 * X265_LEVELS_A_CRF + 1), X265_GRID, X265_GAIN, encode)
+    return Encoder(
+        f"x265 by PyAV {av.__version__}",
+        range(51 * X265_LEVELS_A_CRF + 1),
+        X265_GRID,
+        X265_GAIN,
+        encode,
+        lambda level: round(float(np.interp(level / X265_LEVELS_A_CRF, *X265_STRENGTHS))),
+    )
 
 
 def lossless_payload(frames: np.ndarray) -> bytes:

@@ -243,3 +243,49 @@ def test_small_pictures_of_their_own_size_are_still_read():
     payload = joined([unit for packet in packets for unit in nal_units(packet)])
     codec = codec_of("hevc", geometry=Geometry(24, 16))
     assert decoded(codec, (Packet(frame_count=1, payload=payload),)).shape == frames.shape
+
+
+@pytest.fixture(scope="module")
+def restored_group():
+    """A codec with restoration, its frames, a group that is long enough for filters to pay, and one without."""
+    frames = scene(40, Geometry(96, 64))
+    noisy = frames.astype(int) + np.random.default_rng(1).integers(-6, 7, (1, *frames.shape[1:]))
+    frames = np.clip(noisy, 0, 255).astype(np.uint8)
+    options = {"geometry": Geometry(96, 64), "effort": 1, "quantiser": {"name": "constant", "level": 60}}
+    codec, plain = codec_of("hevc", restoration=True, **options), codec_of("hevc", **options)
+    return codec, frames, codec.encode_group(frames), plain, plain.encode_group(frames)
+
+
+def test_restored_frames_are_better_by_more_than_filters_cost(restored_group):
+    codec, frames, coded, plain, plainly = restored_group
+    head = coded.payload_bytes - plainly.payload_bytes
+    assert coded.packets[0].payload.endswith(plainly.packets[0].payload) and 1 < head < 800, head
+    better, usual = decoded(codec, coded.packets), decoded(plain, plainly.packets)
+    gained = psnr_of_frames(frames, better).mean() - psnr_of_frames(frames, usual).mean()
+    # What was not looked at may gain a little less than the half that was kept aside said.
+    assert gained * np.log(1.22) > 0.8 * head / plainly.payload_bytes
+    decoder = codec.open_group(coded.packets)
+    decoder.advance(40)
+    assert decoder.digest == coded.digest
+    assert codec.frame_bits(coded.packets).sum() == pytest.approx(8 * coded.payload_bytes)
+
+
+def test_a_reader_restores_as_the_header_says(restored_group):
+    codec, _, coded, _, _ = restored_group
+    reading = codec_of("hevc", geometry=Geometry(96, 64), quantiser=codec.quantiser_spec)
+    assert np.array_equal(decoded(reading, coded.packets), decoded(codec, coded.packets))
+    other = {**codec.quantiser_spec, "restoration": "rich-0000000000000000"}
+    with pytest.raises(ModelError, match="does not have"):
+        codec_of("hevc", geometry=Geometry(96, 64), quantiser=other)
+
+
+@pytest.mark.parametrize("head", [b"", b"\x41", b"\x20\xff\xff\x7f", b"\x20"])
+def test_a_damaged_head_is_refused(restored_group, head):
+    codec = restored_group[0]
+    with pytest.raises(FormatError):
+        decoded(codec, (Packet(frame_count=40, payload=head),))
+
+
+def test_the_lowest_effort_and_lossless_files_are_not_restored():
+    for codec in (codec_of("hevc", restoration=True, effort=0), codec_of("lossless", restoration=True)):
+        assert "restoration" not in codec.quantiser_spec

@@ -95,3 +95,23 @@ def test_frames_of_many_files_are_drawn_as_of_any(file):
     dataset = lvc.FrameDataset([file])
     clip = dataset[0]
     assert clip is not None and len(dataset) > 0
+
+
+def test_a_file_adds_at_most_two_percent_to_its_streams(tmp_path):
+    """At about 300 bytes a frame: header, group records, timestamps, index and trailer, in groups as usual."""
+    random = np.random.default_rng(0)
+    ground = random.integers(0, 256, (30, 300, 3)).repeat(2, 0).repeat(2, 1).astype(float)
+    for axis in (0, 1):
+        ground = (ground + np.roll(ground, 1, axis) + np.roll(ground, 2, axis)) / 3
+    frames = np.stack([ground[:48, number : number + 64] for number in range(256)])
+    frames[:, 10:26] += random.integers(-12, 13, (256, 16, 64, 3))
+    path = tmp_path / "game.lvc"
+    quantiser = {"name": "constant", "level": 38}
+    with lvc.Writer(path, fps=30, geometry=SIZE, model="hevc", effort=0, quantiser=quantiser) as writer:
+        writer.write(np.clip(frames, 0, 255).astype(np.uint8))
+    with lvc.open(path) as reader:
+        groups = list(reader.container.groups())
+    streams = sum(len(packet.payload) for group in groups for packet in group.packets)
+    overhead = path.stat().st_size - streams
+    assert len(groups) == 1 and 200 < streams / 256 < 400
+    assert overhead <= 0.02 * streams, overhead
