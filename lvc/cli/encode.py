@@ -131,6 +131,7 @@ class Made:
 
     facts: dict
     lines: list[str]
+    choice_notes: tuple[str, ...]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -208,6 +209,7 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
         def tell(text: str, stream=sys.stderr) -> None:
             bar.write(printable(text), file=stream)
 
+        said: set[str] = set()  # of notes that hold for all files
         try:
             with contextlib.closing(run_tasks(encode_one, tasks, progress=show, **work)) as outcomes:
                 for outcome in outcomes:
@@ -229,7 +231,10 @@ def code_all(tasks: list[Task], options: argparse.Namespace, workers: dict, *, a
                     if isinstance(outcome, Done):
                         if options.json:
                             tell(json.dumps(outcome.result.facts), data)
-                        for line in () if options.quiet else outcome.result.lines:
+                        fresh = [note for note in outcome.result.choice_notes if note not in said]
+                        said.update(fresh)
+                        notes = [f"lvc encode: {note}" for note in fresh]
+                        for line in () if options.quiet else (*outcome.result.lines, *notes):
                             tell(line)
         except KeyboardInterrupt as interruption:
             if alone:
@@ -317,7 +322,7 @@ def encode_one(task: Task, report: Report) -> Made:
         "model": made.model,
         "crf": made.crf,
     }
-    return Made(facts, list(lines_of(made, task.source)))
+    return Made(facts, list(lines_of(made, task.source)), made.choice_notes)
 
 
 def lines_of(made, source: Path) -> Iterator[str]:

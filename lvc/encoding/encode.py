@@ -44,8 +44,8 @@ class Encoded:
 
     sample_psnr: mean dB of a few decoded frames of the first group, a sign of whether the model suits the recording.
     crf: the quality level, of models of variable rate. tried: the models that were tried, the one taken first. notes:
-    what was done that the recording does not say, as times that go on where its clock starts again, and what is to be
-    known of the choice, a line each.
+    what was done that the recording does not say, as times that go on where its clock starts again, a line each.
+    choice_notes: what is to be known of the choice of models on this machine, the same for every recording.
     """
 
     path: Path
@@ -57,6 +57,7 @@ class Encoded:
     crf: int | None = None
     tried: tuple[Candidate, ...] = ()
     notes: tuple[str, ...] = ()
+    choice_notes: tuple[str, ...] = ()
 
 
 def encode(
@@ -198,7 +199,7 @@ def _encoded(
             overwrite=overwrite,
             progress=progress,
         )
-    return replace(made, tried=tried_models, notes=(*frames.notes, *notes_of(tried_models)))
+    return replace(made, tried=tried_models, notes=tuple(frames.notes), choice_notes=notes_of(tried_models))
 
 
 def facts_of(info: VideoInfo) -> dict:
@@ -496,7 +497,7 @@ def encode_picture(
         device=device,
         overwrite=overwrite,
     )
-    return replace(made, tried=tried_models, notes=notes_of(tried_models))
+    return replace(made, tried=tried_models, choice_notes=notes_of(tried_models))
 
 
 def coded(

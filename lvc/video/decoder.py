@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -17,6 +18,12 @@ NO_TIMES, CLOCK_BREAKS = 0x80, 0x200
 STORED_AS_DECODED = {"avi"}
 # Frames without times at a beginning that wait for the first one with, from which theirs are counted back.
 HELD_FRAMES, HELD_BYTES = 64, 192 << 20
+# Whether a unit's first byte is that of a sequence's parameters.
+PARAMETER_SETS: dict[str, Callable[[int], bool]] = {
+    "h264": lambda byte: byte & 31 == 7,
+    "hevc": lambda byte: byte >> 1 & 63 == 33,
+}
+MOST_PARAMETERS = 65_536  # bytes of a packet in which they are looked for
 
 
 def timed_frames(
@@ -46,6 +53,8 @@ def timed_frames(
     lookahead.finish()
     if notes is not None:
         notes += timeline.notes
+        if lookahead.others_began:
+            notes.append("other streams begin in mid-file: they were left out")
         if lookahead.lost:
             notes.append(f"{lookahead.lost} frames that were to be sampled are damaged, and left out")
     check_length(container, stream, path, frames=lookahead.number, seconds=float(timeline.latest * ticks.time_base))
@@ -55,13 +64,60 @@ def stored_times(container, stream, lookahead: Lookahead) -> Iterator[tuple]:
     """Decoded frames with the times that the file has for them, None where it has none."""
     as_decoded = container.format.name in STORED_AS_DECODED
     decoded_at: deque[int] = deque()
+    changes = ParameterChanges(stream.codec_context)
     for packet in lookahead.packets(container, stream):
+        waiting = drained(stream.codec_context) if changes.before(packet) else []
         if as_decoded and packet.size and packet.dts is not None:
             decoded_at.append(packet.dts)
-        for frame in packet.decode():
+        for frame in chain(waiting, packet.decode()):
             # The earliest to be shown is shown at the earliest time, the next at the next.
             stored = frame.pts if not as_decoded else decoded_at.popleft() if decoded_at else None
             yield frame, stored
+
+
+def drained(context) -> list:
+    """The frames that wait in a decoder, which then begins anew."""
+    frames = context.decode(None)
+    context.flush_buffers()
+    return frames
+
+
+class ParameterChanges:
+    """Tells where a stream of H.264 or HEVC begins anew with other parameters in mid-stream.
+
+    What waits in FFmpeg's decoder there has no colour tags of its own where the stream had none, and would get those of
+    what follows. context: the decoder's; its extradata tell how packets are divided.
+    """
+
+    def __init__(self, context):
+        self._sets = PARAMETER_SETS.get(context.name)
+        extradata = context.extradata or b""
+        divided = len(extradata) > 22 and extradata[0] == 1
+        # Bytes of a unit's length, by ISO/IEC 14496-15; 0 where units begin with start codes.
+        self._length = (extradata[{"h264": 4, "hevc": 21}.get(context.name, 0)] & 3) + 1 if divided else 0
+        self._before: list[bytes] | None = None
+
+    def before(self, packet) -> bool:
+        """Whether the decoder is to give what waits in it before it is given this packet."""
+        if self._sets is None or not (packet.size and packet.is_keyframe):
+            return False
+        found = [unit for unit in units_of(bytes(packet), self._length) if unit and self._sets(unit[0])]
+        before, self._before = self._before, found or self._before
+        return bool(found) and before is not None and found != before
+
+
+def units_of(data: bytes, length: int) -> Iterator[bytes]:
+    """The units of a packet. length: bytes of a unit's length; 0 where units begin with start codes."""
+    if not length:
+        # Slices come last, and are long: a picture's parameters end where its first one begins.
+        for unit in data[:MOST_PARAMETERS].split(b"\0\0\1")[1:]:
+            yield unit.rstrip(b"\0")
+        return
+    at = 0
+    while at + length < min(len(data), MOST_PARAMETERS):
+        size = int.from_bytes(data[at : at + length], "big")
+        yield data[at + length : at + length + size]
+        at += length + size
 
 
 def counted_back(frames: Iterator[tuple], container, ticks: Ticks) -> Iterator[tuple]:

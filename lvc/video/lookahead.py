@@ -41,11 +41,12 @@ class Lookahead:
     timeline: gives each picture its time. takes: asked once for each picture, with that time. Without it all pictures
     are taken.
     number: of pictures that have come out of the decoder or were left out before one that has. lost: pictures that were
-    to be taken, and that the decoder did not give.
+    to be taken, and that the decoder did not give. others_began: streams were found that begin in mid-file.
     """
 
     def __init__(self, timeline: Timeline, takes: Callable[[int], bool] | None = None):
         self.number = self.lost = 0
+        self.others_began = False
         self._timeline, self._takes = timeline, takes
         self._known: float = -inf  # up to this time all pictures are chosen from, or left out
         self._expected: deque[Expected] = deque()  # such pictures, until they are past the decoder
@@ -57,11 +58,19 @@ class Lookahead:
 
     def packets(self, container, stream) -> Iterator[Packet]:
         """The packets of the stream, each when the decoder has been told whether it is needed."""
-        context, packets = stream.codec_context, iter(container.demux(stream))
+        context, packets = stream.codec_context, self._demuxed(container, stream)
         if self._takes is not None and context.name in CODECS and FORMATS & set(container.format.name.split(",")):
             yield from self._chosen(packets, context)
             context.skip_frame = "DEFAULT"
         yield from packets
+
+    def _demuxed(self, container, stream) -> Iterator[Packet]:
+        try:
+            yield from container.demux(stream)
+        except IndexError:
+            # PyAV's, after the last packet of the stream: it looks up streams that it did not see when it opened the
+            # file.
+            self.others_began = True
 
     def _chosen(self, packets: Iterable[Packet], context) -> Iterator[Packet]:
         """Packets up to the end, or to the first that is not regular, with all before it."""

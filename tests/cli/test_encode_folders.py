@@ -92,6 +92,15 @@ def test_a_fault_of_any_kind_is_its_files_own(lvc, folder, tiny_model, tmp_path)
 
 
 @pytest.mark.usefixtures("folder")
+def test_what_holds_for_all_files_is_said_once(lvc, tiny_model, monkeypatch):
+    monkeypatch.setattr("lvc.encoding.encode.notes_of", lambda _: ("no ffmpeg is found",))
+    shown = lvc("encode", "recordings", "-o", "coded", "--model", tiny_model, "--size", "48x32")
+    assert shown.code == 0, shown.err
+    assert [line for line in shown.err if "ffmpeg" in line] == ["lvc encode: no ffmpeg is found"]
+    assert sum(" frame" in line and " bytes" in line for line in shown.err) == 3, "all files were made"
+
+
+@pytest.mark.usefixtures("folder")
 def test_one_file_that_cannot_be_decoded_does_not_end_a_folder(lvc, tiny_model, tmp_path, monkeypatch):
     from lvc.reading import decoding
 
