@@ -80,7 +80,7 @@ class Filters:
 
     def __init__(self, height: int, width: int):
         self.height, self.width = height, width
-        self._scratch = {
+        self._scratch: dict[str, np.ndarray] = {
             "sums": np.empty((SUMS, width + 2 * REACH), np.int32),
             "features": np.empty((FEATURES, width), np.int16),
             "classes": np.empty(width, np.uint8),

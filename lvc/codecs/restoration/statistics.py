@@ -44,10 +44,9 @@ def statistics_of(
     decoded: planes uint16 [3, H, W] of all its frames. source: those of a frame's source, by its number.
     """
     threshold = THRESHOLDS[strength]
-    halves = tuple(
-        Statistics(np.zeros((PLANES * CLASSES, FEATURES, FEATURES)), np.zeros((PLANES * CLASSES, FEATURES)), 0.0)
-        for _ in range(2)
-    )
+    sets = PLANES * CLASSES
+    one, other = (Statistics(np.zeros((sets, FEATURES, FEATURES)), np.zeros((sets, FEATURES)), 0.0) for _ in range(2))
+    halves = one, other
     for place, three in enumerate(in_threes(decoded)):
         current = three[1][:, REACH:-REACH, REACH:-REACH]
         height, width = current.shape[1:]
