@@ -5,7 +5,7 @@
  */
 #ifndef LVC_HYBRID_INTRA_H
 #define LVC_HYBRID_INTRA_H
-#include "hybrid_base.h"
+#include "hybrid_cubic.h"
 
 typedef struct { pel top[1 + 64], left[1 + 64]; int tops, lefts; } Edge; /* [0] of both is the corner */
 
@@ -28,7 +28,8 @@ static void gather_edge(const State *s, Edge *e, int c, int x, int y, int w, int
   e->top[0] = e->left[0] = corner;
 }
 
-static void predict_intra(const Edge *e, pel *out, int mode, int lw, int lh) {
+/* cubic: angles between samples are interpolated from four samples, not two. */
+static void predict_intra(const Edge *e, pel *out, int mode, int lw, int lh, int cubic) {
   const int w = 1 << lw, h = 1 << lh;
   const pel *top = e->top + 1, *left = e->left + 1;
   if (mode == 0) {
@@ -59,16 +60,18 @@ static void predict_intra(const Edge *e, pel *out, int mode, int lw, int lh) {
     pel line[32 + 65 + 2];
     pel *ref = line + 32;
     for (int i = 0; i <= w + h; i++) ref[i] = main[i];
-    ref[w + h + 1] = ref[w + h];
+    ref[w + h + 1] = ref[w + h + 2] = ref[w + h];
     if (angle < 0) {
       int last = (mh * angle) >> 5;
       for (int i = -1; i >= last; i--) ref[i] = side[imin(w + h, (i * 8192 / angle + 128) >> 8)];
     }
     for (int k = 0; k < mh; k++) {
       int offset = (k + 1) * angle, whole = offset >> 5, frac = offset & 31;
+      int32_t weight[4];
+      cubic_weights(frac, weight);
       for (int i = 0; i < mw; i++) {
         int at = imin(i + whole + 1, w + h);
-        int v = ((32 - frac) * ref[at] + frac * ref[at + 1] + 16) >> 5;
+        int v = cubic ? cubic_sample(ref + at, weight) : ((32 - frac) * ref[at] + frac * ref[at + 1] + 16) >> 5;
         if (vertical) out[k * w + i] = v; else out[i * w + k] = v;
       }
     }

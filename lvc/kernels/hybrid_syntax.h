@@ -15,7 +15,7 @@
 
 enum { SPLIT_NONE, SPLIT_QUAD, SPLIT_ROWS, SPLIT_COLUMNS };
 enum { TOOL_BINARY_SPLIT = 1, TOOL_DST = 2, TOOL_IDENTITY = 4, TOOL_BI = 8, TOOL_CFL = 16, TOOL_DEBLOCK = 32, TOOL_SPECTRUM = 64,
-       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024, TOOL_BEND = 2048, TOOL_RESTORE = 4096, TOOL_COPY = 8192, TOOL_FAR = 16384 };
+       TOOL_EDGE = 128, TOOL_RDOQ = 256, TOOL_RATES = 512, TOOL_TRELLIS = 1024, TOOL_BEND = 2048, TOOL_RESTORE = 4096, TOOL_COPY = 8192, TOOL_FAR = 16384, TOOL_CUBIC = 32768 };
 
 static int code_literal(Coder *c, int which, int value, int bits) {
   int got = 0;
@@ -357,7 +357,7 @@ static void predict_plane(const State *s, const Unit *u, int c, int x, int y, in
     predict_from_luma(s, pred, x, y, lw, lh, &luma, &e);
     return;
   }
-  predict_intra(&e, pred, !c || u->chroma == 0 ? u->mode : u->chroma - 2, lw, lh);
+  predict_intra(&e, pred, !c || u->chroma == 0 ? u->mode : u->chroma - 2, lw, lh, !(s->cfg.without & TOOL_CUBIC));
 }
 
 static void fill_cells(const State *s, const Unit *u, int x, int y, int lw, int lh, const uint8_t amount[3]) {

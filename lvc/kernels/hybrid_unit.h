@@ -134,7 +134,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         if (pass ? iabs(m - centre) != 3 - pass : m >= 3 && (m - 3) % 4) continue;
         tried |= 1ull << m;
         pel p[1024];
-        predict_intra(&edge, p, m, lw, lh);
+        predict_intra(&edge, p, m, lw, lh, !(s->cfg.without & TOOL_CUBIC));
         Unit u = {0};
         u.kind = INTRA; u.mode = m;
         u.motion.ref[0] = u.motion.ref[1] = -1;

@@ -44,7 +44,7 @@ def test_more_frames_than_are_kept():
     np.testing.assert_array_equal(decoded(payload, frames, 2), shown)
 
 
-@pytest.mark.parametrize("tool", range(15))
+@pytest.mark.parametrize("tool", range(16))
 def test_every_tool_can_be_off(tool):
     frames = game(3, 40, 48)
     payload, shown, _ = encode(frames, slots=3, effort=1, quantiser=40, without=1 << tool)
