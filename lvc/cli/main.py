@@ -5,6 +5,7 @@ import importlib
 import io
 import os
 import sys
+import traceback
 
 from lvc.cli.options import failure, printable
 from lvc.errors import LvcError
@@ -99,7 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
         # Of a file the library names itself; what is left is stdout, and memory or places that the system refuses.
         drop_output()
         place = f"{error.filename}: " if error.filename is not None else ""
-        return complain(printable(f"{command}: {place}{error.strerror or error}"))
+        trace = f"\n{traceback.format_exc().rstrip()}" if getattr(options, "debug", False) else ""
+        return complain(printable(f"{command}: {place}{error.strerror or error}"), trace)
     except Exception as error:  # told in one line, as all errors are
         drop_output()
         return complain(f"{command}: ", failure(error, options))

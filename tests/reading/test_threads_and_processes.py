@@ -3,6 +3,7 @@ they were closed.
 """
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -24,16 +25,27 @@ def toy():
         yield
 
 
-@pytest.fixture(scope="module", params=all_families.models())
-def coded(request, tmp_path_factory, save_small):
-    """A file of 13 frames in groups of 4 by every family, and its weights, None where it has none."""
-    folder = tmp_path_factory.mktemp("coded")
-    checkpoint, weights = all_families.small_model(request.param, folder, save_small)
+def made(model, folder, save_small):
+    """A file of 13 frames in groups of 4, and its weights, None where it has none."""
+    checkpoint, weights = all_families.small_model(model, folder, save_small)
     generator = np.random.default_rng(1)
-    with lvc.Writer(folder / "game.lvc", fps=10, model=checkpoint, keyint=4, geometry=lvc.Geometry(40, 32)) as writer:
+    path = folder / f"{model}.lvc"
+    with lvc.Writer(path, fps=10, model=checkpoint, keyint=4, geometry=lvc.Geometry(40, 32)) as writer:
         for _ in range(FRAMES):
             writer.write(np.repeat(np.repeat(generator.integers(0, 256, (4, 5, 3), np.uint8), 8, axis=0), 8, axis=1))
-    return folder / "game.lvc", weights
+    return path, weights
+
+
+@pytest.fixture(scope="module")
+def every_file(tmp_path_factory, save_small):
+    """A file by every family, and by every codec of those that have several."""
+    folder = tmp_path_factory.mktemp("coded")
+    return {model: made(model, folder, save_small) for model in all_families.all_models()}
+
+
+@pytest.fixture(params=all_families.all_models())
+def coded(request, every_file):
+    return every_file[request.param]
 
 
 def test_one_reader_read_by_eight_threads(coded):
@@ -48,62 +60,71 @@ def test_one_reader_read_by_eight_threads(coded):
 
 # A program, because its torch is to have run threads before it makes processes.
 PROGRAM = """
-import sys, os
+import json, os, sys
 import torch
 import lvc
 from lvc.codecs import family
 
 family.register("toy", "tests.codecs.toy_family", models=("toy",))
 
-def first_frame(path, weights):
+def frame_of(path, weights):
     with lvc.open(path, model=weights) as reader:
         return int(reader[5].sum())
 
-def child(queue, path, weights, reader):
-    queue.put((first_frame(path, weights), None if reader is None else int(reader[5].sum())))
+def child(queue, files, readers):
+    queue.put([(frame_of(*file), int(reader[5].sum())) for file, reader in zip(files, readers)])
 
 if __name__ == "__main__":
-    path, weights, method, how = sys.argv[1:]
-    weights = weights or None
+    files, method, how = json.loads(sys.argv[1]), *sys.argv[2:]
     torch.set_num_threads(4)
     torch.nn.Conv2d(16, 16, 3)(torch.randn(1, 16, 256, 256))  # which starts OpenMP's threads
     torch.randn(400, 400) @ torch.randn(400, 400)
-    reader = lvc.open(path, model=weights)
-    wanted = int(reader[5].sum())
+    readers = [lvc.open(path, model=weights) for path, weights in files]
+    wanted = [int(reader[5].sum()) for reader in readers]
     if how == "loader":
-        data = lvc.FrameDataset(path, model=weights)
-        loader = torch.utils.data.DataLoader(data, batch_size=5, num_workers=2, multiprocessing_context=method)
-        frames = torch.cat([batch["frames"][:, 0] for batch in loader])
-        assert int(frames[5].sum()) == wanted and len(frames) == len(reader)
+        sets = [lvc.FrameDataset(path, model=weights) for path, weights in files]
+        data = torch.utils.data.ConcatDataset(sets)
+        loader = torch.utils.data.DataLoader(
+            data, batch_size=5, num_workers=2, multiprocessing_context=method, collate_fn=list
+        )
+        frames = [item["frames"][0] for batch in loader for item in batch]
+        assert len(frames) == sum(map(len, readers))
+        firsts = [0, *data.cumulative_sizes[:-1]]
+        assert [int(frames[first + 5].sum()) for first in firsts] == wanted
     else:
         context = torch.multiprocessing.get_context(method)
         queue = context.Queue()
-        process = context.Process(target=child, args=(queue, path, weights, reader))
+        process = context.Process(target=child, args=(queue, files, readers))
         process.start()
-        assert queue.get(timeout=200) == (wanted, wanted)
+        assert queue.get(timeout=200) == [(one, one) for one in wanted]
         process.join()
-    print("read")
+    print(len(files), "read")
 """
 
 
 @pytest.mark.parametrize("how", ["loader", "process"])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_processes_of_a_program_whose_torch_has_used_threads(coded, tmp_path, method, how):
+def test_processes_of_a_program_whose_torch_has_used_threads(every_file, tmp_path, method, how):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     # OMP_NUM_THREADS=1, which the tests set, would hide that a forked process waits for threads that it has not.
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    command = [sys.executable, str(program), str(coded[0]), str(coded[1] or ""), method, how]
+    files = [(str(path), weights and str(weights)) for path, weights in every_file.values()]
     environment["PYTHONPATH"] = str(ROOT)
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        [sys.executable, str(program), json.dumps(files), method, how],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
     )
     try:
         out, errors = process.communicate(timeout=240)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)
         pytest.fail("hangs")
-    assert (process.returncode, out) == (0, "read\n"), errors
+    assert (process.returncode, out) == (0, f"{len(files)} read\n"), errors
 
 
 def test_a_reader_over_an_open_file_says_so_after_a_fork(coded):

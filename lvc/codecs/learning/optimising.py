@@ -1,9 +1,12 @@
 """What the trainings of networks have in common: learning rates, precision, and Adam's moments in files."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+
+from lvc.errors import OptionError
 
 SCHEDULES = ("cosine", "constant", "cyclic")
 CYCLES, LOWEST_OF_CYCLE = 4, 0.1
@@ -32,6 +35,20 @@ def fast_bfloat16(model: nn.Module, device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported()
     convolves = any(isinstance(part, torch.nn.Conv2d) for part in model.modules())
     return convolves and device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def adam(parameters: Iterable, **options) -> torch.optim.Adam:
+    """Adam over parameters, or groups of them; OptionError where torch cannot make its compiler's folder.
+
+    torch makes that folder with its first optimiser, whether anything is compiled or not.
+    """
+    try:
+        return torch.optim.Adam(parameters, fused=True, **options)
+    except OSError as error:
+        raise OptionError(
+            f"torch cannot make the folder of its compiler's cache, {error.filename}: {error.strerror or error}; "
+            "TORCHINDUCTOR_CACHE_DIR names another one"
+        ) from error
 
 
 def moments_of(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from lvc.codecs.in_torch import device_of
 from lvc.codecs.integer.layers import straight_through
 from lvc.codecs.learning.clips import ClipSampler, Frames, moving_windows, spread
 from lvc.codecs.learning.inputs import to_input
-from lvc.codecs.learning.optimising import fast_bfloat16, learning_rate_at, moments_of
+from lvc.codecs.learning.optimising import adam, fast_bfloat16, learning_rate_at, moments_of
 from lvc.codecs.learning.progress import Clock, Position, Progress, Validation, as_json, end_of
 from lvc.codecs.learning.seeding import seeded
 from lvc.codecs.learning.team import ALONE, Team
@@ -169,7 +169,7 @@ class TemporalRun:
             if parameter.requires_grad:
                 parameters[SHARED_RATE if id(parameter) in shared else 1.0].append(parameter)
         groups = [{"params": some, "share": share} for share, some in parameters.items() if some]
-        self.optimiser = torch.optim.Adam(groups, lr=self.options.lr, betas=(0.9, 0.98), fused=True)
+        self.optimiser = adam(groups, lr=self.options.lr, betas=(0.9, 0.98))
         # A step trains some of the prior's passes.
         self.objective = self.team.over(
             self.joint_loss if stage == JOINT else self.prior_loss, self.model, all_used=False

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lvc.codecs.learning.clips import Frames, spread
 from lvc.codecs.learning.inputs import to_input
-from lvc.codecs.learning.optimising import fast_bfloat16, moments_of, restore_moments
+from lvc.codecs.learning.optimising import adam, fast_bfloat16, moments_of, restore_moments
 from lvc.codecs.learning.progress import Position, Validation, as_json
 from lvc.codecs.learning.seeding import seeded
 from lvc.codecs.learning.team import ALONE, Team
@@ -67,12 +67,12 @@ class Run:
         groups = [{"params": list(model.parameters()), "factor": 1.0}]
         if self.density is not None:
             groups.append({"params": list(self.density.parameters()), "factor": DENSITY_LR})
-        self.optimiser = torch.optim.Adam(groups, lr=options.lr, fused=True)
+        self.optimiser = adam(groups, lr=options.lr)
         self.adversary = self.adversary_optimiser = None
         if options.adversarial > 0:
             with seeded(options.seed, -1, device):
                 self.adversary = Adversary().to(device)
-            self.adversary_optimiser = torch.optim.Adam(self.adversary.parameters(), lr=options.lr, fused=True)
+            self.adversary_optimiser = adam(self.adversary.parameters(), lr=options.lr)
         self.autocast = options.precision == "bfloat16" or (
             options.precision == "auto" and fast_bfloat16(model, device)
         )
