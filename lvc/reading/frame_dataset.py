@@ -133,8 +133,8 @@ class FrameDataset(Dataset):
     those of a file.
     output_dtype: torch.uint8, or torch.float32 with values in [0, 1]. transform: called with each item, gives what
     takes its place.
-    model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents of all files, for each
-    process.
+    model, device, dimension_order: as for `lvc.open`. cache_bytes: memory for decoded latents of all files (of
+    codecs without latents, the pictures), for each process.
     frame_cache_bytes: alike for decoded frames, about 20 KB each of 200x160 where the scenery stays: those cost no
     decoding, and are the same bytes as at first. open_files: how many stay open.
 

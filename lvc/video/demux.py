@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -127,14 +128,16 @@ def check_pyav() -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raises InputError where there is no file, or an empty one."""
+    """Raises InputError where there is no regular file, or an empty one."""
     try:
-        size = path.stat().st_size
+        found = path.stat()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     if path.is_dir():
         raise InputError(f"{path}: is a folder; a video was expected")
-    if size == 0:
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path}: is a pipe or a device, which can be read once; save it as a file first")
+    if found.st_size == 0:
         raise InputError(f"{path}: is empty (0 bytes); a video was expected")
 
 

@@ -1,6 +1,7 @@
 """What people's recordings really hold: the inputs of tests/cases, on which a release failed, and each fault's kind."""
 
 import itertools
+import os
 from fractions import Fraction
 
 import av
@@ -193,6 +194,12 @@ def test_streams_that_there_are_not_are_refused():
         read(CASES / "two_video_streams.mkv", stream=2)
     with pytest.raises(OptionError, match="stream"):
         Sampling(stream=-1)
+
+
+def test_a_pipe_is_told_from_an_empty_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(InputError, match="pipe.mp4: is a pipe or a device, which can be read once"):
+        probe(tmp_path / "pipe.mp4")
 
 
 # Pictures that change on the way
