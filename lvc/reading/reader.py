@@ -71,7 +71,8 @@ class Reader(DecoderCalls):
     seek_mode, num_ffmpeg_threads, stream_index (0 or None): torchcodec's, taken and without effect: the index is exact
     and small.
     cache_bytes: memory for the latents of groups that were used last (of codecs without latents, the pictures), beside
-    the last one, which is always kept: frames of kept groups cost synthesis alone, and a group that was decoded in part is decoded on from there.
+    the last one, which is always kept: frames of kept groups cost synthesis alone, and a group that was decoded in part
+    is decoded on from there.
     decoders: in place of cache_bytes, where readers of one thread keep the groups that they used last together.
     Raises FormatError for damaged bytes, ModelError for missing or other weights, IndexError out of range.
     Pickles (when opened from a path or bytes), without what it has decoded, and is reopened in each process that it
