@@ -124,6 +124,73 @@ def test_a_killed_nodes_recordings_are_coded_again_to_the_same_bytes(cluster, en
     assert files(tmp_path / "there") == made
 
 
+# Python runs it in every process that has its folder on its path, which on a cluster are the workers' too.
+FAULTY = """
+import importlib.util
+import sys
+
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "lvc.video.sample":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        whole = spec.loader.exec_module
+
+        def exec_module(module):
+            whole(module)
+            sound = module.timed_frames
+
+            def timed_frames(container, stream, path, **options):
+                for number, frame in enumerate(sound(container, stream, path, **options)):
+                    if number == 3 and "faulty" in path.name:
+                        raise ZeroDivisionError("three frames")
+                    yield frame
+
+            module.timed_frames = timed_frames
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.fixture
+def faulty(tmp_path, monkeypatch):
+    """The environment of programs, and of clusters that are started after it, whose lvc meets what it does not foresee:
+    recordings called faulty.
+    """
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(FAULTY)
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{ROOT}")
+    return {**os.environ}
+
+
+@pytest.mark.parametrize("command", ["encode", "build-dataset"])
+def test_a_fault_of_any_kind_is_its_files_own_on_a_cluster_too(
+    faulty, cluster, tmp_path, make_recording, gameplay, save_small, command
+):
+    for name in ("faulty", "game"):
+        make_recording(tmp_path / "recordings" / f"{name}.mp4", gameplay(20))
+    save_small(tmp_path / "small.safetensors", "temporal")
+    model = ["--model", "small.safetensors"] if command == "encode" else []
+    arguments = [command, "recordings", *SAMPLING, *model, "--ray", cluster.address, "-q"]
+    process = start(faulty, tmp_path, *arguments, "-o", "there")
+    out, errors = process.communicate(timeout=300)
+    assert (process.returncode, out) == (3, ""), errors
+    told = "recordings/faulty.mp4: ZeroDivisionError: three frames"
+    assert told in errors.splitlines()[0] and "Traceback" not in errors
+    assert any("game" in name for name in files(tmp_path / "there"))
+    process = start(faulty, tmp_path, *arguments, "-o", "again", "--debug")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 3 and told in errors
+    assert "Traceback (most recent call last):" in errors and "in timed_frames" in errors
+
+
 @pytest.mark.usefixtures("recordings")
 def test_a_killed_nodes_recordings_are_sampled_again_to_the_same_bytes(cluster, environment, tmp_path, until):
     arguments = ["build-dataset", "recordings", *SAMPLING]
