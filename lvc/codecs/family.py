@@ -240,8 +240,8 @@ def option_names(name: str) -> tuple[str, ...]:
     family = family_of(name)
     if name not in family.models:
         raise OptionError(f"model {name} has no weights, and so no options of them")
-    kind = family.models[name]
-    config = getattr(import_module(kind.module), kind.config)
+    configure: partial = loaded(family.models[name])[1]
+    config: Any = configure.func  # a dataclass
     return tuple(option.name for option in dataclasses.fields(config) if option.name not in ("width", "height"))
 
 
