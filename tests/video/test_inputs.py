@@ -112,10 +112,9 @@ def test_avi_has_no_times_of_display_and_is_counted(every):
 
 
 def test_pictures_of_avi_come_in_the_order_of_display(tmp_path, make_recording, gameplay):
-    plain, avi = (
-        make_recording(tmp_path / f"game.{suffix}", gameplay(40), options={"bf": "3", "g": "12"})
-        for suffix in ("mp4", "avi")
-    )
+    # The same packets, since converting the same pictures for an encoder twice may differ by a level.
+    plain = make_recording(tmp_path / "game.mp4", gameplay(40), options={"bf": "3", "g": "12"})
+    avi = packets_in(plain, tmp_path / "game.avi")
     data, times, _ = read(avi)
     wanted, wanted_times, _ = read(plain)
     assert (data == wanted).all() and times == wanted_times
