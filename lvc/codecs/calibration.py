@@ -94,8 +94,15 @@ def corrected(wanted: float, near: Point, trial: Callable[[int], Point], levels:
 class FittedCodec(GroupCodec):
     """A codec whose quantiser has a level for a whole file, `level` in its spec, which the file's frames choose."""
 
-    tried_levels: Sequence[int]  # the best first, about as many dB apart
-    levels: range  # all of them, the best first
+    @property
+    @abstractmethod
+    def tried_levels(self) -> Sequence[int]:
+        """Levels to try, the best first, between which quality is about a straight line."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> range:
+        """All levels, the best first."""
 
     @abstractmethod
     def trial(self, runs: Sequence[np.ndarray], level: int) -> Point:

@@ -1,13 +1,12 @@
 """Groups coded by standard video codecs: one stream a group, closed, and frames that are the same on every machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from lvc.codecs.calibration import Point, corrected, level_at, runs_of
+from lvc.codecs.calibration import FittedCodec, Point, runs_of
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.codec import CodedGroup, Fit, GroupCodec, Settings, Traits, psnr_of_frames
-from lvc.codecs.crf import CRF_LEVELS, psnr_of_crf
+from lvc.codecs.codec import CodedGroup, Fit, Settings, Traits, psnr_of_frames
 from lvc.codecs.pictures import PictureGroupDecoder
 from lvc.codecs.restoration import coding as restoration
 from lvc.codecs.restoration.group import named, shipped
@@ -25,7 +24,7 @@ TRIED_EFFORT, KEPT_GAIN = 1, 0.8
 CONSTANT = "constant"  # the quantiser's name where one level serves a whole file
 
 
-class StandardCodec(GroupCodec):
+class StandardCodec(FittedCodec):
     """Codes groups by an encoder that is at hand, and decodes them by FFmpeg's decoders.
 
     The quantiser's spec has the encoder's level, chosen for the whole file from its frames; a group for which there
@@ -40,9 +39,9 @@ class StandardCodec(GroupCodec):
         if self.quantiser_spec["name"] != CONSTANT or self.entropy_spec["name"] != model:
             raise OptionError(f"{model} has a quantiser and an entropy coder of its own: name neither")
         self._lossless = traits.lossless
-        self._level = self.quantiser_spec.get("level")
-        if self._level is not None and not (type(self._level) is int and self._level >= 0):
-            raise OptionError(f"a quantiser's level is a whole number from 0, not {self._level!r:.40}")
+        level = self.quantiser_spec.get("level")
+        if level is not None and not (type(level) is int and level >= 0):
+            raise OptionError(f"a quantiser's level is a whole number from 0, not {level!r:.40}")
         self._basis = None
         if not self._lossless and "restoration" in self.quantiser_spec:
             self._basis = named(self.quantiser_spec["restoration"])
@@ -57,10 +56,7 @@ class StandardCodec(GroupCodec):
 
     def _lossy(self, frames: np.ndarray) -> bytes:
         encoder = encoder_of(self.checkpoint.metadata.model)
-        level = self._level
-        if level is None:
-            fit = self.fitted([(run, run) for run in runs_of([frames])])
-            level = self.settled(fit, [frames]).quantiser["level"]
+        level = self.level_of(frames)
         if level not in encoder.levels:
             raise OptionError(f"{encoder.name} has levels {encoder.levels[0]} to {encoder.levels[-1]}, not {level}")
         return self._coded(frames, level, self.settings.effort)
@@ -83,40 +79,32 @@ class StandardCodec(GroupCodec):
         )
         return head + stream
 
-    def fitted(self, runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Fit:
-        """The level that gives some frames the quality that crf means, and what they come to at it."""
-        if self._lossless or self._level is not None:
-            return super().fitted(runs)
-        encoder = encoder_of(self.checkpoint.metadata.model)
-        shown = [shown for _, shown in runs]
-        effort = min(self.settings.effort, TRIED_EFFORT)
-        gained = encoder.gain if self.settings.effort > effort else 0.0
-        found = level_at(
-            psnr_of_crf(self.crf),
-            lambda level: self._trial(shown, level, effort=effort, gained=gained, restored=False),
-            encoder.grid,
-            guess=self.crf * len(encoder.grid) // CRF_LEVELS,
-        )
-        return self._fit(found, shown)
+    @property
+    def tried_levels(self) -> Sequence[int]:
+        return encoder_of(self.checkpoint.metadata.model).grid
 
-    def settled(self, fit: Fit, runs: Sequence[np.ndarray]) -> Fit:
-        if self._lossless or self._level is not None or fit.quantiser is None or not runs:
-            return fit
-        encoder = encoder_of(self.checkpoint.metadata.model)
-        near = Point(fit.quantiser["level"], fit.psnr, fit.bytes_per_frame, fit.slope)
-        wanted = psnr_of_crf(self.crf)
+    @property
+    def levels(self) -> range:
+        return encoder_of(self.checkpoint.metadata.model).levels
+
+    @property
+    def has_level(self) -> bool:
+        return self._lossless or super().has_level
+
+    def trial(self, runs: Sequence[np.ndarray], level: int) -> Point:
+        effort = min(self.settings.effort, TRIED_EFFORT)
+        gained = encoder_of(self.checkpoint.metadata.model).gain if self.settings.effort > effort else 0.0
+        return self._trial(runs, level, effort=effort, gained=gained, restored=False)
+
+    def longer_trial(self, fit: Fit, runs: Sequence[np.ndarray]) -> Callable[[int], Point]:
         effort, gained = min(self.settings.effort, TRIED_EFFORT), 0.0
         if self.settings.effort > effort:
-            few = runs_of(runs)
+            few, level = runs_of(runs), fit.quantiser["level"]
             here, there = (
-                self._trial(few, near.level, effort=one, restored=False) for one in (effort, self.settings.effort)
+                self._trial(few, level, effort=one, restored=False) for one in (effort, self.settings.effort)
             )
             gained = KEPT_GAIN * (there.psnr - here.psnr)
-
-        def trial(level: int) -> Point:
-            return self._trial(runs, level, effort=effort, gained=gained)
-
-        return self._fit(corrected(wanted, near, trial, encoder.levels), runs)
+        return lambda level: self._trial(runs, level, effort=effort, gained=gained)
 
     def _trial(
         self, runs: Sequence[np.ndarray], level: int, *, effort: int, gained: float = 0.0, restored: bool = True
@@ -130,12 +118,11 @@ class StandardCodec(GroupCodec):
         bytes_per_frame = sum(map(len, payloads)) / sum(map(len, runs))
         return Point(level, float(np.concatenate(psnr).mean()) + gained, bytes_per_frame)
 
-    def _fit(self, found: Point, runs: Sequence[np.ndarray]) -> Fit:
-        name = encoder_of(self.checkpoint.metadata.model).name
-        quantiser = {"name": CONSTANT, "level": found.level, "encoder": name}
+    def quantiser_at(self, level: int) -> dict:
+        quantiser = {"name": CONSTANT, "level": level, "encoder": encoder_of(self.checkpoint.metadata.model).name}
         if self._basis is not None:
             quantiser["restoration"] = self._basis.name
-        return Fit(sum(map(len, runs)), found.psnr, found.bytes_per_frame, quantiser, found.slope)
+        return quantiser
 
     def _digest(self, payload: bytes) -> int:
         digest = 0
