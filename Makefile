@@ -47,7 +47,7 @@ test-sanitizers: $(BIN)/lvc
 	set -e; export LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
 		LVC_KERNELS=$(SANITIZED)/kernels.so LVC_MODELS=$(SANITIZED)/fuzz/weights OMP_NUM_THREADS=1; \
 	$(BIN)/python -m pytest -q tests/kernels/test_binding.py tests/entropy/test_bits.py tests/entropy/test_mixing.py \
-		tests/native/test_shown.py tests/codecs/palette tests/codecs/hybrid tests/container/test_container_damage.py \
+		tests/native/test_shown.py tests/native/test_planes.py tests/codecs/palette tests/codecs/hybrid tests/container/test_container_damage.py \
 		tests/container/test_container_format.py -m "not slow" --deselect tests/codecs/palette/test_training.py; \
 	for seed in 1 2 3 4; do $(BIN)/python -m tests.codecs.palette.hostile $$seed 1000; done; \
 	for target in container reader; do \

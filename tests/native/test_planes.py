@@ -9,7 +9,18 @@ import pytest
 from lvc.errors import InputError
 from lvc.frames import Geometry
 from lvc.native.pixel_grid import KERNEL_UNIT, PLAIN, Blur, PixelGrid, exact_weights
-from lvc.native.planes import NativeSampler, PlaneReader, averaging, averaging_of, unblurring
+from lvc.native.planes import (
+    NEGLIGIBLE,
+    NativeSampler,
+    PlaneReader,
+    average_samples,
+    averaging,
+    averaging_of,
+    banded,
+    showing,
+    unblur_samples,
+    unblurring,
+)
 from lvc.native.sample import native_frames
 from lvc.video.sample import Sampling
 from tests.builders.pixel_art import NATIVE, game
@@ -81,6 +92,84 @@ def test_smeared_samples_are_told_apart_again(native, source, stride, kernel):
 def test_the_sample_in_the_middle_of_a_pixel_stands_for_it():
     assert averaging_of(4, 8, 16, 2).argmax(axis=1).tolist() == [1, 3, 5, 7]
     assert averaging_of(3, 1, 3, 4).argmax(axis=1).tolist() == [0, 0, 0]
+
+
+# Samples
+
+
+def averaged(plane: np.ndarray, native: tuple[int, int], width: int, **changed) -> tuple[int, np.ndarray]:
+    """What the kernel gives, and the native pixels [h, w] of a plane, of whose rows `width` samples count."""
+    height, stride = plane.shape
+    rows, row_counts = showing(native[0], height)
+    columns, column_counts = showing(native[1], width)
+    told = {"rows": rows, "row_counts": row_counts, "columns": columns, "column_counts": column_counts, **changed}
+    pixels = np.full((native[0], native[1] + 5), 77, np.uint8)
+    refused = average_samples(plane=plane, sums=np.empty(stride, np.uint32), pixels=pixels, **told)
+    assert (pixels[:, native[1] :] == 77).all()
+    return refused, pixels[:, : native[1]]
+
+
+@pytest.mark.parametrize("native, size", [((3, 4), (9, 12)), ((21, 16), (72, 96)), ((7, 5), (7, 5)), ((1, 1), (3, 2))])
+@pytest.mark.parametrize("levels", [2, 256])
+def test_the_mean_of_samples_is_exact_and_halves_go_to_the_even_level(native, size, levels):
+    plane = np.random.default_rng(4).integers(0, levels, (size[0], size[1] + 3)).astype(np.uint8)
+    refused, found = averaged(plane, native, size[1])
+    wanted = np.zeros(native)
+    for y, x in np.ndindex(native):
+        shows_y = np.arange(size[0]) * native[0] // size[0] == y
+        shows_x = np.arange(size[1]) * native[1] // size[1] == x
+        wanted[y, x] = np.rint(plane[:, : size[1]][np.ix_(shows_y, shows_x)].mean())
+    assert refused == 0 and np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"rows": np.array([0, 3, 7])},
+        {"rows": np.array([-1, 3, 6])},
+        {"columns": np.array([0, 3, 6, 13])},
+        {"row_counts": np.array([3, 0, 3])},
+        {"column_counts": np.array([3, 3, 3, 1 << 62])},
+    ],
+)
+def test_samples_that_are_not_there_are_refused(changed):
+    refused, found = averaged(np.zeros((9, 15), np.uint8), (3, 4), 12, **changed)
+    assert refused == -1 and (found == 77).all()
+
+
+@pytest.mark.parametrize("rows, columns, refused", [(0, 0, 0), (1, 0, -1), (0, 1, -1), (-9, 0, -1)])
+def test_chroma_is_made_of_weighted_sums_in_the_order_of_the_samples(rows, columns, refused):
+    random = np.random.default_rng(5)
+    plane = random.integers(0, 256, (12, 9), np.uint8)
+    told = {
+        "rows": np.array([0, 4, 8 + rows]),
+        "row_weights": random.normal(0, 0.5, (3, 4)).astype(np.float32),
+        "columns": np.array([0, 2, 3, 7 + columns]),
+        "column_weights": random.normal(0, 1, (4, 2)).astype(np.float32),
+    }
+    pixels = np.full((3, 6), 77, np.uint8)
+    scratch = {"lines": np.empty((12, 4), np.float32), "sums": np.empty(4, np.float32)}
+    assert unblur_samples(plane=plane, pixels=pixels, **scratch, **told) == refused
+    assert (pixels[:, 4:] == 77).all()
+    if refused:
+        assert (pixels == 77).all()
+        return
+    lines, sums = np.zeros((12, 4), np.float32), np.zeros((3, 4), np.float32)
+    for tap in range(2):
+        lines += told["column_weights"][:, tap] * plane[:, told["columns"] + tap].astype(np.float32)
+    for tap in range(4):
+        sums += told["row_weights"][:, tap, None] * lines[told["rows"] + tap]
+    assert np.array_equal(pixels[:, :4], np.clip(np.rint(sums), 0, 255))
+    assert {0, 255} < set(pixels[:, :4].flat), "some are cut to 0 to 255, some not"
+
+
+def test_what_weights_in_bands_leave_out_is_negligible():
+    weights = unblurring(210, 720, 2, (0, 128, 128))
+    first, kept = banded(weights)
+    found = np.zeros_like(weights)
+    for row in range(len(weights)):
+        found[row, first[row] : first[row] + kept.shape[1]] = kept[row]
+    assert kept.shape[1] < weights.shape[1] / 4 and np.abs(found - weights).max() <= NEGLIGIBLE
 
 
 # Recordings
