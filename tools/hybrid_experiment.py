@@ -26,7 +26,7 @@ class Config(ctypes.Structure):
 class Options(ctypes.Structure):
     _fields_ = [
         (n, ctypes.c_int32)
-        for n in ("effort", "qi", "key_boost", "count_mode", "max_refs", "candidates", "lambda_factor", "tree_strength")
+        for n in ("effort", "qi", "key_boost", "threads", "max_refs", "candidates", "lambda_factor", "tree_strength")
     ]
 
 
@@ -111,7 +111,7 @@ def run(lib, frames, qi, args, tables, stats):
     for start in range(0, n, keyint):
         part = np.ascontiguousarray(frames[start : start + keyint])
         options = Options(
-            args.effort, qi, args.key_boost, args.count_mode, args.max_refs, args.candidates, args.factor, args.tree
+            args.effort, qi, args.key_boost, args.threads, args.max_refs, args.candidates, args.factor, args.tree
         )
         data, back, part_tally, _ = encode(lib, part, config, options, tables, stats)
         shown[start : start + keyint] = back
@@ -152,7 +152,7 @@ def arguments():
         "effort": 2,
         "slots": 64,
         "key_boost": 6,
-        "count_mode": 3,
+        "threads": 1,
         "max_refs": 7,
         "candidates": 63,
         "factor": 90,

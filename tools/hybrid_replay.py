@@ -22,7 +22,7 @@ def dump(lib, args):
             config = hx.Config(frames.shape[2], frames.shape[1], min(64, max(2, len(frames))), 0)
             plans = np.zeros((len(frames), lib.hybrid_plan_size(ctypes.byref(config))), np.uint8)
             headers = np.zeros((len(frames), 12), np.int32)
-            options = hx.Options(args.effort, qi, args.key_boost, 3, args.max_refs, 63, args.factor, args.tree)
+            options = hx.Options(args.effort, qi, args.key_boost, 1, args.max_refs, 63, args.factor, args.tree)
             data, back, _, _ = hx.encode(lib, frames, config, options, tables(args), False, (plans, headers))
             np.savez_compressed(
                 Path(args.to) / f"{clip}_{qi}.npz", plans=plans, headers=headers, size=frames.shape[1:3]

@@ -16,8 +16,8 @@ int64_t hybrid_encode_group_v3(void *memory, const Config *cfg, const Options *o
 #endif
 
 /* What each effort looks at. */
-static Options usual_options(int effort, int qi) {
-  Options o = {effort, qi, 6, ESTIMATE, effort > 1 ? 7 : effort ? 5 : 3, effort > 1 ? 63 : effort ? 32 : 12, 90, 30};
+static Options usual_options(int effort, int qi, int64_t threads) {
+  Options o = {effort, qi, 6, (int32_t)threads, effort > 1 ? 7 : effort ? 5 : 3, effort > 1 ? 63 : effort ? 32 : 12, 90, 30};
   return o;
 }
 static int config_of(Config *cfg, int64_t height, int64_t width, int64_t slots, int64_t without) {
@@ -43,7 +43,7 @@ int64_t lvc_hybrid_decode_frame(const HybridDecode *a) { return (FASTER ? hybrid
 int64_t lvc_hybrid_encode(const HybridEncode *a) {
   Config cfg;
   if (!config_of(&cfg, a->height, a->width, a->slots, a->without) || hybrid_encoder_size(&cfg, (int)a->frames) > a->bytes) return -1;
-  const Options o = usual_options((int)a->effort, (int)a->quantiser);
+  const Options o = usual_options((int)a->effort, (int)a->quantiser, a->threads);
   int64_t size = (FASTER ? hybrid_encode_group_v3 : hybrid_encode_group)(a->memory, &cfg, &o, NULL, NULL, a->pictures, (int)a->frames, a->payload, a->room, a->shown, NULL, a->ends, NULL, NULL);
   return size > a->room ? -1 : size;
 }

@@ -23,7 +23,7 @@ typedef struct {
 
 typedef struct {
   int64_t bytes, room, frames, height, width;
-  int64_t slots, without, effort, quantiser;
+  int64_t slots, without, effort, quantiser, threads;
   uint8_t *memory;
   uint8_t *payload;
   const uint8_t *pictures;

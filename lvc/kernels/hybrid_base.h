@@ -41,6 +41,7 @@ typedef struct {
   uint8_t copy, copy_index;         /* an intra unit that is copied by motion.mv[0], in whole samples */
   uint8_t mode, chroma, cbf, tx;    /* tx: horizontal type + 4 * vertical type */
   uint8_t qi, bi, mvp[2];
+  uint8_t lw, lh; int16_t x, y;     /* where it is, in an encoder's plan */
   Motion motion;
 } Unit;
 
@@ -53,6 +54,7 @@ typedef struct {
   uint8_t *out; size_t out_size, out_at;
   uint64_t cost;            /* in 1/4096 bit */
   Prob *probs; int32_t *weights;
+  const uint16_t *rates;    /* what ESTIMATE takes decisions to cost, see hybrid_entropy.h */
   uint64_t *tally;          /* bits by syntax element, where statistics are wanted */
 } Coder;
 
@@ -67,6 +69,7 @@ typedef struct {
   int w, h, cw, ch, stride;  /* sides rounded up to 8; cells across and down; samples from row to row */
   size_t plane_size;
   pel *pictures;
+  pel *now;                  /* the frame being coded: its slot, or a buffer of the encoder's */
   Cell *cells, *past;        /* of this frame and the previous one, cw x ch */
   int time;                  /* the number of the frame in the group */
   int refs, distance[MAX_REFS], past_refs, past_distance[MAX_REFS];
@@ -89,6 +92,8 @@ INLINE int ilog2(uint32_t v) { return 31 - __builtin_clz(v | 1); }
 INLINE pel *plane(const State *s, int time, int c) {
   return s->pictures + ((size_t)(time % s->cfg.slots) * 3 + c) * s->plane_size + (size_t)PAD * s->stride + PAD;
 }
+/* A plane of the frame being coded. */
+INLINE pel *current(const State *s, int c) { return s->now + c * s->plane_size + (size_t)PAD * s->stride + PAD; }
 INLINE Cell *cell_at(const State *s, int x, int y) { return s->cells + (y >> 2) * s->cw + (x >> 2); }
 /* The cell at sample (x, y), or NULL where there is none or it is not coded yet. */
 INLINE const Cell *coded_cell(const State *s, int x, int y) {

@@ -16,13 +16,21 @@ static const Found *find_copy(Encoder *e, int bx, int by) {
   const pel *src = source_at(e, 0, x, y);
   f->cost = 8 * 8 * 24;
   f->mv = (Vector){0, 0};
-  const int sum = e->sums[(size_t)y * s->w + x];
+  const int ss = sums_stride(s->w);
+  int16_t quarter[4];
+  quarters_of(e->source_sums + (size_t)y * ss + x, ss, quarter);
   for (int sy = imin(s->h - 8, ty + TREE - 8); sy >= imax(0, y - 96) && f->cost > 32; sy--)
-    for (int sx = 0; sx <= s->w - 8; sx++) {
-      if (iabs(e->sums[(size_t)sy * s->w + sx] - sum) >= f->cost) continue;
-      if (sy + 8 > ty && sx + 8 > tx && (sx >= tx + TREE || !can_copy(s, sx, sy, 8, 8))) continue;
-      int cost = square_error(src, s->w, source_at(e, 0, sx, sy), s->w, f->cost);
-      if (cost < f->cost) { f->cost = cost; f->mv = (Vector){sx - x, sy - y}; }
+    for (int sx = 0; sx <= s->w - 8; sx += 32) {
+      uint16_t least[32];
+      least_differences(e->source_sums + (size_t)sy * ss + sx, ss, quarter, least);
+      if (least_of(least) * 12 >= f->cost) continue;
+      for (int i = 0; i < imin(32, s->w - 7 - sx); i++) {
+        const int px = sx + i;
+        if (least[i] * 12 >= f->cost) continue;
+        if ((px + 7 >= tx + TREE || sy + 8 > ty) && !can_copy(s, x, y, px, sy, 8, 8)) continue;
+        int cost = square_error(src, s->w, source_at(e, 0, px, sy), s->w, f->cost);
+        if (cost < f->cost) { f->cost = cost; f->mv = (Vector){px - x, sy - y}; }
+      }
     }
   return f;
 }

@@ -41,6 +41,7 @@ static void code_tree(State *s, Coder *c, int x0, int y0, Plan *plan) {
   }
 }
 
+static pel *slot_of(const State *s, int time) { return s->pictures + (size_t)(time % s->cfg.slots) * 3 * s->plane_size; }
 static void begin_frame(State *s) {
   Cell *t = s->past;
   s->past = s->cells;
@@ -48,6 +49,7 @@ static void begin_frame(State *s) {
   memcpy(s->past_distance, s->distance, sizeof s->distance);
   s->past_refs = s->refs;
   memset(s->cells, 0, (size_t)s->cw * s->ch * sizeof(Cell));
+  s->now = slot_of(s, s->time);
 }
 static void end_frame(State *s) { /* an encoder has filtered already, to see what it gains */
   if (s->deblock && s->c.mode == DECODE) deblock_picture(s);
@@ -58,8 +60,10 @@ static void end_frame(State *s) { /* an encoder has filtered already, to see wha
 static void decode_frame(State *s, uint8_t *rgb) {
   begin_frame(s);
   code_frame_header(s);
-  for (int y = 0; y < s->h; y += TREE)
+  for (int y = 0; y < s->h; y += TREE) {
+    begin_row(s);
     for (int x = 0; x < s->w; x += TREE) code_tree(s, &s->c, x, y, NULL);
+  }
   code_filters(s);
   end_frame(s);
   if (rgb) planes_to_rgb(s, s->time - 1, rgb);

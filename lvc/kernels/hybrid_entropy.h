@@ -9,7 +9,7 @@
 #define LVC_HYBRID_ENTROPY_H
 #include "hybrid_base.h"
 
-enum { ENCODE, DECODE, COUNT, ESTIMATE }; /* ESTIMATE: the first context's probability alone, without mixing */
+enum { ENCODE, DECODE, ESTIMATE }; /* ESTIMATE: what the first context's probability alone said when the frame was begun */
 
 /* Syntax elements: name, contexts (log2 of their number), inputs, mixer selectors. */
 #define ELEMENTS(X) \
@@ -21,12 +21,14 @@ enum { ENCODE, DECODE, COUNT, ESTIMATE }; /* ESTIMATE: the first context's proba
 #define FIELD(name, bits, n, sel) char name[(n) << (bits)];
 #define SELECTORS(name, bits, n, sel) char name[sel];
 typedef struct { ELEMENTS(FIELD) } ProbLayout;
+#define FIRSTS(name, bits, n, sel) char name[1 << (bits)];
+typedef struct { ELEMENTS(FIRSTS) } RateLayout;
 typedef struct { ELEMENTS(SELECTORS) } MixLayout;
-enum { N_PROBS = sizeof(ProbLayout), N_WEIGHTS = 16 * 2 * sizeof(MixLayout) };
+enum { N_PROBS = sizeof(ProbLayout), N_RATES = sizeof(RateLayout), N_WEIGHTS = 16 * 2 * sizeof(MixLayout) };
 #define ENUMS(name, bits, n, sel) E_##name,
 enum { ELEMENTS(ENUMS) N_ELEMENTS };
-typedef struct { uint32_t base, mix, selectors, bits, n; } Element;
-#define CONSTANTS(name, bits, n, sel) {offsetof(ProbLayout, name), offsetof(MixLayout, name), sel, bits, n},
+typedef struct { uint32_t base, rate, mix, selectors, bits, n; } Element;
+#define CONSTANTS(name, bits, n, sel) {offsetof(ProbLayout, name), offsetof(RateLayout, name), offsetof(MixLayout, name), sel, bits, n},
 static const Element elements[N_ELEMENTS] = {ELEMENTS(CONSTANTS)};
 
 #ifndef LIMIT
@@ -49,6 +51,16 @@ static void coder_reset(Coder *c, const Prob *probs, const int32_t *weights) {
         for (uint32_t i = 0; i < 16; i++)
           c->weights[(elements[e].mix * 2 + k) * 16 + i] = i < elements[e].n ? 16384 * 3 / 2 / (int)elements[e].n : 0;
   c->low = 0; c->high = 0xffffffffu; c->cost = 0;
+}
+/* What the first context of each element says that its decisions cost, [N_RATES][bit] in 1/4096 bit. */
+static void take_rates(const Coder *c, uint16_t *rates) {
+  for (int e = 0; e < N_ELEMENTS; e++)
+    for (uint32_t v = 0; v < 1u << elements[e].bits; v++) {
+      const uint32_t p = c->probs[elements[e].base + v].p;
+      uint16_t *to = rates + 2 * (elements[e].rate + v);
+      to[0] = cost_table[(65535 - p) >> 4];
+      to[1] = cost_table[p >> 4];
+    }
 }
 static void decoder_start(Coder *c) {
   c->code = 0;
@@ -90,7 +102,6 @@ INLINE int mix_bit(Coder *c, int e, const uint32_t *v, uint32_t s0, uint32_t s1,
   for (uint32_t i = 0; i < n_in; i++) { dot0 += st[i] * w0[i]; dot1 += st[i] * w1[i]; }
   dot0 = clampi(dot0 >> 14, -2047, 2047); dot1 = clampi(dot1 >> 14, -2047, 2047);
   int32_t p = squash_table[((dot0 + dot1) >> 1) + 2048];
-  if (mode == COUNT) { c->cost += cost_table[(bit ? p : 65535 - p) >> 4]; return bit; }
   uint32_t mid = c->low + (uint32_t)(((uint64_t)(c->high - c->low) * (uint32_t)p) >> 16);
   if (mode == DECODE) bit = c->code <= mid;
   if (c->tally) { c->tally[e] += cost_table[(bit ? p : 65535 - p) >> 4]; c->tally[N_ELEMENTS + e]++; }
@@ -124,8 +135,7 @@ static __attribute__((noinline)) int mix_bit_16(Coder *c, int e, const uint32_t 
 /* Code one decision of element e with the context values v[0 .. n-1], mixer selectors s0 and s1. */
 INLINE int code_bit_mode(Coder *c, const int e, const uint32_t *v, uint32_t s0, uint32_t s1, int bit, const int mode) {
   if (mode == ESTIMATE) {
-    uint32_t p = c->probs[elements[e].base + (v[0] & ((1u << elements[e].bits) - 1))].p;
-    c->cost += cost_table[(bit ? p : 65535 - p) >> 4];
+    c->cost += c->rates[2 * (elements[e].rate + (v[0] & ((1u << elements[e].bits) - 1))) + bit];
     return bit;
   }
   return elements[e].n > 8 ? mix_bit_16(c, e, v, s0, s1, bit) : mix_bit_8(c, e, v, s0, s1, bit);

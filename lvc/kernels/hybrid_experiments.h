@@ -22,8 +22,10 @@ double hybrid_replay(void *memory, const Config *cfg, Prob *probs, int32_t *weig
     s->qi = headers[t].qi; s->refs = headers[t].refs; s->deblock = headers[t].deblock; s->trellis = headers[t].trellis;
     memcpy(s->distance, headers[t].distance, sizeof s->distance);
     code_frame_header(s);
-    for (int y = 0; y < s->h; y += TREE)
+    for (int y = 0; y < s->h; y += TREE) {
+      begin_row(s);
       for (int x = 0; x < s->w; x += TREE) { Plan plan = *plans++; code_tree(s, &s->c, x, y, &plan); }
+    }
     code_filters(s);
     if (s->deblock) deblock_picture(s);
     end_frame(s);

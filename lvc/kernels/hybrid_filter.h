@@ -35,7 +35,7 @@ static void deblock_picture(const State *s) {
         if (!strength) continue;
         int step = (step_table[p->qi] + step_table[q->qi]) >> 1;
         for (int c = 0; c < 3; c++)
-          filter_edge(plane(s, s->time, c) + y * s->stride + x, direction ? s->stride : 1, direction ? 1 : s->stride, strength, step);
+          filter_edge(current(s, c) + y * s->stride + x, direction ? s->stride : 1, direction ? 1 : s->stride, strength, step);
       }
 }
 #endif

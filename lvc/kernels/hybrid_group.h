@@ -45,23 +45,28 @@ int64_t HYBRID(hybrid_encode_group)(void *memory, const Config *cfg, const Optio
   uint8_t *base = aligned_after(memory, sizeof *e);
   size_t at = layout_encoder(e, cfg, frames, base);
   Found *scratch = (Found *)(base + at);
-  State *s = &e->s;
+  State *s = &e->s, *w = &e->writer->s;
   start_state(s, probs, weights);
+  start_state(w, probs, weights);
   e->o = *o;
-  s->c.mode = ENCODE;
-  s->c.out = out; s->c.out_size = out_size; s->c.out_at = 0;
-  e->plans = plans;
-  s->c.tally = tally ? e->tally : NULL;
-  size_t pixels = (size_t)cfg->width * cfg->height * 3;
+  w->c.mode = ENCODE;
+  w->c.out = out; w->c.out_size = out_size; w->c.out_at = 0;
+  e->writer->ends = ends;
+  w->c.tally = tally ? e->tally : NULL;
+  const size_t pixels = (size_t)cfg->width * cfg->height * 3, trees = (size_t)((s->w + TREE - 1) / TREE) * ((s->h + TREE - 1) / TREE);
+  int waiting = 0;
+  begin_team(e->team, o->threads);
   plan_group(e, rgb, frames, scratch);
   for (int t = 0; t < frames; t++) {
-    encode_frame(e, rgb + t * pixels);
+    encode_frame(e, rgb + t * pixels, &waiting);
+    if (plans) memcpy(plans + t * trees, e->plans[1], trees * sizeof(Plan));
     if (headers) { headers[t].qi = s->qi; headers[t].refs = s->refs; headers[t].deblock = s->deblock; headers[t].trellis = s->trellis; memcpy(headers[t].distance, s->distance, sizeof s->distance); }
     if (shown) planes_to_rgb(s, t, shown + t * pixels);
-    if (ends) ends[t] = s->c.out_at;
   }
-  encoder_flush(&s->c);
+  if (waiting) write_frame(e->writer);
+  end_team(e->team);
+  encoder_flush(&w->c);
   if (tally) memcpy(tally, e->tally, sizeof e->tally);
-  return s->c.out_at;
+  return w->c.out_at;
 }
 #endif

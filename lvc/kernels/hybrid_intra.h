@@ -13,7 +13,7 @@ static const int8_t angle_of[33] = {32, 26, 21, 17, 13, 9, 5, 2, 0, -2, -5, -9, 
                                     -26, -21, -17, -13, -9, -5, -2, 0, 2, 5, 9, 13, 17, 21, 26, 32};
 
 static void gather_edge(const State *s, Edge *e, int c, int x, int y, int w, int h) {
-  const pel *p = plane(s, s->time, c) + y * s->stride + x;
+  const pel *p = current(s, c) + y * s->stride + x;
   int n = w + h;
   int tops = 0, lefts = 0;
   if (y > 0) while (tops < n && x + tops < s->w && cell_at(s, x + tops, y - 1)->kind) tops += 4;
@@ -81,7 +81,7 @@ static void predict_intra(const Edge *e, pel *out, int mode, int lw, int lh, int
 /* Chroma plane c from reconstructed luma of the block: line fitted over the row above and the column to the left. */
 static void predict_from_luma(const State *s, pel *out, int x, int y, int lw, int lh, const Edge *luma, const Edge *chroma) {
   const int w = 1 << lw, h = 1 << lh;
-  const pel *l = plane(s, s->time, 0) + y * s->stride + x;
+  const pel *l = current(s, 0) + y * s->stride + x;
   int nt = imin(luma->tops, w), nl = imin(luma->lefts, h), n = nt + nl;
   int64_t sl = 0, sc = 0, sll = 0, slc = 0;
   for (int i = 0; i < nt; i++) { int a = luma->top[1 + i], b = chroma->top[1 + i]; sl += a; sc += b; sll += a * a; slc += a * b; }

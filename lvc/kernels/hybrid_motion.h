@@ -45,8 +45,10 @@ static void search_fields(Encoder *e, int r, const Found *low) {
   int w8 = e->bw * 2, h8 = e->bh * 2;
   SearchRecord record = {0, 0};
   const int everywhere = r < (e->o.effort ? 2 : 1) && !(s->cfg.without & TOOL_FAR);
-  if (everywhere) sum_squares(ref, s->stride, s->w, s->h, e->sums);
-  for (int by = 0; by < h8; by++)
+  int16_t *sums = e->sums + (size_t)r * sums_size(s->w, s->h);
+  if (everywhere) sum_squares(ref, s->stride, s->w, s->h, sums);
+  for (int by = 0; by < h8; by++) {
+    if (r) wait_for(e->progress, by + 1);
     for (int bx = 0; bx < w8; bx++) {
       int x = imin(bx * 8, s->w - 8), y = imin(by * 8, s->h - 8);
       const Found *f16 = field + (by >> 1) * e->bw + (bx >> 1);
@@ -61,9 +63,11 @@ static void search_fields(Encoder *e, int r, const Found *low) {
           if (cost < best.cost) { best.cost = cost; best.mv = tries[k]; }
         }
       if (best.cost > 32) refine_whole(e, ref, x, y, 8, &best, 4, 0);
-      if (everywhere && (!r || e->field8[by * w8 + bx].cost > 64 * 8)) search_everywhere(e, ref, x, y, &best, &record);
+      if (everywhere && (!r || e->field8[by * w8 + bx].cost > 64 * 8)) search_everywhere(e, ref, sums, x, y, &best, &record);
       field8[by * w8 + bx] = best;
     }
+    if (!r) tell(e->progress, by + 1);
+  }
 }
 
 static int predict_cost(const Encoder *e, const Motion *m, int x, int y, int w, int h) {

@@ -13,11 +13,8 @@ static void append_plan(Plan *a, const Plan *b) {
 
 static double split_bits(Encoder *e, int x, int y, int lw, int lh, int binary, int how) {
   Coder *c = &e->s.c;
-  int save = c->mode;
   uint64_t at = c->cost;
-  c->mode = e->o.count_mode;
   code_split(&e->s, c, x, y, lw, lh, binary, how);
-  c->mode = save;
   return count_bits(at, c);
 }
 
@@ -47,7 +44,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
     const Unit *u = out->unit;
     if (u->skip && e->o.effort < 3) {
       int64_t err = 0;
-      for (int c = 0; c < 3; c++) err += squared_error(source_at(e, c, x, y), s->w, plane(s, s->time, c) + y * s->stride + x, s->stride, w, h);
+      for (int c = 0; c < 3; c++) err += squared_error(source_at(e, c, x, y), s->w, current(s, c) + y * s->stride + x, s->stride, w, h);
       if (err * 64 * 14 < (int64_t)w * h * step_table[s->qi] * step_table[s->qi]) return best;
     }
   }

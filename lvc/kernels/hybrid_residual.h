@@ -13,7 +13,7 @@ static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16
   memset(mag, 0, ms * (h + 2));
   memset(level, 0, n * sizeof(int16_t));
   const double unit = 1 / 64.0, bit = lambda / 4096.0;
-  const Prob *sig = c->probs + elements[E_SIG].base, *big = c->probs + elements[E_BIG].base;
+  const uint16_t *sig = c->rates + 2 * elements[E_SIG].rate, *big = c->rates + 2 * elements[E_BIG].rate;
   const int rdo = !(e->s.cfg.without & TOOL_RDOQ);
   int last = -1;
   for (int i = n - 1; i >= 0 && last < 0; i--) if (iabs(coef[scan[i]]) * 2 > step) last = i;
@@ -27,8 +27,7 @@ static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16
     const int near = imin(m[1], 4) + imin(m[ms], 4) + imin(m[ms + 1], 4) + imin(m[2], 4) + imin(m[2 * ms], 4);
     const uint32_t v0 = first_context(b->c, b->tx, x + y, near, 0);
     const int a = iabs(coef[at]), q = a / step;
-    const int p1 = sig[v0].p >> 4;
-    const double r0 = bit * cost_table[4095 - p1], r1 = bit * cost_table[p1];
+    const double r0 = bit * sig[2 * v0], r1 = bit * sig[2 * v0 + 1];
     const double d0 = (double)a * a * unit;
     int pick = 0;
     double cost = d0 + r0;
@@ -37,8 +36,7 @@ static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16
     else for (int k = imax(1, q); k <= q + 1; k++) {
       double dd = (double)(a - k * step) * (a - k * step) * unit;
       if (k > q && a - q * step < step / 4) break;
-      const int p2 = big[v0].p >> 4;
-      double r = r1 + bit * (4096 + (k > 1 ? cost_table[p2] + 2500.0 * ilog2(k - 1) * 1.6 + 1800 : cost_table[4095 - p2]));
+      double r = r1 + bit * (4096 + (k > 1 ? big[2 * v0 + 1] + 2500.0 * ilog2(k - 1) * 1.6 + 1800 : big[2 * v0]));
       if (dd + r < cost) { cost = dd + r; pick = k; pick_d = dd; pick_r = r; }
     }
     level[at] = coef[at] < 0 ? -pick : pick;
@@ -71,7 +69,6 @@ static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, co
   u->qi = qi;
   u->cbf = 0; u->tx = 0;
   double total = 0;
-  const int save = s->c.mode;
   for (int c = 0; c < 3; c++) {
     pel buffer[1024];
     const pel *pred = inter ? inter->px[c] : buffer;
@@ -86,7 +83,6 @@ static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, co
     for (int j = 0; j < h; j++)
       for (int i = 0; i < w; i++) { int v = src[j * s->w + i] - pred[j * w + i]; res[j * w + i] = v; d_zero += v * v; }
     const int border = border_amount(&b, step_table[s->qi]);
-    s->c.mode = e->o.count_mode;
     uint64_t at = s->c.cost;
     code_cbf(&s->c, &b, u, border, 0);
     const double zero = d_zero + lambda * count_bits(at, &s->c);
@@ -133,18 +129,14 @@ static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, co
     total += best * weight;
     if (total >= limit) { total = 1e300; break; }
   }
-  s->c.mode = save;
   return total;
 }
 
 static double mode_bits(Encoder *e, Unit *u, int x, int y, int lw, int lh) {
   Coder *c = &e->s.c;
-  int save = c->mode;
   uint64_t at = c->cost;
   Unit copy = *u;
-  c->mode = e->o.count_mode;
   code_unit_modes(&e->s, c, &copy, x, y, lw, lh);
-  c->mode = save;
   return count_bits(at, c);
 }
 #endif

@@ -46,10 +46,12 @@ INLINE void add_pair(const pel (*px)[48], int j, const int8_t *step, const int16
   }
 }
 
-/* Corrections of a tree block at strength 1, in 1/(1 << RESTORE_SHIFT) of a sample's unit; 0 where nothing is corrected. */
-static void find_corrections(const State *s, const pel *before, int x, int y, int32_t (*out)[TREE][TREE]) {
+/* Corrections of a tree block at strength 1, in 1/(1 << RESTORE_SHIFT) of a sample's unit; 0 where nothing is corrected.
+   Whether anything may be. */
+static int find_corrections(const State *s, const pel *before, int x, int y, int32_t (*out)[TREE][TREE]) {
   const int w = imin(TREE, s->w - x), h = imin(TREE, s->h - y);
   Neighbourhood n;
+  int found = 0;
   gather_neighbourhood(s, before, x, y, h, &n);
   memset(out, 0, 3 * sizeof *out);
   for (int j = 0; j < h; j += 4) {
@@ -62,6 +64,7 @@ static void find_corrections(const State *s, const pel *before, int x, int y, in
       for (int k = 0; k < RESTORE_LIMITS; k++) limit[k][i] = restore_limit[k][cell ? cell->qi : 0];
     }
     if (!any) continue;
+    found = 1;
     for (int r = j; r < imin(j + 4, h); r++)
       for (int c = 0; c < 3; c++) {
         int32_t *sum = out[c][r];
@@ -75,6 +78,7 @@ static void find_corrections(const State *s, const pel *before, int x, int y, in
         for (int i = 0; i < TREE; i++) sum[i] = active[i] ? sum[i] : 0;
       }
   }
+  return found;
 }
 INLINE int corrected(int sample, int32_t correction, int strength) {
   return clampi(sample + (((correction >> 1) * strength + (1 << (RESTORE_SHIFT - 1))) >> RESTORE_SHIFT), -2048, 2047);
@@ -83,14 +87,14 @@ static void apply_corrections(const State *s, int x, int y, int32_t (*correction
   const int w = imin(TREE, s->w - x), h = imin(TREE, s->h - y);
   for (int c = 0; c < 3; c++)
     for (int j = 0; j < h; j++) {
-      pel *p = plane(s, s->time, c) + (y + j) * s->stride + x;
+      pel *p = current(s, c) + (y + j) * s->stride + x;
       for (int i = 0; i < w; i++) p[i] = corrected(p[i], correction[c][j][i], strength);
     }
 }
 /* The picture's samples as they are before restoration, without borders. */
 static void keep_before(const State *s, pel *before) {
   for (int c = 0; c < 3; c++)
-    for (int y = 0; y < s->h; y++) memcpy(before + ((size_t)c * s->h + y) * s->w, plane(s, s->time, c) + y * s->stride, s->w * sizeof(pel));
+    for (int y = 0; y < s->h; y++) memcpy(before + ((size_t)c * s->h + y) * s->w, current(s, c) + y * s->stride, s->w * sizeof(pel));
 }
 
 static int code_strength(Coder *c, int left, int above, int strength) {

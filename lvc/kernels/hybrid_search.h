@@ -5,6 +5,7 @@
 #ifndef LVC_HYBRID_SEARCH_H
 #define LVC_HYBRID_SEARCH_H
 #include "hybrid_decoder.h"
+#include "hybrid_team.h"
 
 #define LOW_PAD 16
 typedef struct { Vector mv; int32_t cost; } Found;
@@ -14,22 +15,36 @@ typedef struct { int32_t inter, intra; Vector mv; int32_t distance; float passed
 typedef struct { int32_t refs, distance[MAX_REFS]; } Listed;
 
 typedef struct {
-  int32_t effort, qi, key_boost, count_mode;
+  int32_t effort, qi, key_boost, threads;
   int32_t max_refs, candidates; /* of a frame; frames looked at to choose them */
   int32_t lambda_factor;        /* lambda = factor / 1000 * step^2 */
   int32_t tree_strength;        /* quantiser indices per doubling of what a square is worth, in tenths */
 } Options;
 
+/* The second stage's state: what was decided is coded here, while the next frame is searched. */
 typedef struct {
   State s;
+  const Plan *plans;            /* of the frame at hand, one a tree block */
+  uint16_t *rates;              /* what decisions cost, for the search */
+  int64_t *ends;                /* bytes after each frame, where wanted */
+} Writer;
+
+typedef struct Encoder Encoder;
+struct Encoder {
+  State s;                      /* of the search */
   Options o;
+  Team *team;
+  Encoder *workers;             /* a copy for each thread */
+  Writer *writer;
+  Plan *plans[2];               /* of this frame and the one before */
+  int32_t *progress;            /* tree blocks that are done, a row each */
   pel *source;                  /* 3 planes of the frame being coded, stride s.w */
   pel *low[2];                  /* quarter-size luma of every slot's source, half-size luma */
   size_t low_size[2]; int low_stride[2], low_w[2], low_h[2];
   Found *field;                 /* [ref][16x16 squares], whole samples */
   Found *field8;                /* [ref][8x8 squares] */
   Found *copied;                /* [8x8 squares]: where the frame itself has them, cost -1: not searched yet */
-  int32_t *sums;                /* [h][w]: of luma over 8x8 squares, of a reference or of the source */
+  int16_t *sums, *source_sums;  /* of each reference's and of the source's luma, see hybrid_full_search.h */
   int bw, bh;                   /* 16x16 squares across and down */
   Look *look;                   /* [frames][16x16 squares] */
   Listed *listed;               /* [frames]: references of each */
@@ -38,9 +53,8 @@ typedef struct {
   int8_t *quality;              /* per 16x16: change of the quantiser index */
   pel *spare;                   /* a picture's three planes, for choosing filters */
   double lambda;
-  Plan *plans;                  /* where wanted: the frame's decisions */
   uint64_t tally[2 * N_ELEMENTS];
-} Encoder;
+};
 
 INLINE const pel *source_at(const Encoder *e, int c, int x, int y) { return e->source + ((size_t)c * e->s.h + y) * e->s.w + x; }
 
@@ -53,9 +67,27 @@ static int64_t squared_error(const pel *a, int sa, const pel *b, int sb, int w, 
   }
   return sum;
 }
+/* Absolute differences of 8 columns over up to 8 rows: lanes of 16 bits hold them, because samples have 12. */
+INLINE int absolute_eights(const pel *a, int sa, const pel *b, int sb, const int h) {
+  int16_t lane[8] = {0};
+  for (int y = 0; y < h; y++)
+    for (int x = 0; x < 8; x++) {
+      int16_t d = a[y * sa + x] - b[y * sb + x];
+      lane[x] += d < 0 ? -d : d;
+    }
+  int sum = 0;
+  for (int x = 0; x < 8; x++) sum += lane[x];
+  return sum;
+}
 static int absolute_error(const pel *a, int sa, const pel *b, int sb, int w, int h) {
   int sum = 0;
-  for (int y = 0; y < h; y++) for (int x = 0; x < w; x++) sum += iabs(a[y * sa + x] - b[y * sb + x]);
+  if (w == 4) {
+    for (int y = 0; y < h; y++) for (int x = 0; x < 4; x++) sum += iabs(a[y * sa + x] - b[y * sb + x]);
+    return sum;
+  }
+  for (int y = 0; y < h; y += 8)
+    for (int x = 0; x < w; x += 8)
+      sum += h >= 8 ? absolute_eights(a + y * sa + x, sa, b + y * sb + x, sb, 8) : absolute_eights(a + y * sa + x, sa, b + y * sb + x, sb, 4);
   return sum;
 }
 /* Sum of absolute Hadamard coefficients of 4x4 squares, halved twice: comparable with absolute_error. */
@@ -109,11 +141,11 @@ static void clear_cells(const State *s, int x, int y, int w, int h) {
 }
 static void save_patch(const State *s, Patch *p, int x, int y, int w, int h) {
   w = imin(w, s->w - x); h = imin(h, s->h - y);
-  for (int c = 0; c < 3; c++) { const pel *q = plane(s, s->time, c) + y * s->stride + x; for (int j = 0; j < h; j++) memcpy(p->px[c] + j * 32, q + j * s->stride, w * sizeof(pel)); }
+  for (int c = 0; c < 3; c++) { const pel *q = current(s, c) + y * s->stride + x; for (int j = 0; j < h; j++) memcpy(p->px[c] + j * 32, q + j * s->stride, w * sizeof(pel)); }
 }
 static void load_patch(const State *s, const Patch *p, int x, int y, int w, int h) {
   w = imin(w, s->w - x); h = imin(h, s->h - y);
-  for (int c = 0; c < 3; c++) { pel *q = plane(s, s->time, c) + y * s->stride + x; for (int j = 0; j < h; j++) memcpy(q + j * s->stride, p->px[c] + j * 32, w * sizeof(pel)); }
+  for (int c = 0; c < 3; c++) { pel *q = current(s, c) + y * s->stride + x; for (int j = 0; j < h; j++) memcpy(q + j * s->stride, p->px[c] + j * 32, w * sizeof(pel)); }
 }
 
 typedef struct { Unit u; double cost; } Choice;

@@ -39,6 +39,9 @@ static void code_frame_header(State *s) {
     else step = 1;
     s->distance[r] = clampi(base + step, 1, imin(s->time, s->cfg.slots - 1));
   }
+}
+/* A row of tree blocks knows nothing of what the one above had last, so that rows can be searched side by side. */
+static void begin_row(State *s) {
   s->tree_qi = s->qi;
   s->group_at = -1;
   s->n_history = 0;
@@ -233,7 +236,7 @@ static void survey_block(const State *s, Block *b, const Unit *u, int c, int x, 
   b->c = c; b->lw = lw; b->lh = lh; b->kind = u->kind; b->mode = u->kind == INTER ? 36 : u->mode;
   b->above = a ? a->level[c] : 0;
   b->left = l ? l->level[c] : 0;
-  const pel *p = plane(s, s->time, c) + y * s->stride + x;
+  const pel *p = current(s, c) + y * s->stride + x;
   pel row[32], column[32];
   if (u->kind == INTRA && u->copy && !(s->cfg.without & TOOL_EDGE)) {
     if (!a || !copy_samples(s, c, x, y - 1, w, 1, u->motion.mv[0], row)) memcpy(row, pred, w * sizeof(pel));
@@ -329,7 +332,7 @@ static void code_plane(State *s, Coder *c, Unit *u, Block *b, int n, int x, int 
 
 static void rebuild_plane(const State *s, const Block *b, int cbf, int x, int y, const pel *pred, const int16_t *level) {
   const int w = 1 << b->lw, h = 1 << b->lh;
-  pel *p = plane(s, s->time, b->c) + y * s->stride + x;
+  pel *p = current(s, b->c) + y * s->stride + x;
   if (!cbf) {
     for (int j = 0; j < h; j++) memcpy(p + j * s->stride, pred + j * w, w * sizeof(pel));
     return;

@@ -45,7 +45,7 @@ typedef struct { double cost; uint8_t mag[3][40]; } Path; /* magnitudes of the l
 static int search_trellis(const Coder *c, const Block *b, const int32_t *coef, int16_t *level, double lambda) {
   const int w = 1 << b->lw, n = 1 << (b->lw + b->lh), delta = trellis_delta(b->step);
   const uint16_t *scan = scan_order + scan_offset[(b->lw - 2) * 4 + b->lh - 2];
-  const Prob *sig = c->probs + elements[E_SIG].base, *big = c->probs + elements[E_BIG].base;
+  const uint16_t *sig = c->rates + 2 * elements[E_SIG].rate, *big = c->rates + 2 * elements[E_BIG].rate;
   const double unit = 1 / 64.0, bit = lambda / 4096.0;
   struct { int16_t level; int8_t from; } back[1024][4];
   Path path[4], fresh[4];
@@ -71,19 +71,18 @@ static int search_trellis(const Coder *c, const Block *b, const int32_t *coef, i
         near = imin(m1[1], 4) + imin(m1[0], 4) + imin(m2[1], 4) + imin(m2[2], 4) + imin(m2[0], 4);
       }
       const uint32_t v0 = first_context(b->c, b->tx, d, near, q1);
-      const int p1 = sig[v0].p >> 4, p2 = big[v0].p >> 4;
       const double base = s < 0 ? dropped + bit * 4096 * (1.0 + 1.1 * ilog2(i + 1)) : path[s].cost;
-      const double r1 = s < 0 ? 0 : bit * cost_table[p1];
+      const double r1 = s < 0 ? 0 : bit * sig[2 * v0 + 1];
       const int k0 = (a + (q1 ? delta : 0)) / (2 * delta); /* floor: values 2 k delta, or (2 k - 1) delta */
       for (int k = k0 > 1 ? k0 : 0; k <= k0 + 1; k++) {
         double cost = base;
         if (!k) {
           if (s < 0) continue;
-          cost += bit * cost_table[4095 - p1] + d0 - d0;
+          cost += bit * sig[2 * v0];
         } else {
           double err = a - (double)(2 * k - q1) * delta;
           if (k > k0 && k0 > 0 && err < -1.6 * delta) continue;
-          cost += err * err * unit - d0 + r1 + bit * (4096 + (k > 1 ? cost_table[p2] + 4000.0 * ilog2(k - 1) + 1800 : cost_table[4095 - p2]));
+          cost += err * err * unit - d0 + r1 + bit * (4096 + (k > 1 ? big[2 * v0 + 1] + 4000.0 * ilog2(k - 1) + 1800 : big[2 * v0]));
         }
         int t = next_state[state][k & 1];
         if (cost < fresh[t].cost) { fresh[t].cost = cost; pick_from[t] = s; pick_mag[t] = imin(k, 255); back[i][t].level = coef[at] < 0 ? -k : k; back[i][t].from = s; }

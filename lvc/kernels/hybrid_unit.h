@@ -178,6 +178,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
   fill_cells(s, &best_unit, x, y, lw, lh, amount);
   if (best_unit.kind == INTER) remember_motion(s, &best_unit.motion);
   out->splits = 0; out->units = 1; out->used = n;
+  best_unit.x = x; best_unit.y = y; best_unit.lw = lw; best_unit.lh = lh;
   out->unit[0] = best_unit;
   for (int c = 0; c < 3; c++) if (best_unit.cbf >> c & 1) memcpy(out->level[c], best_level[c], n * sizeof(int16_t)); else memset(out->level[c], 0, n * sizeof(int16_t));
   return best;

@@ -17,7 +17,7 @@ DECODE = Struct(
 )
 ENCODE = Struct(
     sizes="bytes room frames height width",
-    integers="slots without effort quantiser",
+    integers="slots without effort quantiser threads",
     arrays={
         "memory": ("uint8", "bytes"),
         "payload": ("uint8", "room"),
@@ -41,7 +41,7 @@ def decoder_bytes(height: int, width: int, slots: int) -> int:
 
 
 def encode(
-    frames: np.ndarray, *, slots: int, effort: int, quantiser: int, without: int = 0
+    frames: np.ndarray, *, slots: int, effort: int, quantiser: int, without: int = 0, threads: int = 1
 ) -> tuple[bytes, np.ndarray, np.ndarray]:
     """Codes frames uint8 [T, H, W, 3]: the payload, what it decodes to, and the bytes after each frame, int64 [T].
 
@@ -67,6 +67,7 @@ def encode(
         without=without,
         effort=effort,
         quantiser=quantiser,
+        threads=threads,
     )
     if size < 0:
         raise OptionError(f"{count} frames of {width}x{height} need more than {room:,} bytes")
