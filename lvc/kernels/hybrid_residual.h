@@ -60,83 +60,138 @@ static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16
 
 static const uint8_t try_small[] = {0, 5, 15, 1, 4, 2, 8, 10, 6, 9, 3, 12};
 
-/* Codes the unit's planes for trial: levels, cbf, tx, reconstruction in the picture. Returns D * weight + lambda * R of the residual part. */
-static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, const Patch *inter, int16_t *level[3], double limit, int thorough) {
+/* A unit's trial: where it is, what its squares are worth, the prediction where it is not intra. */
+typedef struct {
+  Encoder *e;
+  int x, y, lw, lh, qi, types;  /* types: transform types to try in luma */
+  double weight, lambda;        /* of an error; per bit, over the weight */
+  const Patch *inter;
+} Trial;
+
+/* Bits of one decision of a trial. */
+static double flag_bits(Coder *c, const Block *b, Unit *u, int border, int cbf) {
+  const uint64_t at = c->cost;
+  code_cbf(c, b, u, border, cbf);
+  return count_bits(at, c);
+}
+/* Codes one plane for trial: level, cbf and tx of the unit, reconstruction in the picture. Its D + lambda * R, not weighted. */
+static double try_plane(const Trial *t, Unit *u, int c, int16_t *level[3]) {
+  Encoder *e = t->e;
   State *s = &e->s;
-  const int w = 1 << lw, h = 1 << lh, n = w * h;
-  int qi;
-  const double weight = weight_at(e, x, y, w, h, &qi), lambda = e->lambda / weight;
-  u->qi = qi;
-  u->cbf = 0; u->tx = 0;
+  const int lw = t->lw, lh = t->lh, w = 1 << lw, h = 1 << lh, n = w * h;
+  pel buffer[1024];
+  const pel *pred = t->inter ? t->inter->px[c] : buffer, *src = source_at(e, c, t->x, t->y);
+  if (!t->inter) predict_plane(s, u, c, t->x, t->y, lw, lh, buffer);
+  Block b;
+  survey_block(s, &b, u, c, t->x, t->y, lw, lh, pred);
+  b.step = step_table[t->qi];
+  int16_t res[1024];
+  int64_t d_zero = 0;
+  for (int j = 0; j < h; j++) {
+    int32_t row = 0;
+    for (int i = 0; i < w; i++) { int16_t v = src[j * s->w + i] - pred[j * w + i]; res[j * w + i] = v; row += v * v; }
+    d_zero += row;
+  }
+  const int border = border_amount(&b, step_table[s->qi]);
+  double best = d_zero + t->lambda * flag_bits(&s->c, &b, u, border, 0);
+  int best_tx = 0, cbf = 0, surveyed = 0;
+  if (d_zero * 4 > (int64_t)b.step * b.step / 64) { /* otherwise nothing can be worth a level */
+    const double flag = t->lambda * flag_bits(&s->c, &b, u, border, 1);
+    const int types = c || lw == 5 || lh == 5 ? 1 : t->types;
+    for (int k = 0; k < types; k++) {
+      int32_t coef[1024], back[1024];
+      int16_t trial[1024];
+      Block tried;
+      int nx, ny;
+      const int tx = c ? chroma_tx(u) : try_small[k];
+      if ((s->cfg.without & TOOL_DST) && ((tx & 3) == 1 || (tx & 3) == 2 || (tx >> 2) == 1 || (tx >> 2) == 2)) continue;
+      if ((s->cfg.without & TOOL_IDENTITY) && ((tx & 3) == 3 || (tx >> 2) == 3)) continue;
+      forward_transform(res, coef, lw, lh, tx);
+      b.tx = tx;
+      if (!(s->trellis ? search_trellis(&s->c, &b, coef, trial, t->lambda) : quantise(e, &b, coef, trial, t->lambda))) continue;
+      dequantise(&b, trial, back, &nx, &ny);
+      double d = 0;
+      for (int i = 0; i < n; i++) { const float v = coef[i] - back[i]; d += v * v; }
+      double cost = d / 64 + flag;
+      if (cost >= best) continue;
+      if (!surveyed++) survey_spectrum(s, &b, pred);
+      tried = b;
+      survey_transform(&tried);
+      tried.luma = c > 0 && (u->cbf & 1) ? level[0] : NULL;
+      tried.first = c > 1 && (u->cbf & 2) ? level[1] : NULL;
+      const uint64_t at = s->c.cost;
+      if (!c) { u->tx = tx; code_tx(&s->c, &tried, u); }
+      code_levels(&s->c, &tried, trial);
+      cost += t->lambda * count_bits(at, &s->c);
+      if (cost < best) { best = cost; best_tx = tx; cbf = 1; memcpy(level[c], trial, n * sizeof(int16_t)); }
+    }
+  }
+  if (!c) u->tx = cbf ? best_tx : 0;
+  u->cbf = (u->cbf & ~(1 << c)) | cbf << c;
+  b.tx = best_tx;
+  rebuild_plane(s, &b, cbf, t->x, t->y, pred, level[c]);
+  return best;
+}
+static Trial begin_trial(Encoder *e, Unit *u, int x, int y, int lw, int lh, const Patch *inter, int types) {
+  Trial t = {e, x, y, lw, lh, 0, types, 0, 0, inter};
+  t.weight = weight_at(e, x, y, 1 << lw, 1 << lh, &t.qi);
+  t.lambda = e->lambda / t.weight;
+  u->qi = t.qi;
+  u->cbf = u->tx = 0;
+  return t;
+}
+/* Codes the unit's planes for trial. D * weight + lambda * R of the residual, or 1e300 from `limit` on. */
+static double try_residual(Encoder *e, Unit *u, int x, int y, int lw, int lh, const Patch *inter, int16_t *level[3], double limit, int types) {
+  const Trial t = begin_trial(e, u, x, y, lw, lh, inter, types);
   double total = 0;
   for (int c = 0; c < 3; c++) {
-    pel buffer[1024];
-    const pel *pred = inter ? inter->px[c] : buffer;
-    if (!inter) predict_plane(s, u, c, x, y, lw, lh, buffer);
-    Block b, t;
-    survey_block(s, &b, u, c, x, y, lw, lh, pred);
-    b.step = step_table[qi];
-    int surveyed = 0;
-    int16_t res[1024];
-    int64_t d_zero = 0;
-    const pel *src = source_at(e, c, x, y);
-    for (int j = 0; j < h; j++)
-      for (int i = 0; i < w; i++) { int v = src[j * s->w + i] - pred[j * w + i]; res[j * w + i] = v; d_zero += v * v; }
-    const int border = border_amount(&b, step_table[s->qi]);
-    uint64_t at = s->c.cost;
-    code_cbf(&s->c, &b, u, border, 0);
-    const double zero = d_zero + lambda * count_bits(at, &s->c);
-    double best = zero;
-    int best_tx = 0, cbf = 0;
-    if (d_zero * 4 > (int64_t)b.step * b.step / 64) { /* otherwise nothing can be worth a level */
-      at = s->c.cost;
-      code_cbf(&s->c, &b, u, border, 1);
-      const double flag = lambda * count_bits(at, &s->c);
-      int32_t coef[1024];
-      int16_t trial[1024];
-      int types = c || lw == 5 || lh == 5 ? 1 : thorough > 1 ? 12 : thorough ? 6 : 1;
-      for (int k = 0; k < types; k++) {
-        int tx = c ? chroma_tx(u) : try_small[k];
-        if ((s->cfg.without & TOOL_DST) && ((tx & 3) == 1 || (tx & 3) == 2 || (tx >> 2) == 1 || (tx >> 2) == 2)) continue;
-        if ((s->cfg.without & TOOL_IDENTITY) && ((tx & 3) == 3 || (tx >> 2) == 3)) continue;
-        if (!surveyed) { survey_spectrum(s, &b, pred); surveyed = 1; }
-        t = b;
-        t.tx = tx;
-        forward_transform(res, coef, lw, lh, tx);
-        if (!(s->trellis ? search_trellis(&s->c, &t, coef, trial, lambda) : quantise(e, &t, coef, trial, lambda))) continue;
-        int32_t back[1024];
-        int nx, ny;
-        dequantise(&t, trial, back, &nx, &ny);
-        double d = 0;
-        for (int i = 0; i < n; i++) { double v = coef[i] - back[i]; d += v * v; }
-        d /= 64;
-        double cost = d + flag;
-        if (cost >= best) continue;
-        survey_transform(&t);
-        t.luma = c > 0 && (u->cbf & 1) ? level[0] : NULL;
-        t.first = c > 1 && (u->cbf & 2) ? level[1] : NULL;
-        at = s->c.cost;
-        if (!c) { u->tx = tx; code_tx(&s->c, &t, u); }
-        code_levels(&s->c, &t, trial);
-        cost += lambda * count_bits(at, &s->c);
-        if (cost < best) { best = cost; best_tx = tx; cbf = 1; memcpy(level[c], trial, n * sizeof(int16_t)); }
-      }
-    }
-    if (!c) u->tx = cbf ? best_tx : 0;
-    u->cbf |= cbf << c;
-    b.tx = best_tx;
-    rebuild_plane(s, &b, cbf, x, y, pred, level[c]);
-    total += best * weight;
-    if (total >= limit) { total = 1e300; break; }
+    total += try_plane(&t, u, c, level) * t.weight;
+    if (total >= limit) return 1e300;
   }
   return total;
 }
-
 static double mode_bits(Encoder *e, Unit *u, int x, int y, int lw, int lh) {
   Coder *c = &e->s.c;
   uint64_t at = c->cost;
   Unit copy = *u;
   code_unit_modes(&e->s, c, &copy, x, y, lw, lh);
   return count_bits(at, c);
+}
+/* Tries an intra unit with its chroma as luma and from luma; the better is left in unit, levels and picture. Its whole cost. */
+static double try_intra(Encoder *e, Unit *u, int x, int y, int lw, int lh, int16_t *level[3], double limit, int types) {
+  State *s = &e->s;
+  const int ways = s->cfg.without & TOOL_CFL ? 1 : 2, w = 1 << lw, h = 1 << lh;
+  double modes[2];
+  for (int k = 0; k < ways; k++) { u->chroma = k; modes[k] = e->lambda * mode_bits(e, u, x, y, lw, lh); }
+  const double least = ways > 1 ? fmin(modes[0], modes[1]) : modes[0];
+  if (least >= limit) return 1e300;
+  const Trial t = begin_trial(e, u, x, y, lw, lh, NULL, types);
+  const double luma = try_plane(&t, u, 0, level) * t.weight;
+  double best = limit;
+  Unit best_unit = *u;
+  int16_t store[2][1024], *kept[3] = {level[0], store[0], store[1]}, *tried[3] = {level[0], level[1], level[2]};
+  pel shown[2][1024];
+  int found = 0, last = 0;
+  for (int k = 0; k < ways; k++) {
+    u->chroma = k;
+    u->cbf &= 1;
+    double cost = modes[k] + luma;
+    for (int c = 1; c < 3 && cost < best; c++) cost += try_plane(&t, u, c, tried) * t.weight;
+    if (cost >= best) continue;
+    best = cost; best_unit = *u; found = 1; last = k;
+    for (int c = 1; c < 3; c++) {
+      int16_t *other = kept[c]; kept[c] = tried[c]; tried[c] = other;
+      const pel *p = current(s, c) + y * s->stride + x;
+      if (k < ways - 1) for (int j = 0; j < h; j++) memcpy(shown[c - 1] + j * w, p + j * s->stride, w * sizeof(pel));
+    }
+  }
+  if (!found) return 1e300;
+  *u = best_unit;
+  for (int c = 1; c < 3; c++) {
+    if (kept[c] != level[c]) memcpy(level[c], kept[c], sizeof(int16_t) << (lw + lh));
+    pel *p = current(s, c) + y * s->stride + x;
+    if (last < ways - 1) for (int j = 0; j < h; j++) memcpy(p + j * s->stride, shown[c - 1] + j * w, w * sizeof(pel));
+  }
+  return best;
 }
 #endif

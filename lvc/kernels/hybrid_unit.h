@@ -114,7 +114,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
         double J = lambda * mode_bits(e, &u, x, y, lw, lh);
         if (J >= best) continue;
-        J += try_residual(e, &u, x, y, lw, lh, &pred, level, best - J, 0);
+        J += try_residual(e, &u, x, y, lw, lh, &pred, level, best - J, 1);
         if (J < best) KEEP(u, J)
       }
     }
@@ -144,15 +144,11 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
       }
     }
     int full = s->refs ? (thorough > 1 ? 2 : 1) : thorough > 1 ? 4 : thorough ? 2 : 1;
-    for (int i = 0; i < imin(full, n_modes); i++)
-      for (int chroma = 0; chroma < (s->cfg.without & TOOL_CFL ? 1 : 2); chroma++) {
-        Unit u = modes[i].u;
-        u.chroma = chroma;
-        double J = lambda * mode_bits(e, &u, x, y, lw, lh);
-        if (J >= best) continue;
-        J += try_residual(e, &u, x, y, lw, lh, NULL, level, best - J, 0);
-        if (J < best) KEEP(u, J)
-      }
+    for (int i = 0; i < imin(full, n_modes); i++) {
+      Unit u = modes[i].u;
+      const double J = try_intra(e, &u, x, y, lw, lh, level, best, 1);
+      if (J < best) KEEP(u, J)
+    }
   }
   if ((!s->refs || skip_error > n) && best > 8 * lambda && !(s->cfg.without & TOOL_COPY)) {
     Choice copies[2];
@@ -161,7 +157,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
       Unit u = copies[i].u;
       double J = lambda * mode_bits(e, &u, x, y, lw, lh);
       if (J >= best) continue;
-      J += try_residual(e, &u, x, y, lw, lh, NULL, level, best - J, 0);
+      J += try_residual(e, &u, x, y, lw, lh, NULL, level, best - J, 1);
       if (J < best) KEEP(u, J)
     }
   }
@@ -169,7 +165,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
     Unit u = best_unit;
     if (u.kind == INTER) for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
     double J = lambda * mode_bits(e, &u, x, y, lw, lh);
-    J += try_residual(e, &u, x, y, lw, lh, u.kind == INTER ? &pred : NULL, level, best - J, thorough);
+    J += try_residual(e, &u, x, y, lw, lh, u.kind == INTER ? &pred : NULL, level, best - J, thorough > 1 ? 12 : 6);
     if (J < best) KEEP(u, J)
   }
   load_patch(s, &best_patch, x, y, w, h);
