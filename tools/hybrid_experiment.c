@@ -1,5 +1,9 @@
 /* The library that tools/hybrid_experiment.py builds: a group's coding and what experiments call besides. */
 #define HYBRID(name) name
+#define HYBRID_KNOBS
+#ifdef __AVX2__
+#define HYBRID_AVX2
+#endif
 #include "hybrid_experiments.h"
 
 #ifdef HYBRID_WATCH
@@ -22,3 +26,10 @@ void hybrid_watch(const State *s, const pel *source) {
   }
 }
 #endif
+
+#include <stdlib.h>
+/* Takes values from $HYBRID_KNOBS: "3=2,5=1" sets the fourth number of Knobs to 2, the sixth to 1. */
+void hybrid_knobs(int32_t *knobs) {
+  const char *at = getenv("HYBRID_KNOBS");
+  for (; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) knobs[atoi(at)] = atoi(strchr(at, '=') + 1);
+}

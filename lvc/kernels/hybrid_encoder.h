@@ -14,6 +14,11 @@
 void hybrid_watch(const State *s, const pel *source); /* of experiments: sees each picture before restoration */
 #endif
 
+static const Knobs knobs_of[3] = {
+    {.everywhere = 1, .merges = 8, .whole = 1, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .inter = 1, .intra = 1, .intra_key = 1, .copies = 1, .types = 1, .differ = 0, .agree = 0},
+    {.everywhere = 2, .merges = 8, .whole = 2, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 2, .intra = 1, .intra_key = 2, .copies = 2, .types = 6, .binary = 1, .trellis = 1, .differ = 0, .agree = 0},
+    {.everywhere = 2, .merges = 8, .whole = 3, .singles = 2, .bends = 2, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 4, .intra = 2, .intra_key = 4, .copies = 2, .types = 12, .binary = 1, .trellis = 1, .differ = 0, .agree = 0}};
+
 enum { SETTLED = 3 }; /* frames of a group that are coded before the next is begun */
 
 static void choose_deblocking(Encoder *e) {
@@ -148,7 +153,7 @@ static void begin_search(Encoder *e, const uint8_t *rgb) {
   run_jobs(e->team, field_job, e, s->refs);
   s->qi = clampi(e->o.qi - (s->refs ? 0 : e->o.key_boost), 0, 96);
   set_qualities(e, s->time);
-  s->trellis = e->o.effort > 0 && !(s->cfg.without & TOOL_TRELLIS);
+  s->trellis = e->k.trellis && !(s->cfg.without & TOOL_TRELLIS);
   e->lambda = e->o.lambda_factor / 1000.0 * step_table[s->qi] * step_table[s->qi] / 64;
   memset(e->progress, 0, sizeof(int32_t) * (s->h / TREE + 1));
 }

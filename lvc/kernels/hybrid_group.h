@@ -6,6 +6,9 @@
 #define LVC_HYBRID_GROUP_H
 #include <math.h>
 #include "hybrid_encoder.h"
+#ifdef HYBRID_KNOBS
+void hybrid_knobs(int32_t *knobs);
+#endif
 
 /* A frame's header, where decisions are kept to be coded again. */
 typedef struct { int32_t qi, refs, deblock, trellis, distance[MAX_REFS]; } FrameHeader;
@@ -49,6 +52,10 @@ int64_t HYBRID(hybrid_encode_group)(void *memory, const Config *cfg, const Optio
   start_state(s, probs, weights);
   start_state(w, probs, weights);
   e->o = *o;
+  e->k = knobs_of[imax(0, imin(2, o->effort))];
+#ifdef HYBRID_KNOBS
+  hybrid_knobs((int32_t *)&e->k); /* of experiments: other values */
+#endif
   w->c.mode = ENCODE;
   w->c.out = out; w->c.out_size = out_size; w->c.out_at = 0;
   e->writer->ends = ends;

@@ -6,10 +6,53 @@
 #ifndef LVC_HYBRID_INTER_H
 #define LVC_HYBRID_INTER_H
 #include "hybrid_base.h"
+#ifdef HYBRID_AVX2
+#include <immintrin.h>
+#endif
 
 static const int16_t taps[4][8] = {
     {0, 0, 0, 64, 0, 0, 0, 0}, {-1, 4, -10, 58, 17, -5, 1, 0}, {-1, 4, -11, 40, 40, -11, 4, -1}, {0, 1, -5, 17, 58, -10, 4, -1}};
 
+#ifdef HYBRID_AVX2
+/* Sums of 8 and of 16 places, whose low half is stored; for 4 places 8 are read. */
+INLINE __m128i filter_8(const int16_t *q, int step, const __m128i *pair, __m128i round, int shift) {
+  __m128i low = round, high = round;
+  for (int k = 0; k < 4; k++, q += 2 * step) {
+    const __m128i a = _mm_loadu_si128((const __m128i *)q), b = _mm_loadu_si128((const __m128i *)(q + step));
+    low = _mm_add_epi32(low, _mm_madd_epi16(_mm_unpacklo_epi16(a, b), pair[k]));
+    high = _mm_add_epi32(high, _mm_madd_epi16(_mm_unpackhi_epi16(a, b), pair[k]));
+  }
+  return _mm_packs_epi32(_mm_srai_epi32(low, shift), _mm_srai_epi32(high, shift));
+}
+INLINE __m256i filter_16(const int16_t *q, int step, const __m128i *pair, __m128i round, int shift) {
+  __m256i low = _mm256_broadcastsi128_si256(round), high = low;
+  for (int k = 0; k < 4; k++, q += 2 * step) {
+    const __m256i a = _mm256_loadu_si256((const __m256i *)q), b = _mm256_loadu_si256((const __m256i *)(q + step)), t = _mm256_broadcastsi128_si256(pair[k]);
+    low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), t));
+    high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), t));
+  }
+  return _mm256_packs_epi32(_mm256_srai_epi32(low, shift), _mm256_srai_epi32(high, shift));
+}
+#endif
+/* out[i] = (sum of t[k] * q[i + k * step] + half) >> shift for i < n, which is 1, 4, 8, 16 or 32; no sum leaves 16 bits. */
+INLINE void filter_row(const int16_t *q, int step, const int16_t *t, int n, int shift, int16_t *out) {
+#ifdef HYBRID_AVX2
+  if (n >= 4) {
+    __m128i pair[4];
+    const __m128i round = _mm_set1_epi32(1 << (shift - 1));
+    for (int k = 0; k < 4; k++) pair[k] = _mm_set1_epi32((uint16_t)t[2 * k] | (uint32_t)(uint16_t)t[2 * k + 1] << 16);
+    if (n >= 16) for (int i = 0; i < n; i += 16) _mm256_storeu_si256((__m256i *)(out + i), filter_16(q + i, step, pair, round, shift));
+    else if (n == 8) _mm_storeu_si128((__m128i *)out, filter_8(q, step, pair, round, shift));
+    else _mm_storel_epi64((__m128i *)out, filter_8(q, step, pair, round, shift));
+    return;
+  }
+#endif
+  for (int i = 0; i < n; i++) {
+    int v = 1 << (shift - 1);
+    for (int k = 0; k < 8; k++) v += t[k] * q[i + k * step];
+    out[i] = v >> shift;
+  }
+}
 static void compensate(const pel *ref, int stride, int sw, int sh, int x, int y, int w, int h, Vector mv, pel *out, int out_stride) {
   int x0 = clampi(x + (mv.x >> 2), 4 - PAD, sw + PAD - 5 - w), y0 = clampi(y + (mv.y >> 2), 4 - PAD, sh + PAD - 5 - h);
   const int fx = mv.x & 3, fy = mv.y & 3;
@@ -19,35 +62,17 @@ static void compensate(const pel *ref, int stride, int sw, int sh, int x, int y,
     return;
   }
   if (!fy) {
-    const int16_t *t = taps[fx];
-    for (int j = 0; j < h; j++)
-      for (int i = 0; i < w; i++) {
-        const pel *q = p + j * stride + i - 3;
-        int v = t[0] * q[0] + t[1] * q[1] + t[2] * q[2] + t[3] * q[3] + t[4] * q[4] + t[5] * q[5] + t[6] * q[6] + t[7] * q[7];
-        out[j * out_stride + i] = (v + 32) >> 6;
-      }
+    for (int j = 0; j < h; j++) filter_row(p + j * stride - 3, 1, taps[fx], w, 6, out + j * out_stride);
     return;
   }
-  int16_t mid[(32 + 8) * 32];
+  int16_t mid[(32 + 8) * 32 + 8];
   const pel *top = p - 3 * stride;
   if (!fx) {
-    for (int j = 0; j < h + 7; j++) for (int i = 0; i < w; i++) mid[j * w + i] = top[j * stride + i] * 8;
-  } else {
-    const int16_t *t = taps[fx];
-    for (int j = 0; j < h + 7; j++)
-      for (int i = 0; i < w; i++) {
-        const pel *q = top + j * stride + i - 3;
-        int v = t[0] * q[0] + t[1] * q[1] + t[2] * q[2] + t[3] * q[3] + t[4] * q[4] + t[5] * q[5] + t[6] * q[6] + t[7] * q[7];
-        mid[j * w + i] = (v + 4) >> 3;
-      }
+    for (int j = 0; j < h; j++) filter_row(top + j * stride, stride, taps[fy], w, 6, out + j * out_stride);
+    return;
   }
-  const int16_t *t = taps[fy];
-  for (int j = 0; j < h; j++)
-    for (int i = 0; i < w; i++) {
-      const int16_t *q = mid + j * w + i;
-      int v = t[0] * q[0] + t[1] * q[w] + t[2] * q[2 * w] + t[3] * q[3 * w] + t[4] * q[4 * w] + t[5] * q[5 * w] + t[6] * q[6 * w] + t[7] * q[7 * w];
-      out[j * out_stride + i] = (v + 256) >> 9;
-    }
+  for (int j = 0; j < h + 7; j++) filter_row(top + j * stride - 3, 1, taps[fx], w, 3, mid + j * w);
+  for (int j = 0; j < h; j++) filter_row(mid + j * w, w, taps[fy], w, 9, out + j * out_stride);
 }
 
 /* Compensation by a vector that changes over the block, sample by sample. (cx, cy): twice the centre of the unit. */

@@ -44,7 +44,7 @@ static void search_fields(Encoder *e, int r, const Found *low) {
     }
   int w8 = e->bw * 2, h8 = e->bh * 2;
   SearchRecord record = {0, 0};
-  const int everywhere = r < (e->o.effort ? 2 : 1) && !(s->cfg.without & TOOL_FAR);
+  const int everywhere = r < e->k.everywhere && !(s->cfg.without & TOOL_FAR);
   int16_t *sums = e->sums + (size_t)r * sums_size(s->w, s->h);
   if (everywhere) sum_squares(ref, s->stride, s->w, s->h, sums);
   for (int by = 0; by < h8; by++) {
@@ -99,7 +99,7 @@ static double search_whole(const Encoder *e, int r, int x, int y, int w, int h, 
     int cost = absolute_error(src, s->w, ref + yy * s->stride + xx, s->stride, w, h) + (int)(lambda * vector_bits(p[0], (Vector){vx * 4, vy * 4}));
     if (cost < best) { best = cost; v = (Vector){vx, vy}; }
   }
-  for (int round = 0; round < (e->o.effort > 1 ? 4 : 2); round++) {
+  for (int round = 0; round < (e->k.whole > 2 ? 4 : 2); round++) {
     Vector from = v;
     for (int k = 0; k < 4; k++) {
       int vx = from.x + ring[k][0], vy = from.y + ring[k][1];
@@ -151,7 +151,7 @@ static double search_bend(const Encoder *e, int x, int y, int lw, int lh, const 
   double px = m->mv[0].x, py = m->mv[0].y, b[4];
   for (int k = 0; k < 4; k++) b[k] = m->bend[k];
   const pel *src = source_at(e, 0, x, y);
-  for (int round = 0; round < 6; round++) {
+  for (int round = 0; round < e->k.bend_rounds; round++) {
     Motion t = *m;
     t.mv[0] = (Vector){(int)lrint(px), (int)lrint(py)};
     double bits = 0;

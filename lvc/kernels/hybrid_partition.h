@@ -11,6 +11,33 @@ static void append_plan(Plan *a, const Plan *b) {
   a->splits += b->splits; a->units += b->units; a->used += b->used;
 }
 
+/* Whether the squares of 8x8 in a block move as one: errors of the best single vector, and of the squares' own, in *parts. */
+static int single_vector(const Encoder *e, int x, int y, int w, int h, int *parts) {
+  const State *s = &e->s;
+  const int w8 = e->bw * 2, n8 = w8 * e->bh * 2;
+  int whole = 1 << 30;
+  struct { int r; Vector v; } tried[5];
+  int n = 0;
+  *parts = 0;
+  for (int j = y >> 3; j < (y + h) >> 3; j++)
+    for (int i = x >> 3; i < (x + w) >> 3; i++) {
+      const Found *f = e->field8 + j * w8 + i;
+      int least = f->cost, r = 0;
+      for (int k = 1; k < s->refs; k++) if (f[k * n8].cost < least) { least = f[k * n8].cost; r = k; }
+      *parts += least;
+      if ((i & ((w >> 4) - 1)) != (w >> 5) || (j & ((h >> 4) - 1)) != (h >> 5)) continue; /* one square of each quarter */
+      int known = 0;
+      for (int k = 0; k < n; k++) known |= tried[k].r == r && tried[k].v.x == f[r * n8].mv.x && tried[k].v.y == f[r * n8].mv.y;
+      if (!known && n < 5) { tried[n].r = r; tried[n++].v = f[r * n8].mv; }
+    }
+  for (int k = 0; k < n; k++) {
+    const pel *ref = plane(s, s->time - s->distance[tried[k].r], 0);
+    const int xx = clampi(x + tried[k].v.x, 4 - PAD, s->w + PAD - 5 - w), yy = clampi(y + tried[k].v.y, 4 - PAD, s->h + PAD - 5 - h);
+    whole = imin(whole, absolute_error(source_at(e, 0, x, y), s->w, ref + yy * s->stride + xx, s->stride, w, h));
+  }
+  return whole;
+}
+
 static double split_bits(Encoder *e, int x, int y, int lw, int lh, int binary, int how) {
   Coder *c = &e->s.c;
   uint64_t at = c->cost;
@@ -24,7 +51,15 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
   double best = 1e300;
   Motion history[6]; int n_history = s->n_history;
   memcpy(history, s->history, sizeof history);
-  if (!outside) {
+  int together = 0, differ = 0;
+  if (!outside && s->refs && lw == lh && lw > 3 && (e->k.differ || e->k.agree)) {
+    int qi, parts;
+    const double root = sqrt(e->lambda / weight_at(e, x, y, w, h, &qi));
+    const int whole = single_vector(e, x, y, w, h, &parts);
+    differ = e->k.differ && whole * 8 > parts * e->k.differ + root * 64 * (lw > 4 ? 2 : 1);
+    together = e->k.agree && whole * 8 <= parts * e->k.agree + root * 64;
+  }
+  if (!outside && !differ) {
     double bits = split_bits(e, x, y, lw, lh, binary, SPLIT_NONE);
     best = e->lambda * bits + search_unit(e, x, y, lw, lh, out);
     memmove(out->split + 1, out->split, out->splits);
@@ -37,12 +72,13 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
   const int wc = imin(w, s->w - x) >> 2, hc = imin(h, s->h - y) >> 2;
 #define KEEP_NODE { save_patch(s, &patch, x, y, w, h); for (int j_ = 0; j_ < hc; j_++) memcpy(cells + j_ * 8, cell_at(s, x, y) + j_ * s->cw, wc * sizeof(Cell)); \
     memcpy(best_history, s->history, sizeof history); best_n = s->n_history; }
-  if (!outside) {
+  if (!outside && !differ) {
     if (lw == 2 && lh == 2) return best;
     if (binary) return best;
     KEEP_NODE
+    if (best < e->k.stop * e->lambda || together) return best;
     const Unit *u = out->unit;
-    if (u->skip && e->o.effort < 3) {
+    if (u->skip) {
       int64_t err = 0;
       for (int c = 0; c < 3; c++) err += squared_error(source_at(e, c, x, y), s->w, current(s, c) + y * s->stride + x, s->stride, w, h);
       if (err * 64 * 14 < (int64_t)w * h * step_table[s->qi] * step_table[s->qi]) return best;
@@ -54,7 +90,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
     static const uint8_t order[3] = {SPLIT_QUAD, SPLIT_ROWS, SPLIT_COLUMNS};
     int how = order[k];
     if (outside ? how != SPLIT_QUAD : !can_split(s, lw, lh, binary, how)) continue;
-    if (how != SPLIT_QUAD && e->o.effort < 1 ) continue;
+    if (how != SPLIT_QUAD && !e->k.binary) continue;
     if (how != SPLIT_QUAD && quad_J > none_J * 1.3) continue; /* nothing calls for smaller blocks */
     if (how != SPLIT_QUAD && quad_J < none_J * (lw > 3 ? 0.8 : 0.6)) continue; /* much smaller ones are better */
     if (how == SPLIT_QUAD && lw == 2) continue;

@@ -14,6 +14,22 @@ typedef struct { Vector mv; int32_t cost; } Found;
 typedef struct { int32_t inter, intra; Vector mv; int32_t distance; float passed; } Look;
 typedef struct { int32_t refs, distance[MAX_REFS]; } Listed;
 
+/* How far the search goes at an effort. */
+typedef struct {
+  int32_t everywhere;      /* references that are searched all over */
+  int32_t merges;          /* merge candidates whose three planes are compared as a skip; others by luma alone */
+  int32_t whole, singles;  /* references refined to fractions; of these, tried as units */
+  int32_t bends, bend_least, bend_rounds; /* starts of a bend; log2 of the area it is tried from; rounds of its fit */
+  int32_t bi;              /* pairs of references that are tried together */
+  int32_t inter, intra, intra_key, copies; /* units of each kind that are coded for trial; intra_key: in a key frame */
+  int32_t types;           /* transform types that the best unit is coded with again */
+  int32_t binary;          /* splits in two */
+  int32_t trellis;         /* dependent quantisation */
+  int32_t stop;            /* a unit that costs less than so many lambdas is not split */
+  int32_t differ;          /* a block is split at once where one vector's error is so many eighths of its squares' own, or 0 */
+  int32_t agree;           /* a block is not split where it is fewer, or 0 */
+} Knobs;
+
 typedef struct {
   int32_t effort, qi, key_boost, threads;
   int32_t max_refs, candidates; /* of a frame; frames looked at to choose them */
@@ -33,6 +49,7 @@ typedef struct Encoder Encoder;
 struct Encoder {
   State s;                      /* of the search */
   Options o;
+  Knobs k;
   Team *team;
   Encoder *workers;             /* a copy for each thread */
   Writer *writer;

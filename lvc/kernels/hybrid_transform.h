@@ -9,26 +9,60 @@
 
 INLINE const int16_t *matrix_of(int type, int log2n) { return transform_matrix + transform_offset[type * 4 + log2n - 2]; }
 
+/* Rows k < n of a matrix applied along the first axis of in [n][m], by sums and differences where it is the DCT, whose
+   rows are alike from both ends. Exact: nothing is rounded before the end. */
+#define APPLY_FORWARD(name, type)                                                                                   \
+  INLINE void name(const type *in, const int16_t *matrix, const int n, const int m, int is_dct, int32_t *sums, int k) { \
+    for (int x = 0; x < m; x++) sums[x] = 0;                                                                        \
+    if (is_dct) {                                                                                                   \
+      const type *half = in + (k & 1 ? (n / 2) * m : 0);                                                            \
+      for (int y = 0; y < n / 2; y++) {                                                                             \
+        const int32_t f = matrix[k * n + y];                                                                        \
+        for (int x = 0; x < m; x++) sums[x] += f * half[y * m + x];                                                 \
+      }                                                                                                             \
+      return;                                                                                                       \
+    }                                                                                                               \
+    for (int y = 0; y < n; y++) {                                                                                   \
+      const int32_t f = matrix[k * n + y];                                                                          \
+      if (f) for (int x = 0; x < m; x++) sums[x] += f * in[y * m + x];                                              \
+    }                                                                                                               \
+  }
+APPLY_FORWARD(apply_to_samples, int16_t)
+APPLY_FORWARD(apply_to_sums, int32_t)
+
 /* residual [h][w] (row stride w) -> coefficients [h][w] */
 INLINE void forward_sized(const int16_t *res, int32_t *coef, const int lw, const int lh, int tx) {
-  const int w = 1 << lw, h = 1 << lh;
+  const int w = 1 << lw, h = 1 << lh, dct_x = !(tx & 3), dct_y = !(tx >> 2);
   const int16_t *mx = matrix_of(tx & 3, lw), *my = matrix_of(tx >> 2, lh);
-  int32_t mid[1024];
-  int32_t t[32];
+  int16_t folded[1024];
+  int32_t mid[1024], t[32];
+  if (dct_y)
+    for (int y = 0; y < h / 2; y++)
+      for (int x = 0; x < w; x++) {
+        const int a = res[y * w + x], b = res[(h - 1 - y) * w + x];
+        folded[y * w + x] = a + b;
+        folded[(h / 2 + y) * w + x] = a - b;
+      }
   for (int v = 0; v < h; v++) { /* columns first: vectors along x */
-    for (int x = 0; x < w; x++) t[x] = 0;
-    for (int y = 0; y < h; y++) {
-      const int m = my[v * h + y];
-      if (m) for (int x = 0; x < w; x++) t[x] += m * res[y * w + x];
-    }
+    apply_to_samples(dct_y ? folded : res, my, h, w, dct_y, t, v);
     for (int x = 0; x < w; x++) mid[x * h + v] = (t[x] + 8) >> 4; /* transposed, 4 fractional bits */
   }
+  if (dct_x)
+    for (int x = 0; x < w / 2; x++)
+      for (int v = 0; v < h; v++) {
+        const int32_t a = mid[x * h + v], b = mid[(w - 1 - x) * h + v];
+        mid[x * h + v] = a + b;
+        mid[(w - 1 - x) * h + v] = a - b;
+      }
+  if (dct_x) /* differences lie from the last row up: in order, as the sums do */
+    for (int x = 0; x < w / 4; x++)
+      for (int v = 0; v < h; v++) {
+        const int32_t a = mid[(w / 2 + x) * h + v];
+        mid[(w / 2 + x) * h + v] = mid[(w - 1 - x) * h + v];
+        mid[(w - 1 - x) * h + v] = a;
+      }
   for (int u = 0; u < w; u++) {
-    for (int v = 0; v < h; v++) t[v] = 0;
-    for (int x = 0; x < w; x++) {
-      const int m = mx[u * w + x];
-      if (m) for (int v = 0; v < h; v++) t[v] += m * mid[x * h + v];
-    }
+    apply_to_sums(mid, mx, w, h, dct_x, t, u);
     for (int v = 0; v < h; v++) coef[v * w + u] = (t[v] + 256) >> 9;
   }
 }
@@ -46,6 +80,19 @@ INLINE void inverse_sized(const int32_t *coef, int16_t *res, const int lw, const
       if (k) { const int16_t *m = mx + u * w; for (int x = 0; x < w; x++) t[x] += k * m[x]; }
     }
     for (int x = 0; x < w; x++) mid[v * w + x] = (t[x] + 64) >> 7;
+  }
+  if (!(tx >> 2)) { /* DCT: even rows are alike from both ends, odd ones turn their sign */
+    int32_t odd[32];
+    for (int y = 0; y < h / 2; y++) {
+      for (int x = 0; x < w; x++) { t[x] = 2048; odd[x] = 0; }
+      for (int v = 0; v < ny; v += 2) { const int m = my[v * h + y]; for (int x = 0; x < w; x++) t[x] += m * mid[v * w + x]; }
+      for (int v = 1; v < ny; v += 2) { const int m = my[v * h + y]; for (int x = 0; x < w; x++) odd[x] += m * mid[v * w + x]; }
+      for (int x = 0; x < w; x++) {
+        res[y * w + x] = clampi((t[x] + odd[x]) >> 12, -8191, 8191);
+        res[(h - 1 - y) * w + x] = clampi((t[x] - odd[x]) >> 12, -8191, 8191);
+      }
+    }
+    return;
   }
   for (int y = 0; y < h; y++) {
     for (int x = 0; x < w; x++) t[x] = 2048;

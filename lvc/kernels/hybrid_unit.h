@@ -9,7 +9,8 @@
 /* The best unit for a block; its reconstruction and cells are left in the picture. Returns its cost. */
 static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
   State *s = &e->s;
-  const int w = 1 << lw, h = 1 << lh, n = w * h, thorough = e->o.effort;
+  const int w = 1 << lw, h = 1 << lh, n = w * h;
+  const Knobs *k = &e->k;
   int qi;
   const double weight = weight_at(e, x, y, w, h, &qi), lambda = e->lambda, root = sqrt(lambda / weight);
   Patch best_patch, pred;
@@ -29,27 +30,33 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
     /* skip */
     Unit skip = {0};
     skip.kind = INTER; skip.skip = skip.merge = 1;
+    Choice order[MAX_MERGE];
+    int n_order = 0;
     for (int i = 0; i < MAX_MERGE; i++) {
       Unit u = skip;
       u.merge_index = i; u.motion = list[i];
+      predict_inter(s, list + i, 0, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[0]);
+      n_order = insert_choice(order, n_order, k->merges, &u, hadamard_error(source_at(e, 0, x, y), s->w, pred.px[0], w, w, h) + root * (i + 1));
+    }
+    for (int i = 0; i < n_order; i++) {
+      Unit u = order[i].u;
       int64_t error = 0;
       for (int c = 0; c < 3; c++) {
-        predict_inter(s, list + i, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
+        predict_inter(s, &u.motion, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
         error += squared_error(source_at(e, c, x, y), s->w, pred.px[c], w, w, h);
         if (error * weight >= best) break;
       }
       double J = error * weight >= best ? 1e300 : error * weight + lambda * mode_bits(e, &u, x, y, lw, lh);
       if (J < best) {
         for (int c = 0; c < 3; c++) {
-          pel *p = plane(s, s->time, c) + y * s->stride + x;
+          pel *p = current(s, c) + y * s->stride + x;
           for (int j = 0; j < h; j++) memcpy(p + j * s->stride, pred.px[c] + j * w, w * sizeof(pel));
         }
         skip_error = error;
         KEEP(u, J)
       }
       u.skip = 0;
-      double cost = hadamard_error(source_at(e, 0, x, y), s->w, pred.px[0], w, w, h) + root * (i + 1);
-      n_merge = insert_choice(merges, n_merge, 2, &u, cost);
+      n_merge = insert_choice(merges, n_merge, 2, &u, order[i].cost);
     }
     if (skip_error * 12 > (int64_t)n * step_table[qi] * step_table[qi] / 64 / 8 || skip_error > 4 * n) {
       for (int i = 0; i < n_merge; i++) n_choice = insert_choice(choice, n_choice, 4, &merges[i].u, merges[i].cost);
@@ -57,19 +64,19 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
       int n_single = 0, n_whole = 0;
       for (int r = 0; r < s->refs; r++) {
         Vector p[2], starts[8];
-        int k = 0;
+        int at = 0;
         vector_predictions(s, list, r, p);
-        starts[k++] = p[0]; starts[k++] = p[1];
+        starts[at++] = p[0]; starts[at++] = p[1];
         const Found *f8 = e->field8 + r * e->bw * e->bh * 4, *f16 = e->field + r * e->bw * e->bh;
-        Vector f = f16[((y + h / 2) >> 4) * e->bw + ((x + w / 2) >> 4)].mv; starts[k++] = (Vector){f.x * 4, f.y * 4};
-        f = f8[(y >> 3) * e->bw * 2 + (x >> 3)].mv; starts[k++] = (Vector){f.x * 4, f.y * 4};
-        f = f8[((y + h / 2) >> 3) * e->bw * 2 + ((x + w / 2) >> 3)].mv; starts[k++] = (Vector){f.x * 4, f.y * 4};
-        starts[k++] = (Vector){0, 0};
+        Vector f = f16[((y + h / 2) >> 4) * e->bw + ((x + w / 2) >> 4)].mv; starts[at++] = (Vector){f.x * 4, f.y * 4};
+        f = f8[(y >> 3) * e->bw * 2 + (x >> 3)].mv; starts[at++] = (Vector){f.x * 4, f.y * 4};
+        f = f8[((y + h / 2) >> 3) * e->bw * 2 + ((x + w / 2) >> 3)].mv; starts[at++] = (Vector){f.x * 4, f.y * 4};
+        starts[at++] = (Vector){0, 0};
         Unit u = {0};
         u.kind = INTER;
         u.motion.ref[0] = r; u.motion.ref[1] = -1;
-        double cost = search_whole(e, r, x, y, w, h, starts, k, p, root, &u.motion.mv[0]) + root * (r + 2);
-        n_whole = insert_choice(whole, n_whole, thorough > 1 ? 3 : thorough ? 2 : 1, &u, cost);
+        double cost = search_whole(e, r, x, y, w, h, starts, at, p, root, &u.motion.mv[0]) + root * (r + 2);
+        n_whole = insert_choice(whole, n_whole, k->whole, &u, cost);
       }
       for (int i = 0; i < n_whole; i++) {
         if (i && whole[i].cost > 1.4 * whole[0].cost) break;
@@ -81,9 +88,9 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         set_predicted(&u, p, 0);
         n_single = insert_choice(singles, n_single, 3, &u, cost);
       }
-      for (int i = 0; i < imin(n_single, 2); i++) n_choice = insert_choice(choice, n_choice, 4, &singles[i].u, singles[i].cost);
-      if (n_single && lw + lh >= 6 && !(s->cfg.without & TOOL_BEND) && singles[0].cost > root * 8 + n / 2) {
-        for (int i = 0; i < (thorough > 1 ? imin(2, n_single) : 1); i++)
+      for (int i = 0; i < imin(n_single, k->singles); i++) n_choice = insert_choice(choice, n_choice, 4, &singles[i].u, singles[i].cost);
+      if (n_single && k->bends && lw + lh >= k->bend_least && !(s->cfg.without & TOOL_BEND) && singles[0].cost > root * 8 + n / 2) {
+        for (int i = 0; i < imin(k->bends, n_single); i++)
           for (int from = 0; from < 2; from++) {
             Unit u = singles[i].u;
             Vector p[2];
@@ -96,8 +103,8 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
             if (is_bent(&u.motion)) n_choice = insert_choice(choice, n_choice, 4, &u, cost);
           }
       }
-      if (n_single > 1 && thorough > 0 && !(s->cfg.without & TOOL_BI)) {
-        for (int i = 1; i < n_single; i++) {
+      if (n_single > 1 && k->bi && !(s->cfg.without & TOOL_BI)) {
+        for (int i = 1; i < imin(n_single, k->bi + 1); i++) {
           Unit u = singles[0].u;
           u.bi = 1;
           u.motion.ref[1] = singles[i].u.motion.ref[0];
@@ -107,8 +114,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
           n_choice = insert_choice(choice, n_choice, 4, &u, cost);
         }
       }
-      int full = thorough > 1 ? 4 : thorough ? 2 : 1;
-      for (int i = 0; i < imin(full, n_choice); i++) {
+      for (int i = 0; i < imin(k->inter, n_choice); i++) {
         if (i && choice[i].cost > choice[0].cost * 1.25) break;
         Unit u = choice[i].u;
         for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
@@ -143,8 +149,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         n_modes = insert_choice(modes, n_modes, 4, &u, cost);
       }
     }
-    int full = s->refs ? (thorough > 1 ? 2 : 1) : thorough > 1 ? 4 : thorough ? 2 : 1;
-    for (int i = 0; i < imin(full, n_modes); i++) {
+    for (int i = 0; i < imin(s->refs ? k->intra : k->intra_key, n_modes); i++) {
       Unit u = modes[i].u;
       const double J = try_intra(e, &u, x, y, lw, lh, level, best, 1);
       if (J < best) KEEP(u, J)
@@ -153,7 +158,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
   if ((!s->refs || skip_error > n) && best > 8 * lambda && !(s->cfg.without & TOOL_COPY)) {
     Choice copies[2];
     const int n_copies = find_copies(e, x, y, lw, lh, root, copies);
-    for (int i = 0; i < imin(n_copies, thorough ? 2 : 1); i++) {
+    for (int i = 0; i < imin(n_copies, k->copies); i++) {
       Unit u = copies[i].u;
       double J = lambda * mode_bits(e, &u, x, y, lw, lh);
       if (J >= best) continue;
@@ -161,11 +166,11 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
       if (J < best) KEEP(u, J)
     }
   }
-  if (thorough && (best_unit.cbf & 1) && lw < 5 && lh < 5) { /* other transforms */
+  if (k->types > 1 && (best_unit.cbf & 1) && lw < 5 && lh < 5) { /* other transforms */
     Unit u = best_unit;
     if (u.kind == INTER) for (int c = 0; c < 3; c++) predict_inter(s, &u.motion, c, x, y, w, h, 2 * x + w, 2 * y + h, pred.px[c]);
     double J = lambda * mode_bits(e, &u, x, y, lw, lh);
-    J += try_residual(e, &u, x, y, lw, lh, u.kind == INTER ? &pred : NULL, level, best - J, thorough > 1 ? 12 : 6);
+    J += try_residual(e, &u, x, y, lw, lh, u.kind == INTER ? &pred : NULL, level, best - J, k->types);
     if (J < best) KEEP(u, J)
   }
   load_patch(s, &best_patch, x, y, w, h);

@@ -2,12 +2,18 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #if defined(__x86_64__) && defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
 #elif defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt")
 #endif
 #define HYBRID(name) name##_v3
+#if defined(__x86_64__)
+#define HYBRID_AVX2
+#endif
 #include "hybrid_group.h"
 #if defined(__x86_64__) && defined(__clang__)
 #pragma clang attribute pop
