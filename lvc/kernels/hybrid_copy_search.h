@@ -23,7 +23,7 @@ static const Found *find_copy(Encoder *e, int bx, int by) {
     for (int sx = 0; sx <= s->w - 8; sx += 32) {
       uint16_t least[32];
       least_differences(e->source_sums + (size_t)sy * ss + sx, ss, quarter, least);
-      if (least_of(least) * 12 >= f->cost) continue;
+      if (!any_less(least, (f->cost + 11) / 12)) continue;
       for (int i = 0; i < imin(32, s->w - 7 - sx); i++) {
         const int px = sx + i;
         if (least[i] * 12 >= f->cost) continue;

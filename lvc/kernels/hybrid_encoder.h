@@ -15,9 +15,9 @@ void hybrid_watch(const State *s, const pel *source); /* of experiments: sees ea
 #endif
 
 static const Knobs knobs_of[3] = {
-    {.everywhere = 1, .merges = 8, .whole = 1, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .inter = 1, .intra = 1, .intra_key = 1, .copies = 1, .types = 1, .differ = 0, .agree = 0},
-    {.everywhere = 2, .merges = 8, .whole = 2, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 2, .intra = 1, .intra_key = 2, .copies = 2, .types = 6, .binary = 1, .trellis = 1, .differ = 0, .agree = 0},
-    {.everywhere = 2, .merges = 8, .whole = 3, .singles = 2, .bends = 2, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 4, .intra = 2, .intra_key = 4, .copies = 2, .types = 12, .binary = 1, .trellis = 1, .differ = 0, .agree = 0}};
+    {.everywhere = 1, .merges = 8, .whole = 1, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .inter = 1, .intra = 1, .intra_key = 1, .copies = 1, .types = 1, .differ = 0, .agree = 0, .patience = 1000000},
+    {.everywhere = 2, .merges = 8, .whole = 2, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 2, .intra = 1, .intra_key = 2, .copies = 2, .types = 6, .binary = 1, .trellis = 1, .differ = 0, .agree = 0, .patience = 1000000},
+    {.everywhere = 2, .merges = 8, .whole = 3, .singles = 2, .bends = 2, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 4, .intra = 2, .intra_key = 4, .copies = 2, .types = 12, .binary = 1, .trellis = 1, .differ = 0, .agree = 0, .patience = 1000000}};
 
 enum { SETTLED = 3 }; /* frames of a group that are coded before the next is begun */
 
@@ -83,6 +83,8 @@ static void search_row(Encoder *e, int row) {
   State *s = &e->s;
   const int across = (s->w + TREE - 1) / TREE;
   begin_row(s);
+  memset(e->row_habit, 0, sizeof e->row_habit);
+  memset(e->left_out, 0, sizeof e->left_out);
   for (int i = 0; i < across; i++) {
     if (row) wait_for(e->progress + row - 1, imin(i + 2, across));
     Plan *plan = e->plans[0] + (size_t)row * across + i;
@@ -90,6 +92,7 @@ static void search_row(Encoder *e, int row) {
     settle_quantisers(s, plan);
     tell(e->progress + row, i + 1);
   }
+  memcpy(e->row_habits + row, e->row_habit, sizeof e->row_habit);
 }
 static void write_row(Writer *w, int row) {
   State *s = &w->s;
@@ -159,6 +162,11 @@ static void begin_search(Encoder *e, const uint8_t *rgb) {
 }
 static void refresh_rates(Encoder *e) { take_rates(&e->writer->s.c, e->writer->rates); }
 
+static void sum_habits(Encoder *e, int rows) {
+  memset(e->habit, 0, sizeof e->habit);
+  for (int row = 0; row < rows; row++)
+    for (int k = 0; k < HABITS; k++) { e->habit[k].tried += e->row_habits[row][k].tried; e->habit[k].helped += e->row_habits[row][k].helped; }
+}
 /* Searches a frame, and codes the one before it or, where there is none waiting, itself. */
 static void encode_frame(Encoder *e, const uint8_t *rgb, int *waiting) {
   State *s = &e->s;
@@ -175,6 +183,7 @@ static void encode_frame(Encoder *e, const uint8_t *rgb, int *waiting) {
       refresh_rates(e);
     }
   } else run_jobs(e->team, frame_job, e, rows + *waiting);
+  sum_habits(e, rows);
   choose_deblocking(e);
 #ifdef HYBRID_WATCH
   hybrid_watch(s, e->source);
@@ -222,6 +231,7 @@ static size_t layout_encoder(Encoder *e, const Config *cfg, int frames, uint8_t 
   TAKE_E(e->low_found, (size_t)frames * MAX_REFS * e->bw * e->bh)
   TAKE_E(e->spare, s->plane_size * 3)
   TAKE_E(e->progress, (size_t)s->h / TREE + 1)
+  TAKE_E(e->row_habits, (size_t)s->h / TREE + 1)
   TAKE_E(e->plans[0], trees)
   TAKE_E(e->plans[1], trees)
   TAKE_E(e->workers, (size_t)MAX_TEAM)

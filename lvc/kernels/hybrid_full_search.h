@@ -8,11 +8,6 @@
 #define LVC_HYBRID_FULL_SEARCH_H
 #include "hybrid_search.h"
 
-/* Absolute difference of two squares of 8x8, or anything of at least `most`. */
-INLINE int square_error(const pel *a, int sa, const pel *b, int sb, int most) {
-  int sum = absolute_eights(a, sa, b, sb, 4);
-  return sum >= most ? sum : sum + absolute_eights(a + 4 * sa, sa, b + 4 * sb, sb, 4);
-}
 /* Sums over the 4x4 samples from each place on, [h][sums_stride(w)], where they are inside; 0 elsewhere. */
 INLINE int sums_stride(int w) { return w + 32; }
 INLINE size_t sums_size(int w, int h) { return (size_t)sums_stride(w) * h + 64; }
@@ -36,13 +31,15 @@ INLINE void least_differences(const int16_t *sums, int stride, const int16_t qua
     least[i] = ((uint16_t)u >> 3) + ((uint16_t)v >> 3) + ((uint16_t)w >> 3) + ((uint16_t)z >> 3);
   }
 }
-INLINE int least_of(const uint16_t v[32]) {
-  uint16_t m[16];
-  for (int i = 0; i < 16; i++) m[i] = v[i] < v[i + 16] ? v[i] : v[i + 16];
-  for (int i = 0; i < 8; i++) m[i] = m[i] < m[i + 8] ? m[i] : m[i + 8];
-  uint16_t least = m[0];
-  for (int i = 1; i < 8; i++) least = m[i] < least ? m[i] : least;
-  return least;
+/* Whether any of the 32 is less. */
+INLINE int any_less(const uint16_t v[32], int most) {
+  const uint16_t limit = imin(65535, most);
+  uint16_t found[32];
+  uint64_t words[8], any = 0;
+  for (int i = 0; i < 32; i++) found[i] = v[i] < limit ? 65535 : 0;
+  memcpy(words, found, sizeof found);
+  for (int i = 0; i < 8; i++) any |= words[i];
+  return any != 0;
 }
 INLINE void quarters_of(const int16_t *sums, int stride, int16_t out[4]) {
   out[0] = sums[0]; out[1] = sums[4]; out[2] = sums[4 * stride]; out[3] = sums[4 * stride + 4];
@@ -63,7 +60,7 @@ static void search_everywhere(const Encoder *e, const pel *ref, const int16_t *s
     for (int sx = 0; sx <= s->w - 8; sx += 32) {
       uint16_t least[32];
       least_differences(sums + (size_t)sy * ss + sx, ss, quarter, least);
-      if (least_of(least) * 12 >= most) continue;
+      if (!any_less(least, (most + 11) / 12)) continue;
       for (int i = 0; i < imin(32, s->w - 7 - sx); i++) {
         if (least[i] * 12 >= most) continue;
         int cost = square_error(src, s->w, ref + sy * s->stride + sx + i, s->stride, most);

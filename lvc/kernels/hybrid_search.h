@@ -5,6 +5,7 @@
 #ifndef LVC_HYBRID_SEARCH_H
 #define LVC_HYBRID_SEARCH_H
 #include "hybrid_decoder.h"
+#include "hybrid_errors.h"
 #include "hybrid_team.h"
 
 #define LOW_PAD 16
@@ -27,6 +28,7 @@ typedef struct {
   int32_t trellis;         /* dependent quantisation */
   int32_t stop;            /* a unit that costs less than so many lambdas is not split */
   int32_t differ;          /* a block is split at once where one vector's error is so many eighths of its squares' own, or 0 */
+  int32_t patience;        /* a tool that helps less than one time in so many is left out, most often */
   int32_t agree;           /* a block is not split where it is fewer, or 0 */
 } Knobs;
 
@@ -44,6 +46,9 @@ typedef struct {
   uint16_t *rates;              /* what decisions cost, for the search */
   int64_t *ends;                /* bytes after each frame, where wanted */
 } Writer;
+
+enum { BENDING, COPYING, HABITS };
+typedef struct { int32_t tried, helped; } Habit;
 
 typedef struct Encoder Encoder;
 struct Encoder {
@@ -70,74 +75,19 @@ struct Encoder {
   int8_t *quality;              /* per 16x16: change of the quantiser index */
   pel *spare;                   /* a picture's three planes, for choosing filters */
   double lambda;
+  Habit habit[HABITS], row_habit[HABITS]; /* of the frame before; of the row */
+  int32_t left_out[HABITS];
+  Habit (*row_habits)[HABITS];  /* of each row */
   uint64_t tally[2 * N_ELEMENTS];
 };
 
+/* Whether a costly tool is likely to help: by how often it did in the frame before and in this row, or to see, one time in 8. */
+INLINE int is_worth(Encoder *e, int tool) {
+  const Habit *p = e->habit + tool, *n = e->row_habit + tool;
+  return !e->k.patience || (int64_t)(p->helped + n->helped) * e->k.patience >= p->tried + n->tried || ++e->left_out[tool] % 8 == 0;
+}
+INLINE void note_use(Encoder *e, int tool, int helped) { e->row_habit[tool].tried++; e->row_habit[tool].helped += helped; }
 INLINE const pel *source_at(const Encoder *e, int c, int x, int y) { return e->source + ((size_t)c * e->s.h + y) * e->s.w + x; }
-
-static int64_t squared_error(const pel *a, int sa, const pel *b, int sb, int w, int h) {
-  int64_t sum = 0;
-  for (int y = 0; y < h; y++) {
-    int32_t row = 0;
-    for (int x = 0; x < w; x++) { int d = a[y * sa + x] - b[y * sb + x]; row += d * d; }
-    sum += row;
-  }
-  return sum;
-}
-/* Absolute differences of 8 columns over up to 8 rows: lanes of 16 bits hold them, because samples have 12. */
-INLINE int absolute_eights(const pel *a, int sa, const pel *b, int sb, const int h) {
-  int16_t lane[8] = {0};
-  for (int y = 0; y < h; y++)
-    for (int x = 0; x < 8; x++) {
-      int16_t d = a[y * sa + x] - b[y * sb + x];
-      lane[x] += d < 0 ? -d : d;
-    }
-  int sum = 0;
-  for (int x = 0; x < 8; x++) sum += lane[x];
-  return sum;
-}
-static int absolute_error(const pel *a, int sa, const pel *b, int sb, int w, int h) {
-  int sum = 0;
-  if (w == 4) {
-    for (int y = 0; y < h; y++) for (int x = 0; x < 4; x++) sum += iabs(a[y * sa + x] - b[y * sb + x]);
-    return sum;
-  }
-  for (int y = 0; y < h; y += 8)
-    for (int x = 0; x < w; x += 8)
-      sum += h >= 8 ? absolute_eights(a + y * sa + x, sa, b + y * sb + x, sb, 8) : absolute_eights(a + y * sa + x, sa, b + y * sb + x, sb, 4);
-  return sum;
-}
-/* Sum of absolute Hadamard coefficients of 4x4 squares, halved twice: comparable with absolute_error. */
-typedef int16_t Eight __attribute__((vector_size(16)));
-INLINE Eight load_eight(const pel *p, int w) {
-  Eight v = {0};
-  memcpy(&v, p, w >= 8 ? 16 : 8);
-  return v;
-}
-INLINE Eight absolute_eight(Eight v) { Eight m = v < 0; return (v ^ m) - m; }
-static int hadamard_error(const pel *a, int sa, const pel *b, int sb, int w, int h) {
-  typedef int32_t Four __attribute__((vector_size(16)));
-  const Eight one = {1, -1, 1, -1, 1, -1, 1, -1}, two = {1, 1, -1, -1, 1, 1, -1, -1};
-  int sum = 0;
-  for (int y = 0; y < h; y += 4)
-    for (int x = 0; x < w; x += 8) {
-      Eight d[4];
-      for (int j = 0; j < 4; j++) d[j] = (load_eight(a + (y + j) * sa + x, w) - load_eight(b + (y + j) * sb + x, w)) >> 1;
-      Eight s0 = d[0] + d[1], s1 = d[0] - d[1], s2 = d[2] + d[3], s3 = d[2] - d[3];
-      d[0] = s0 + s2; d[1] = s1 + s3; d[2] = s0 - s2; d[3] = s1 - s3;
-      Four acc = {0};
-      for (int j = 0; j < 4; j++) {
-        Eight v = d[j];
-        v = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6) + v * one;
-        v = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5) + v * two;
-        v = absolute_eight(v);
-        acc += (Four)v & 0xffff;
-        acc += (Four)v >> 16;
-      }
-      sum += acc[0] + acc[1] + acc[2] + acc[3];
-    }
-  return sum;
-}
 
 static double count_bits(uint64_t before, const Coder *c) { return (c->cost - before) / 4096.0; }
 

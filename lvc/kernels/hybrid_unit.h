@@ -21,6 +21,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
 #define KEEP(unit, J) { best = J; best_unit = unit; save_patch(s, &best_patch, x, y, w, h); \
     for (int c_ = 0; c_ < 3; c_++) { int16_t *t_ = level[c_]; level[c_] = best_level[c_]; best_level[c_] = t_; } }
   int64_t skip_error = 0;
+  int bending = 0;
   if (s->refs) {
     Motion list[MAX_MERGE];
     merge_candidates(s, x, y, w, h, list);
@@ -89,7 +90,8 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
         n_single = insert_choice(singles, n_single, 3, &u, cost);
       }
       for (int i = 0; i < imin(n_single, k->singles); i++) n_choice = insert_choice(choice, n_choice, 4, &singles[i].u, singles[i].cost);
-      if (n_single && k->bends && lw + lh >= k->bend_least && !(s->cfg.without & TOOL_BEND) && singles[0].cost > root * 8 + n / 2) {
+      bending = n_single && k->bends && lw + lh >= k->bend_least && !(s->cfg.without & TOOL_BEND) && singles[0].cost > root * 8 + n / 2 && is_worth(e, BENDING);
+      if (bending) {
         for (int i = 0; i < imin(k->bends, n_single); i++)
           for (int from = 0; from < 2; from++) {
             Unit u = singles[i].u;
@@ -155,7 +157,8 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
       if (J < best) KEEP(u, J)
     }
   }
-  if ((!s->refs || skip_error > n) && best > 8 * lambda && !(s->cfg.without & TOOL_COPY)) {
+  const int copying = (!s->refs || skip_error > n) && best > 8 * lambda && !(s->cfg.without & TOOL_COPY) && (!s->refs || is_worth(e, COPYING));
+  if (copying) {
     Choice copies[2];
     const int n_copies = find_copies(e, x, y, lw, lh, root, copies);
     for (int i = 0; i < imin(n_copies, k->copies); i++) {
@@ -173,6 +176,8 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
     J += try_residual(e, &u, x, y, lw, lh, u.kind == INTER ? &pred : NULL, level, best - J, k->types);
     if (J < best) KEEP(u, J)
   }
+  if (bending) note_use(e, BENDING, best_unit.kind == INTER && is_bent(&best_unit.motion) && !best_unit.merge);
+  if (copying && s->refs) note_use(e, COPYING, best_unit.kind == INTRA && best_unit.copy);
   load_patch(s, &best_patch, x, y, w, h);
   uint8_t amount[3];
   for (int c = 0; c < 3; c++) amount[c] = best_unit.cbf >> c & 1 ? amount_of(best_level[c], n) : 0;
