@@ -28,6 +28,19 @@ static void gather_edge(const State *s, Edge *e, int c, int x, int y, int w, int
   e->top[0] = e->left[0] = corner;
 }
 
+/* A line of n samples, `offset` / 32 along the edge. */
+INLINE void predict_line(const pel *edge, int offset, int cubic, const int n, pel *out) {
+  const pel *p = edge + (offset >> 5);
+  const int fraction = offset & 31;
+  if (!fraction) { memcpy(out, p, n * sizeof(pel)); return; }
+  if (!cubic) {
+    for (int i = 0; i < n; i++) out[i] = ((32 - fraction) * p[i] + fraction * p[i + 1] + 16) >> 5;
+    return;
+  }
+  int32_t weight[4];
+  cubic_weights(fraction, weight);
+  for (int i = 0; i < n; i++) out[i] = cubic_sample(p + i, weight);
+}
 /* cubic: angles between samples are interpolated from four samples, not two. */
 static void predict_intra(const Edge *e, pel *out, int mode, int lw, int lh, int cubic) {
   const int w = 1 << lw, h = 1 << lh;
@@ -51,7 +64,8 @@ static void predict_intra(const Edge *e, pel *out, int mode, int lw, int lh, int
       for (int x = 0; x < w; x++) {
         int base = top[x] + left[y] - corner;
         int dt = iabs(base - top[x]), dl = iabs(base - left[y]), dc = iabs(base - corner);
-        out[y * w + x] = dl <= dt && dl <= dc ? left[y] : dt <= dc ? top[x] : corner;
+        const int nearer = dt <= dc ? top[x] : corner;
+        out[y * w + x] = dl <= dt && dl <= dc ? left[y] : nearer;
       }
   } else {
     int vertical = mode - 3 >= 17, angle = angle_of[mode - 3];
@@ -65,16 +79,11 @@ static void predict_intra(const Edge *e, pel *out, int mode, int lw, int lh, int
       int last = (mh * angle) >> 5;
       for (int i = -1; i >= last; i--) ref[i] = side[imin(w + h, (i * 8192 / angle + 128) >> 8)];
     }
-    for (int k = 0; k < mh; k++) {
-      int offset = (k + 1) * angle, whole = offset >> 5, frac = offset & 31;
-      int32_t weight[4];
-      cubic_weights(frac, weight);
-      for (int i = 0; i < mw; i++) {
-        int at = imin(i + whole + 1, w + h);
-        int v = cubic ? cubic_sample(ref + at, weight) : ((32 - frac) * ref[at] + frac * ref[at + 1] + 16) >> 5;
-        if (vertical) out[k * w + i] = v; else out[i * w + k] = v;
-      }
-    }
+    pel turned[1024];
+    for (int k = 0; k < mh; k++) predict_line(ref + 1, (k + 1) * angle, cubic, mw, (vertical ? out : turned) + k * mw);
+    if (!vertical)
+      for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) out[y * w + x] = turned[x * h + y];
   }
 }
 

@@ -4,58 +4,61 @@
 #define LVC_HYBRID_RESIDUAL_H
 #include "hybrid_search.h"
 
-/* Levels of one plane by rate-distortion: each coefficient against its neighbours below, then the last position. */
+/* Levels of one plane by rate-distortion: each coefficient against its neighbours below, then the last position. Whether
+   any is not zero. */
 static int quantise(const Encoder *e, const Block *b, const int32_t *coef, int16_t *level, double lambda) {
   const int w = 1 << b->lw, h = 1 << b->lh, n = w * h, ms = w + 2, step = b->step;
   const uint16_t *scan = scan_order + scan_offset[(b->lw - 2) * 4 + b->lh - 2];
   const Coder *c = &e->s.c;
   uint8_t mag[34 * 34];
-  memset(mag, 0, ms * (h + 2));
-  memset(level, 0, n * sizeof(int16_t));
-  const double unit = 1 / 64.0, bit = lambda / 4096.0;
+  const float unit = 1 / 64.0f, bit = lambda / 4096;
   const uint16_t *sig = c->rates + 2 * elements[E_SIG].rate, *big = c->rates + 2 * elements[E_BIG].rate;
   const int rdo = !(e->s.cfg.without & TOOL_RDOQ);
   int last = -1;
+  memset(level, 0, n * sizeof(int16_t));
   for (int i = n - 1; i >= 0 && last < 0; i--) if (iabs(coef[scan[i]]) * 2 > step) last = i;
   if (last < 0) return 0;
-  double total = 0, best = 1e300;
+  memset(mag, 0, ms * (h + 2));
+  float above = 0, best = 1e30f; /* gain of what lies above; the best of where the last is less that */
   int best_last = -1;
-  double gain[1024];
   for (int i = last; i >= 0; i--) {
     const int at = scan[i], x = at & (w - 1), y = at >> b->lw;
-    const uint8_t *m = mag + y * ms + x;
-    const int near = imin(m[1], 4) + imin(m[ms], 4) + imin(m[ms + 1], 4) + imin(m[2], 4) + imin(m[2 * ms], 4);
+    uint8_t *m = mag + y * ms + x;
+    const int near = m[1] + m[ms] + m[ms + 1] + m[2] + m[2 * ms];
     const uint32_t v0 = first_context(b->c, b->tx, x + y, near, 0);
-    const int a = iabs(coef[at]), q = a / step;
-    const double r0 = bit * sig[2 * v0], r1 = bit * sig[2 * v0 + 1];
-    const double d0 = (double)a * a * unit;
-    int pick = 0;
-    double cost = d0 + r0;
-    double pick_d = d0, pick_r = r0;
-    if (!rdo) { pick = (a + step / 3) / step; pick_d = (double)(a - pick * step) * (a - pick * step) * unit; pick_r = 0; cost = pick_d; }
-    else for (int k = imax(1, q); k <= q + 1; k++) {
-      double dd = (double)(a - k * step) * (a - k * step) * unit;
-      if (k > q && a - q * step < step / 4) break;
-      double r = r1 + bit * (4096 + (k > 1 ? big[2 * v0 + 1] + 2500.0 * ilog2(k - 1) * 1.6 + 1800 : big[2 * v0]));
-      if (dd + r < cost) { cost = dd + r; pick = k; pick_d = dd; pick_r = r; }
+    const int a = iabs(coef[at]);
+    float gain = bit * sig[2 * v0];
+    if (!rdo) {
+      const int pick = (a + step / 3) / step;
+      level[at] = coef[at] < 0 ? -pick : pick;
+      if (pick && best_last < 0) { best_last = i; best = -1e30f; }
+      continue;
     }
-    level[at] = coef[at] < 0 ? -pick : pick;
-    mag[y * ms + x] = imin(pick, 255);
-    gain[i] = pick_d + pick_r - d0;
-  }
-  /* the last position: the cost of keeping everything up to i against dropping all above it */
-  for (int i = 0; i <= last; i++) {
-    total += gain[i];
-    const int at = scan[i];
-    if (level[at]) {
-      double pos = bit * 4096 * (1.0 + 1.1 * ilog2(i + 1));
-      if (total + pos < best) { best = total + pos; best_last = i; }
+    if (a * 2 > step) {
+      const int q = a / step;
+      const float d0 = (float)a * a * unit, r1 = bit * (sig[2 * v0 + 1] + 4096);
+      int pick = 0;
+      float cost = d0 + gain;
+      for (int k = imax(1, q); k <= q + 1; k++) {
+        const float error = a - k * step, dd = error * error * unit;
+        if (k > q && a - q * step < step / 4) break;
+        const float r = r1 + bit * (k > 1 ? big[2 * v0 + 1] + 4000.0f * ilog2(k - 1) + 1800 : big[2 * v0]);
+        if (dd + r < cost) { cost = dd + r; pick = k; }
+      }
+      gain = cost - d0;
+      if (pick) {
+        const float position = bit * 4096 * (1.0f + 1.1f * ilog2(i + 1));
+        level[at] = coef[at] < 0 ? -pick : pick;
+        *m = imin(pick, 4);
+        if (position - above < best) { best = position - above; best_last = i; }
+      }
     }
+    above += gain;
   }
-  if (best_last < 0 || best > 0) { if (rdo) { memset(level, 0, n * sizeof(int16_t)); return 0; } }
-  int nonzero = 0;
-  for (int i = 0; i <= last; i++) { if (rdo && i > best_last) level[scan[i]] = 0; nonzero |= level[scan[i]]; }
-  return nonzero != 0;
+  /* `above` is the gain of all by now: of everything up to i it is that less what lies above i */
+  if (best_last < 0 || best + above > 0) { if (rdo) memset(level, 0, n * sizeof(int16_t)); return best_last >= 0 && !rdo; }
+  for (int i = last; i > best_last && rdo; i--) level[scan[i]] = 0;
+  return 1;
 }
 
 static const uint8_t try_small[] = {0, 5, 15, 1, 4, 2, 8, 10, 6, 9, 3, 12};
