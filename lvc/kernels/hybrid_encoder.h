@@ -230,6 +230,9 @@ static size_t layout_encoder(Encoder *e, const Config *cfg, int frames, uint8_t 
   TAKE_E(e->listed, (size_t)frames)
   TAKE_E(e->low_found, (size_t)frames * MAX_REFS * e->bw * e->bh)
   TAKE_E(e->spare, s->plane_size * 3)
+  TAKE_E(e->own_planes, (size_t)3 * s->w * s->h * MAX_TEAM)
+  TAKE_E(e->own_found, (size_t)imin(256, frames) * e->bw * e->bh * MAX_TEAM)
+  e->frames = frames;
   TAKE_E(e->progress, (size_t)s->h / TREE + 1)
   TAKE_E(e->row_habits, (size_t)s->h / TREE + 1)
   TAKE_E(e->plans[0], trees)

@@ -38,7 +38,7 @@ int HYBRID(hybrid_decode_frame)(void *memory, const uint8_t *data, uint8_t *rgb)
 }
 int64_t HYBRID(hybrid_encoder_size)(const Config *cfg, int frames) {
   Encoder e;
-  return (int64_t)layout_encoder(&e, cfg, frames, NULL) + (int64_t)sizeof(Encoder) + 64 + (int64_t)(frames < 256 ? frames : 256) * e.bw * e.bh * (int64_t)sizeof(Found);
+  return (int64_t)layout_encoder(&e, cfg, frames, NULL) + (int64_t)sizeof(Encoder) + 64;
 }
 /* Codes a group of frames; bytes written, or what would have been needed where that is more than out_size. */
 int64_t HYBRID(hybrid_encode_group)(void *memory, const Config *cfg, const Options *o, const Prob *probs, const int32_t *weights,
@@ -46,8 +46,7 @@ int64_t HYBRID(hybrid_encode_group)(void *memory, const Config *cfg, const Optio
   Encoder *e = memory;
   memset(e, 0, sizeof *e);
   uint8_t *base = aligned_after(memory, sizeof *e);
-  size_t at = layout_encoder(e, cfg, frames, base);
-  Found *scratch = (Found *)(base + at);
+  layout_encoder(e, cfg, frames, base);
   State *s = &e->s, *w = &e->writer->s;
   start_state(s, probs, weights);
   start_state(w, probs, weights);
@@ -63,7 +62,7 @@ int64_t HYBRID(hybrid_encode_group)(void *memory, const Config *cfg, const Optio
   const size_t pixels = (size_t)cfg->width * cfg->height * 3, trees = (size_t)((s->w + TREE - 1) / TREE) * ((s->h + TREE - 1) / TREE);
   int waiting = 0;
   begin_team(e->team, o->threads);
-  plan_group(e, rgb, frames, scratch);
+  plan_group(e, rgb, frames, e->own_planes, e->own_found);
   for (int t = 0; t < frames; t++) {
     encode_frame(e, rgb + t * pixels, &waiting);
     if (plans) memcpy(plans + t * trees, e->plans[1], trees * sizeof(Plan));

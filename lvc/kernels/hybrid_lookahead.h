@@ -7,7 +7,7 @@
 static pel *low_at(const Encoder *e, int time, int k) {
   return e->low[k] + time * e->low_size[k] + LOW_PAD * e->low_stride[k] + LOW_PAD;
 }
-static void make_low(Encoder *e, int time) { /* from the source: what it shows is in the reconstruction but for noise */
+static void make_low(Encoder *e, int time, const pel *luma) { /* from the source: what it shows is in the reconstruction but for noise */
   State *s = &e->s;
   for (int k = 0; k < 2; k++) {
     int f = k ? 2 : 4, st = e->low_stride[k], w = e->low_w[k], h = e->low_h[k];
@@ -15,7 +15,7 @@ static void make_low(Encoder *e, int time) { /* from the source: what it shows i
     for (int y = 0; y < h; y++)
       for (int x = 0; x < w; x++) {
         int sum = 0;
-        for (int j = 0; j < f; j++) for (int i = 0; i < f; i++) sum += source_at(e, 0, 0, 0)[(y * f + j) * s->w + x * f + i];
+        for (int j = 0; j < f; j++) for (int i = 0; i < f; i++) sum += luma[(y * f + j) * s->w + x * f + i];
         p[y * st + x] = (sum + f * f / 2) / (f * f);
       }
     for (int y = 0; y < h; y++)
@@ -152,15 +152,27 @@ static void propagate(Encoder *e, int frames) {
         }
       }
 }
-static void plan_group(Encoder *e, const uint8_t *rgb, int frames, Found *scratch) {
-  State *s = &e->s;
-  pel *out[3] = {e->source, e->source + (size_t)s->w * s->h, e->source + (size_t)2 * s->w * s->h};
-  for (int t = 0; t < frames; t++) {
-    rgb_to_planes(s, rgb + (size_t)t * s->cfg.width * s->cfg.height * 3, out, s->w);
-    make_low(e, t);
-    choose_references(e, t, scratch);
-    estimate_costs(e, t);
-  }
+typedef struct { Encoder *e; const uint8_t *rgb; pel *planes; Found *found; } LookaheadJobs;
+
+/* Each thread has three planes and the vectors of all references looked at for itself. */
+static void low_job(void *context, int worker, int time) {
+  const LookaheadJobs *jobs = context;
+  const State *s = &jobs->e->s;
+  const size_t size = (size_t)s->w * s->h;
+  pel *own = jobs->planes + worker * 3 * size, *out[3] = {own, own + size, own + 2 * size};
+  rgb_to_planes(s, jobs->rgb + (size_t)time * s->cfg.width * s->cfg.height * 3, out, s->w);
+  make_low(jobs->e, time, own);
+}
+static void references_job(void *context, int worker, int time) {
+  const LookaheadJobs *jobs = context;
+  Encoder *e = jobs->e;
+  choose_references(e, time, jobs->found + worker * (size_t)imin(256, e->frames) * e->bw * e->bh);
+  estimate_costs(e, time);
+}
+static void plan_group(Encoder *e, const uint8_t *rgb, int frames, pel *planes, Found *found) {
+  LookaheadJobs jobs = {e, rgb, planes, found};
+  run_jobs(e->team, low_job, &jobs, frames);
+  run_jobs(e->team, references_job, &jobs, frames);
   propagate(e, frames);
 }
 /* The quantiser's change in each square of a frame, from how much lives on. */

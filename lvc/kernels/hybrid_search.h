@@ -29,6 +29,7 @@ typedef struct {
   int32_t stop;            /* a unit that costs less than so many lambdas is not split */
   int32_t differ;          /* a block is split at once where one vector's error is so many eighths of its squares' own, or 0 */
   int32_t patience;        /* a tool that helps less than one time in so many is left out, most often */
+  int32_t angles;          /* intra angles are tried where planar or DC is not worse than motion by so many eighths, or 0 */
   int32_t agree;           /* a block is not split where it is fewer, or 0 */
 } Knobs;
 
@@ -72,6 +73,7 @@ struct Encoder {
   Listed *listed;               /* [frames]: references of each */
   Found *low_found;             /* [frames][MAX_REFS][squares]: vectors from low search */
   int frames;
+  pel *own_planes; Found *own_found; /* of each thread, for the lookahead */
   int8_t *quality;              /* per 16x16: change of the quantiser index */
   pel *spare;                   /* a picture's three planes, for choosing filters */
   double lambda;

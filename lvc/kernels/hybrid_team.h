@@ -14,12 +14,12 @@
 #include <sched.h>
 #endif
 
-enum { MAX_TEAM = 8 };
+enum { MAX_TEAM = 4 };
 typedef void Job(void *context, int worker, int index);
 typedef struct Team Team;
 typedef struct { Team *team; int number; } Member;
 struct Team {
-  int threads;               /* with the caller's own, 1 .. MAX_TEAM */
+  int threads;               /* with the caller's own, 1 to MAX_TEAM */
   int count, next;           /* of the jobs at hand; `next` is taken atomically */
   Job *job;
   void *context;

@@ -22,6 +22,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
     for (int c_ = 0; c_ < 3; c_++) { int16_t *t_ = level[c_]; level[c_] = best_level[c_]; best_level[c_] = t_; } }
   int64_t skip_error = 0;
   int bending = 0;
+  double inter_cost = 0;          /* Hadamard, of the best motion */
   if (s->refs) {
     Motion list[MAX_MERGE];
     merge_candidates(s, x, y, w, h, list);
@@ -116,6 +117,7 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
           n_choice = insert_choice(choice, n_choice, 4, &u, cost);
         }
       }
+      if (n_choice) inter_cost = choice[0].cost;
       for (int i = 0; i < imin(k->inter, n_choice); i++) {
         if (i && choice[i].cost > choice[0].cost * 1.25) break;
         Unit u = choice[i].u;
@@ -134,12 +136,13 @@ static double search_unit(Encoder *e, int x, int y, int lw, int lh, Plan *out) {
     Edge edge;
     gather_edge(s, &edge, 0, x, y, w, h);
     uint64_t tried = 0;
-    for (int pass = 0; pass < 3; pass++) {
+    for (int pass = 0; pass < 4; pass++) {
       int centre = n_modes ? modes[0].u.mode : 0;
-      if (pass && centre < 3) break;
+      if (pass == 1 && k->angles && inter_cost && modes[0].cost * 8 > inter_cost * k->angles) break;
+      if (pass > 1 && centre < 3) break;
       for (int m = 0; m < MODES; m++) {
         if (tried >> m & 1) continue;
-        if (pass ? iabs(m - centre) != 3 - pass : m >= 3 && (m - 3) % 4) continue;
+        if (pass > 1 ? iabs(m - centre) != 4 - pass : pass ? (m - 3) % 4 : m >= 3) continue;
         tried |= 1ull << m;
         pel p[1024];
         predict_intra(&edge, p, m, lw, lh, !(s->cfg.without & TOOL_CUBIC));
