@@ -24,7 +24,7 @@ FLAGS = (
     "-fno-strict-aliasing",
     "-ffp-contract=off",  # a multiplication and an addition stay two: an encoder decides alike on every machine
     "-fvisibility=hidden",
-    *(() if sys.platform == "win32" else ("-fPIC",)),
+    *(() if sys.platform == "win32" else ("-fPIC", "-pthread")),
 )
 WARNINGS = "-Wall", "-Wextra"
 SANITIZERS = "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"

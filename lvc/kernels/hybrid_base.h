@@ -66,6 +66,7 @@ typedef struct {
 
 typedef struct {
   Config cfg;
+  int ring;                  /* pictures in memory: cfg.slots, an encoder's one more */
   int w, h, cw, ch, stride;  /* sides rounded up to 8; cells across and down; samples from row to row */
   size_t plane_size;
   pel *pictures;
@@ -90,7 +91,7 @@ INLINE int clamp64(int64_t v, int lo, int hi) { return v < lo ? lo : v > hi ? hi
 INLINE int ilog2(uint32_t v) { return 31 - __builtin_clz(v | 1); }
 
 INLINE pel *plane(const State *s, int time, int c) {
-  return s->pictures + ((size_t)(time % s->cfg.slots) * 3 + c) * s->plane_size + (size_t)PAD * s->stride + PAD;
+  return s->pictures + ((size_t)(time % s->ring) * 3 + c) * s->plane_size + (size_t)PAD * s->stride + PAD;
 }
 /* A plane of the frame being coded. */
 INLINE pel *current(const State *s, int c) { return s->now + c * s->plane_size + (size_t)PAD * s->stride + PAD; }

@@ -41,7 +41,7 @@ static void code_tree(State *s, Coder *c, int x0, int y0, Plan *plan) {
   }
 }
 
-static pel *slot_of(const State *s, int time) { return s->pictures + (size_t)(time % s->cfg.slots) * 3 * s->plane_size; }
+static pel *slot_of(const State *s, int time) { return s->pictures + (size_t)(time % s->ring) * 3 * s->plane_size; }
 static void begin_frame(State *s) {
   Cell *t = s->past;
   s->past = s->cells;
@@ -70,15 +70,16 @@ static void decode_frame(State *s, uint8_t *rgb) {
 }
 
 /* Cuts memory at `base` (may be NULL: only the size is wanted) into the state's arrays; bytes used. */
-static size_t layout_state(State *s, const Config *cfg, uint8_t *base) {
+static size_t layout_state(State *s, const Config *cfg, int ring, uint8_t *base) {
   size_t at = 0;
   s->cfg = *cfg;
+  s->ring = ring;
   s->w = (cfg->width + 7) & ~7; s->h = (cfg->height + 7) & ~7;
   s->cw = s->w >> 2; s->ch = s->h >> 2;
   s->stride = s->w + 2 * PAD;
   s->plane_size = (size_t)s->stride * (s->h + 2 * PAD) + 64;
 #define TAKE(field, count) s->field = (void *)(base + at); at += ((count) * sizeof(*s->field) + 63) & ~(size_t)63;
-  TAKE(pictures, s->plane_size * 3 * cfg->slots)
+  TAKE(pictures, s->plane_size * 3 * ring)
   TAKE(cells, (size_t)s->cw * s->ch)
   TAKE(past, (size_t)s->cw * s->ch)
   TAKE(strength, (size_t)((s->w + TREE - 1) / TREE) * ((s->h + TREE - 1) / TREE))

@@ -15,9 +15,12 @@ void hybrid_watch(const State *s, const pel *source); /* of experiments: sees ea
 #endif
 
 static const Knobs knobs_of[3] = {
-    {.everywhere = 1, .merges = 8, .whole = 1, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .inter = 1, .intra = 1, .intra_key = 1, .copies = 1, .types = 1, .differ = 0, .agree = 0, .patience = 1000000},
-    {.everywhere = 2, .merges = 8, .whole = 2, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 2, .intra = 1, .intra_key = 2, .copies = 2, .types = 6, .binary = 1, .trellis = 1, .differ = 0, .agree = 0, .patience = 1000000},
-    {.everywhere = 2, .merges = 8, .whole = 3, .singles = 2, .bends = 2, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 4, .intra = 2, .intra_key = 4, .copies = 2, .types = 12, .binary = 1, .trellis = 1, .differ = 0, .agree = 0, .patience = 1000000}};
+    {.everywhere = 1, .merges = 3, .whole = 1, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 3, .inter = 1, .intra = 1, .intra_key = 1, .copies = 1, .types = 3,
+     .stop = 20, .differ = 16, .patience = 16, .angles = 12},
+    {.everywhere = 1, .merges = 4, .whole = 2, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 2, .intra = 1, .intra_key = 2, .copies = 2, .types = 6,
+     .binary = 1, .stop = 8, .patience = 40},
+    {.everywhere = 7, .merges = 8, .whole = 4, .singles = 3, .bends = 2, .bend_least = 6, .bend_rounds = 6, .bi = 3, .inter = 4, .intra = 2, .intra_key = 3, .copies = 2, .types = 12,
+     .binary = 1}};
 
 enum { SETTLED = 3 }; /* frames of a group that are coded before the next is begun */
 
@@ -206,7 +209,7 @@ static void encode_frame(Encoder *e, const uint8_t *rgb, int *waiting) {
 }
 
 static size_t layout_encoder(Encoder *e, const Config *cfg, int frames, uint8_t *base) {
-  size_t at = layout_state(&e->s, cfg, base);
+  size_t at = layout_state(&e->s, cfg, cfg->slots + 1, base); /* the writer still reads what a frame later has left the ring */
   State *s = &e->s;
   const size_t trees = (size_t)((s->w + TREE - 1) / TREE) * ((s->h + TREE - 1) / TREE);
   e->bw = (s->w + 15) >> 4; e->bh = (s->h + 15) >> 4;

@@ -9,7 +9,7 @@ double hybrid_replay(void *memory, const Config *cfg, Prob *probs, int32_t *weig
                      int frames, int from, uint64_t *tally) {
   State *s = memory;
   memset(s, 0, sizeof *s);
-  layout_state(s, cfg, aligned_after(memory, sizeof *s));
+  layout_state(s, cfg, cfg->slots, aligned_after(memory, sizeof *s));
   start_state(s, fresh ? NULL : probs, fresh ? NULL : weights);
   uint64_t sums[2 * N_ELEMENTS];
   memset(sums, 0, sizeof sums);

@@ -16,14 +16,14 @@ typedef struct { int32_t qi, refs, deblock, trellis, distance[MAX_REFS]; } Frame
 /* Bytes of memory that a decoder of this configuration needs, its State first. */
 int64_t HYBRID(hybrid_decoder_size)(const Config *cfg) {
   State s;
-  return (int64_t)layout_state(&s, cfg, NULL) + (int64_t)sizeof(State) + 64;
+  return (int64_t)layout_state(&s, cfg, cfg->slots, NULL) + (int64_t)sizeof(State) + 64;
 }
 static uint8_t *aligned_after(void *memory, size_t size) { return (uint8_t *)(((uintptr_t)memory + size + 63) & ~(uintptr_t)63); }
 
 void HYBRID(hybrid_decoder_start)(void *memory, const Config *cfg, const Prob *probs, const int32_t *weights, const uint8_t *data, int64_t size) {
   State *s = memory;
   memset(s, 0, sizeof *s);
-  layout_state(s, cfg, aligned_after(memory, sizeof *s));
+  layout_state(s, cfg, cfg->slots, aligned_after(memory, sizeof *s));
   start_state(s, probs, weights);
   s->c.mode = DECODE;
   s->c.in = data; s->c.in_size = size; s->c.in_at = 0;

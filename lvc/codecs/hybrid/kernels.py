@@ -1,5 +1,7 @@
 """The hybrid codec's C kernels: a group encoded in one call, and a decoder that goes on frame by frame."""
 
+import os
+
 import numpy as np
 
 from lvc.errors import FormatError, OptionError
@@ -33,6 +35,7 @@ _decode_frame = Kernel("lvc_hybrid_decode_frame", DECODE)
 _encode = Kernel("lvc_hybrid_encode", ENCODE)
 
 MOST_SIDE = 8192
+THREADS = os.cpu_count() or 1
 
 
 def decoder_bytes(height: int, width: int, slots: int) -> int:
@@ -41,12 +44,13 @@ def decoder_bytes(height: int, width: int, slots: int) -> int:
 
 
 def encode(
-    frames: np.ndarray, *, slots: int, effort: int, quantiser: int, without: int = 0, threads: int = 1
+    frames: np.ndarray, *, slots: int, effort: int, quantiser: int, without: int = 0, threads: int = THREADS
 ) -> tuple[bytes, np.ndarray, np.ndarray]:
     """Codes frames uint8 [T, H, W, 3]: the payload, what it decodes to, and the bytes after each frame, int64 [T].
 
     slots: pictures that the decoder keeps, 2 to 255. quantiser: index of the step, 0 to 96, twelve to the octave.
-    without: tools that are off, a mask. Raises OptionError for frames that are too large.
+    without: tools that are off, a mask. threads: up to 4 of them share the search; the bytes are the same. Raises
+    OptionError for frames that are too large.
     """
     count, height, width, _ = frames.shape
     needed = _encoder_bytes(height=height, width=width, slots=slots, without=without, frames=count)

@@ -38,6 +38,13 @@ def test_decoding_gives_what_the_encoder_showed(size, effort):
     assert (np.diff(ends) >= 0).all() and ends[-1] <= len(payload)
 
 
+@pytest.mark.parametrize("effort", [0, 1, 2])
+def test_any_number_of_threads_gives_the_same_bytes(effort):
+    frames = game(6, 104, 136)
+    one, three = (encode(frames, slots=6, effort=effort, quantiser=40, threads=n)[0] for n in (1, 3))
+    assert one == three
+
+
 def test_more_frames_than_are_kept():
     frames = game(9, 32, 40)
     payload, shown, _ = encode(frames, slots=2, effort=0, quantiser=40)
