@@ -183,6 +183,21 @@ print(*(set(sys.modules) - before))
     assert len(ours) <= 60  # 57 as this is written: each takes about a third of a millisecond
 
 
+def test_a_quiet_encode_brings_along_nothing_that_takes_long_to_load(tmp_path):
+    """Bars, processes and the version of the package take 100 ms, torch a second: who uses none waits for none."""
+    code = """
+import sys
+from lvc.cli.main import main
+assert main(["encode", sys.argv[1], "-o", sys.argv[2], "-q", "--model", "arcade"]) == 0
+print(*sys.modules)
+"""
+    command = [sys.executable, "-c", code, str(ROOT / "datasets/clips/riverraid.mp4"), str(tmp_path / "clip.lvc")]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert "lvc.native.grid_search" in loaded
+    slow = {"tqdm", "torch", "multiprocessing.connection", "concurrent.futures.process", "email", "scipy", "skimage"}
+    assert not slow & set(loaded)
+
+
 def test_public_names_stay_what_they_are_when_their_modules_are_loaded():
     """A module of a public name's own name would take its place in the package once it is imported."""
     import lvc

@@ -46,10 +46,18 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(USAGE)
 
 
+class ShowVersion(argparse.Action):
+    """Looks for the version when it is asked for: that takes 30 ms, which no other command should wait for."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        print(version())
+        parser.exit()
+
+
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     """Only the chosen command's module is imported with its options, so that `lvc info` does not wait for torch."""
     parser = Parser(prog="lvc", description="A learned compressor for gameplay.")
-    parser.add_argument("--version", action="version", version=version())
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version of lvc, and end")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, module_name in COMMANDS.items():
         module = importlib.import_module(f"lvc.cli.{module_name}") if chosen in (name, None) else None

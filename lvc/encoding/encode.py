@@ -1,5 +1,6 @@
 """From a recording, or a picture, to a `.lvc` file: demux, sample, resize, and one `Writer`."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from lvc.errors import InputError, OptionError
 from lvc.frames import FrameBatch, Geometry
 from lvc.native.pixel_grid import PixelGrid
 from lvc.native.sample import GridLost, frames_with_native, frames_with_native_ahead
-from lvc.native.spread import spread_runs
+from lvc.native.spread import RunsAhead, spread_runs
 from lvc.output import check_output, part_of
 from lvc.video.demux import VideoInfo, probe
 from lvc.video.picture import read_picture
@@ -145,12 +146,15 @@ def _encoded(
     progress: Callable[[int], None] | None,
 ) -> Encoded:
     """Codes frames into a file. again: samples the recording once more, for a target."""
-    with frames as batches:
+    with frames as batches, contextlib.ExitStack() as stack:
+        ahead = None
+        if model == AUTO:  # which always asks for them
+            ahead = stack.enter_context(RunsAhead(source, sampling, info, places=PLACES, frames=RUN_FRAMES))
         begun = beginning(batches, PROBED if target is not None else RUN_FRAMES)
         first = first_frames(begun, source)
 
         def runs() -> list[Run]:
-            return spread(first, source, sampling)
+            return spread(first, source, sampling, ahead)
 
         def longer_runs() -> list[np.ndarray]:
             return settling_runs(begun, batches, source, sampling)
@@ -226,8 +230,11 @@ def first_frames(batches: list[FrameBatch], source: Path) -> FrameBatch:
     return next(groups_of(batches, PROBED))
 
 
-def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
-    """Runs of frames over a recording: its beginning, and others where it is longer. first: with what is `seen`."""
+def spread(first: FrameBatch, source: Path, sampling: Sampling, ahead: RunsAhead | None) -> list[Run]:
+    """Runs of frames over a recording: its beginning, and others where it is longer. first: with what is `seen`.
+
+    ahead: the others, where they are decoded already.
+    """
     batches = [
         FrameBatch(
             first.data[:RUN_FRAMES],
@@ -239,7 +246,10 @@ def spread(first: FrameBatch, source: Path, sampling: Sampling) -> list[Run]:
     ]
     if len(first) >= RUN_FRAMES:
         known = None if first.grid is None else (first.grid, first.seen)
-        batches += spread_runs(source, sampling, places=PLACES, frames=RUN_FRAMES, known=known)
+        if ahead is None:
+            batches += spread_runs(source, sampling, places=PLACES, frames=RUN_FRAMES, known=known)
+        else:
+            batches += ahead.batches(known)
     return [run_of(batch) for batch in batches]
 
 

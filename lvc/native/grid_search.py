@@ -30,6 +30,7 @@ LEAST_SUM = 0.1  # of weights that were fitted to something
 LEAST_PSNR = 36.0  # dB, of luma and chroma: what native pixels of few colours must come to
 LOOKED_AT, FITTED = 6, 2  # frames
 EVERY_LINE = 3
+FEW = 1000  # pixels
 
 
 def found_grid(frames: Sequence[Planes], small: np.ndarray) -> tuple[PixelGrid, Blur] | None:
@@ -107,10 +108,12 @@ def few_colours(planes: np.ndarray) -> np.ndarray:
     points = np.ascontiguousarray(planes.transpose(0, 2, 3, 1).reshape(-1, 3), np.float32)
     sample = points[np.random.default_rng(0).integers(len(points), size=min(len(points), 20_000))]
     cv2.setRNGSeed(1)
+    # Sorting all would take as long as the clustering; a few show mostly that there are enough
+    distinct = len(np.unique(sample[:FEW], axis=0))
+    if distinct < COLOURS:
+        distinct = len(np.unique(sample, axis=0))
     criteria = cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 15, 0.5
-    _, _, centres = cv2.kmeans(
-        sample, min(COLOURS, len(np.unique(sample, axis=0))), None, criteria, 1, cv2.KMEANS_PP_CENTERS
-    )
+    _, _, centres = cv2.kmeans(sample, min(COLOURS, distinct), None, criteria, 1, cv2.KMEANS_PP_CENTERS)
     # The nearest by |p - c|² - |p|² = |c|² - 2pc.
     nearest = (np.square(centres).sum(axis=1) - 2 * points @ centres.T).argmin(axis=1)
     return centres[nearest].reshape(*planes[:, 0].shape, 3).transpose(0, 3, 1, 2).astype(float)
@@ -140,20 +143,34 @@ def fitted(native: np.ndarray, targets: np.ndarray, source: Geometry, stride: in
     plain = np.array([0 <= offset < stride for offset in offsets]) / stride
     down = across = plain
     for _ in range(ROUNDS):
-        across = least_squares(
-            [
-                np.tensordot(down, ways[0], 1).astype(np.float32) @ plane @ ways[1].transpose(0, 2, 1)
-                for plane in planes
-            ],
-            targets,
-            plain,
-        )
-        down = least_squares(
-            [ways[0] @ (plane @ np.tensordot(across, ways[1], 1).astype(np.float32).T) for plane in planes],
-            targets,
-            plain,
-        )
+        weighed = np.tensordot(down, ways[0], 1).astype(np.float32)
+        across = least_squares([sums_across(ways[1], weighed @ plane) for plane in planes], targets, plain)
+        weighed = np.tensordot(across, ways[1], 1).astype(np.float32)
+        down = least_squares([sums_down(ways[0], plane @ weighed.T) for plane in planes], targets, plain)
     return Blur(stride, stride, whole_kernel(across), whole_kernel(down))
+
+
+def sums_across(weights: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    """A plane [h, W] by each of some weights [N, w, W] for its columns: [N, h, w]."""
+    taken = taken_alone(weights)
+    if taken is None:
+        return plane @ weights.transpose(0, 2, 1)
+    return np.stack([plane[:, columns] for columns in taken])
+
+
+def sums_down(weights: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    """A plane [H, w] by each of some weights [N, h, H] for its rows: [N, h, w]."""
+    taken = taken_alone(weights)
+    return weights @ plane if taken is None else plane[taken]
+
+
+def taken_alone(weights: np.ndarray) -> np.ndarray | None:
+    """Of weights [N, n, M] the place of the only one in each row, int64 [N, n], where it is 1 and all others 0, as
+    samples of a recording show a native pixel each: then there is nothing to multiply. None otherwise.
+    """
+    taken = weights.argmax(axis=2)
+    alone = np.take_along_axis(weights, taken[..., None], axis=2) == 1
+    return taken if alone.all() and np.count_nonzero(weights) == taken.size else None
 
 
 def alone(offset: int) -> tuple[int, ...]:

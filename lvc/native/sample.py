@@ -1,6 +1,6 @@
 """Sampled frames of a recording with the pixels that the game itself drew, where the recording shows these enlarged."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from lvc.video.sample import MAX_BATCH, FramesAhead, SampledFrame, Sampling, cho
 # Sampled frames of a recording's beginning that are looked through for the game's own pixels;
 # fewer of large ones, which wait in memory.
 LOOKED_THROUGH, LOOKED_BYTES = 12, 96 << 20
+FIRST_BATCH = 12  # frames: enough to begin with, for one who waits
 FLAT_LEVELS = 8  # of luma within which a picture shows nothing
 
 
@@ -48,20 +49,26 @@ def frames_with_native(
     """
     finder = NativeFinder(Path(path), sampling.geometry)
     waiting: list[Ready] = []
-    time_base = None
-    for chosen, time_base in chosen_frames(path, sampling, threads=threads, notes=notes):
-        for ready in finder.given(chosen):
-            waiting.append(ready)
-            if len(waiting) == batch:
-                yield one_batch(waiting, time_base)
-                waiting = []
-    for ready in finder.rest():
+    size = min(FIRST_BATCH, batch)
+    for ready, time_base in pictures_of(finder, chosen_frames(path, sampling, threads=threads, notes=notes)):
         waiting.append(ready)
-        if len(waiting) == batch:
+        if len(waiting) == size:
             yield one_batch(waiting, time_base)
-            waiting = []
+            waiting, size = [], batch
     if waiting:
         yield one_batch(waiting, time_base)
+
+
+def pictures_of(
+    finder: "NativeFinder", frames: Iterable[tuple[SampledFrame, Fraction]]
+) -> Iterator[tuple["Ready", Fraction]]:
+    """What a finder makes of frames, each with the seconds of a tick."""
+    time_base = None
+    for chosen, time_base in frames:
+        for ready in finder.given(chosen):
+            yield ready, time_base
+    for ready in finder.rest():
+        yield ready, time_base
 
 
 def native_frames(

@@ -17,10 +17,12 @@ from lvc.encoding.encode import encode
 from lvc.encoding.search import tried
 from lvc.errors import FormatError, LvcError, OptionError
 from lvc.frames import FrameBatch, Geometry
+from lvc.native import spread
 from lvc.native.pixel_grid import Blur, PixelGrid
-from lvc.native.sample import frames_with_native
+from lvc.native.sample import FIRST_BATCH, frames_with_native
 from lvc.native.shown import Screen
-from lvc.native.spread import spread_runs
+from lvc.native.spread import RunsAhead, spread_runs
+from lvc.video.demux import probe
 from lvc.video.sample import Sampling
 from lvc.weights import checkpoints
 from lvc.writing.choice import CLEARLY_ABOVE, Run, candidates
@@ -348,3 +350,27 @@ def test_a_place_that_shows_frames_of_another_size_is_looked_through_again(recor
     (known,) = spread_runs(recording, SAMPLING, known=(first.grid, first.seen), **places)
     # Their smear is fitted to other frames, so they may be some levels apart.
     assert np.abs(again.native.astype(int) - known.native).mean() < 2
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_runs_that_are_decoded_ahead_are_those_that_are_decoded_when_they_are_asked_for(recording, monkeypatch, large):
+    first = next(frames_with_native(recording, SAMPLING, batch=3))
+    places = {"places": (0.2, 0.6), "frames": 3}
+    if large:
+        monkeypatch.setattr(spread, "LOOKED_BYTES", 1000)
+    for known in (None, (first.grid, first.seen)):
+        wanted = spread_runs(recording, SAMPLING, known=known, **places)
+        with RunsAhead(recording, SAMPLING, probe(recording), **places) as ahead:
+            found = ahead.batches(known)
+        assert len(found) == len(wanted) == 2
+        for one, other in zip(found, wanted):
+            assert np.array_equal(one.data, other.data) and one.pts == other.pts and one.grid == other.grid
+            assert one.native is other.native is None or np.array_equal(one.native, other.native)
+
+
+def test_the_first_batch_is_a_small_one_and_the_frames_are_the_same(recording):
+    sizes = [len(batch) for batch in frames_with_native(recording, SAMPLING, batch=32)]
+    whole = np.concatenate([batch.data for batch in frames_with_native(recording, SAMPLING, batch=1)])
+    found = np.concatenate([batch.data for batch in frames_with_native(recording, SAMPLING, batch=32)])
+    assert sizes[0] == min(FIRST_BATCH, len(whole)) and sum(sizes) == len(whole)
+    assert np.array_equal(found, whole)
