@@ -16,8 +16,8 @@ typedef struct {
     uint8_t *pixels;                          /* [native_height, native_stride] */
 } lvc_grid_average_args;
 
-/* Fills `pixels` up to native_width with the mean of the samples that show each, halves to the even level; gives 0, or -1
-   where samples are told that are not there: then nothing is filled. */
+/* Fills `pixels` up to native_width with the mean of the samples that show each, to the nearest level, halves as float32 has
+   them; gives 0, or -1 where samples are told that are not there: then nothing is filled. */
 LVC_API int64_t lvc_grid_average(const lvc_grid_average_args *args);
 
 typedef struct {

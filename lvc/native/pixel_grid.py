@@ -18,7 +18,7 @@ from lvc.frames import Geometry
 KERNEL_UNIT = 256  # what a kernel's whole numbers add up to
 KERNEL_ABS_LIMIT = 2 * KERNEL_UNIT  # of what their sizes add up to: keeps a frame's sums within 32 bits
 MAX_KERNEL = 33
-ROWS_AT_ONCE = 256  # bounds the memory for what a hostile header asks for
+ROWS_AT_ONCE = 128  # bounds the memory for what a hostile header asks for; of more rows most weights would be 0
 PLAIN = (KERNEL_UNIT,)
 WEIGHT_BITS = 12
 WEIGHT_UNIT = 1 << WEIGHT_BITS
@@ -167,21 +167,19 @@ def _parts(
     samples, reach = -(-source // stride), len(kernel) // 2
     for start in range(0, shown, ROWS_AT_ONCE):
         rows = np.arange(start, min(start + ROWS_AT_ONCE, shown))
-        # How much of each sample each shown pixel covers, in units of 1/shown of a sample.
+        # In units of 1/shown of a sample: how much of a shown pixel lies before each sample, and after the last one.
         low, high = rows * samples, (rows + 1) * samples
         places = np.arange(low[0] // shown, -(-high[-1] // shown))
-        covered = np.maximum(
-            0, np.minimum(high, (places[:, None] + 1) * shown) - np.maximum(low, places[:, None] * shown)
-        )
+        before = np.clip(np.append(places, places[-1] + 1)[:, None] * shown, low, high)
         seen = [
             np.clip(places * stride + offset, 0, source - 1) * native // source for offset in range(-reach, reach + 1)
         ]
         first = seen[0][0]
         total = np.zeros((seen[-1][-1] + 1 - first, len(rows)), np.int64)
         for shows, weight in zip(seen, kernel):
-            if weight:
+            if weight:  # samples that show the same native pixel lie side by side
                 starts = np.flatnonzero(np.diff(shows, prepend=-1))
-                total[shows[starts] - first] += weight * np.add.reduceat(covered, starts, axis=0)
+                total[shows[starts] - first] += weight * np.diff(before[np.append(starts, len(places))], axis=0)
         yield int(first), total.T
 
 
