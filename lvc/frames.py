@@ -69,10 +69,12 @@ class FrameBatch:
 
     @property
     def geometry(self) -> Geometry:
+        """Width and height of each frame, in pixels."""
         return Geometry(width=self.data.shape[2], height=self.data.shape[1])
 
     @property
     def pts_seconds(self) -> tuple[Fraction, ...]:
+        """The time of each frame in seconds, exactly."""
         return tuple(pts * self.time_base for pts in self.pts)
 
     def __len__(self) -> int:

@@ -27,6 +27,7 @@ class FrameStore:
 
     @property
     def geometry(self) -> Geometry:
+        """Width and height of every frame, in pixels."""
         return self.manifest.sampling.geometry
 
     def split(self, name: str) -> "FrameSource":

@@ -64,6 +64,7 @@ class Target:
             raise OptionError("a target is above 0, and one of SSIM below 1")
 
     def met(self, trial: Trial) -> bool:
+        """True if what a trial came to reaches the target."""
         if self.min_psnr is not None:
             return trial.reaches(self.min_psnr)
         if self.min_ssim is not None:

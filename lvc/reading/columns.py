@@ -41,6 +41,7 @@ class Columns:
             object.__setattr__(self, "names", (self.names,) if isinstance(self.names, str) else tuple(self.names))
 
     def path_of(self, file: Path) -> Path:
+        """The table that belongs to a `.lvc` file; it need not exist."""
         return file.with_suffix(self.beside) if isinstance(self.beside, str) else Path(self.beside(file))
 
     def read(self, file: Path, *, more: Iterable[str] = ()) -> dict[str, np.ndarray]:

@@ -319,8 +319,10 @@ class Reader(DecoderCalls):
     # Frames as arrays with exact timestamps
 
     def frames_at(self, indices) -> FrameBatch:
-        """Frames by number, in any order, as numpy with exact timestamps;
-        each group is decoded once, each frame made once.
+        """Frames by number, in any order, as a batch with exact timestamps: uint8 [N, H, W, 3], numpy.
+
+        Negative numbers count from the end; a number may come more than once. Each group is decoded once, each frame
+        made once. Raises IndexError; FormatError for a damaged group.
         """
         numbers = [self._number(index) for index in indices]
         data = as_numpy(self._pictures(numbers))
@@ -388,8 +390,8 @@ class Reader(DecoderCalls):
             yield from self._ordered(self._pictures(list(run)))
 
     def duration_ticks(self, number: int) -> int:
-        """How long a frame stays on screen: until the next one; the last one, and one before lost frames,
-        for the nominal duration.
+        """How long a frame stays on screen, in ticks of `time_base`: until the next one, but for the last one, and one
+        before lost frames, the nominal duration.
         """
         container, index = self.container, self.container.index
         group = container.group_of_frame(number)
@@ -421,6 +423,7 @@ class Reader(DecoderCalls):
 
     @property
     def metadata(self) -> Metadata:
+        """What the file says of its frames, under torchcodec's names; no frame is decoded."""
         header, count = self.header, len(self)
         begin = self.container.pts_of(0) * self.time_base if count else Fraction(0)
         end = (
@@ -452,9 +455,11 @@ class Reader(DecoderCalls):
 
     @property
     def pts(self) -> tuple[int, ...]:
+        """The time of each frame in ticks of `time_base` seconds, increasing."""
         return tuple(self.container.pts_of(number) for number in range(len(self)))
 
     def pts_seconds(self, number: int) -> float:
+        """The time of a frame in seconds; negative numbers count from the end. Raises IndexError."""
         return float(self.container.pts_of(self._number(number)) * self.time_base)
 
     @property
@@ -507,6 +512,7 @@ class Reader(DecoderCalls):
             return len(self) - before
 
     def close(self) -> None:
+        """Closes the file; frames that were read stay. Leaving a `with` block does it too."""
         self.container.close()
 
     def __enter__(self) -> Self:
