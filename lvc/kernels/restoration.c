@@ -1,6 +1,12 @@
-#include "restoration.h"
+#include "restoration_rows.h"
 
-enum { REACH = RESTORATION_REACH, OWN_PAIRS = 14, OWN_LIMITS = 5, OTHER_PAIRS = 6, GATES = 4, BLOCK = 64 };
+#if defined(__x86_64__)
+#define FASTER __builtin_cpu_supports("avx2")
+#else
+#define FASTER 0
+#endif
+
+enum { REACH = RESTORATION_REACH, OWN_PAIRS = 14, OWN_LIMITS = 5, OTHER_PAIRS = 6, GATES = 4 };
 
 /* Steps down and right to a neighbour; its pair lies on the other side. */
 static const int8_t PAIRS[OWN_PAIRS][2] = {{0, 1}, {1, 0}, {1, 1}, {1, -1}, {0, 2}, {2, 0}, {1, 2}, {2, 1}, {1, -2}, {2, -1}, {2, 2}, {2, -2}, {0, 3}, {3, 0}};
@@ -13,6 +19,10 @@ typedef struct {
     int64_t plane_size;
     int32_t *columns_sum; /* scratch [columns] */
     int32_t *unlike[2];   /* [width]: sums of absolute differences over 3x3 samples of three planes */
+    int32_t *far;         /* [width]: the largest difference to the nearest colour, of three planes */
+    int64_t colours;
+    const int16_t *palette; /* [colours, 3] */
+    uint8_t *nearest;     /* [width] */
 } Row;
 
 LVC_INLINE int16_t clipped(int16_t value, int16_t limit)
@@ -101,6 +111,51 @@ LVC_INLINE int16_t *side_features(const Row *r, int64_t plane, int side, const i
     return features;
 }
 
+/* The palette's colour that is nearest to each sample, by the sum of differences; the first of those that are as near. */
+LVC_INLINE void find_nearest(Row *r)
+{
+    const int16_t *restrict first = at(r, r->current, 0, 0, 0), *restrict second = at(r, r->current, 1, 0, 0), *restrict third = at(r, r->current, 2, 0, 0);
+    int16_t *restrict least = (int16_t *)r->columns_sum;
+    uint8_t *restrict nearest = r->nearest;
+    int32_t *restrict far = r->far;
+    for (int64_t x = 0; x < r->width; x++)
+        least[x] = INT16_MAX;
+    for (int64_t colour = 0; colour < r->colours; colour++) {
+        const int16_t one = r->palette[3 * colour], two = r->palette[3 * colour + 1], three = r->palette[3 * colour + 2];
+        for (int64_t x = 0; x < r->width; x++) {
+            int16_t a = (int16_t)((first[x] >> RESTORATION_FINE) - one), b = (int16_t)((second[x] >> RESTORATION_FINE) - two), c = (int16_t)((third[x] >> RESTORATION_FINE) - three);
+            int16_t sum = (int16_t)((a < 0 ? -a : a) + (b < 0 ? -b : b) + (c < 0 ? -c : c));
+            nearest[x] = sum < least[x] ? (uint8_t)colour : nearest[x];
+            least[x] = sum < least[x] ? sum : least[x];
+        }
+    }
+    for (int64_t x = 0; x < r->width; x++) {
+        const int16_t *colour = r->palette + 3 * nearest[x];
+        int32_t most = 0;
+        for (int64_t plane = 0; plane < 3; plane++) {
+            int32_t difference = (colour[plane] << RESTORATION_FINE) - (plane == 0 ? first : plane == 1 ? second : third)[x];
+            most = (int32_t)lvc_max(most, difference < 0 ? -difference : difference);
+        }
+        far[x] = most;
+    }
+}
+
+/* A constant, and what lacks to the nearest colour: clipped, and let through where it is near. */
+LVC_INLINE void colour_features(const Row *r, int64_t plane, int16_t low, int16_t high, int16_t *restrict features)
+{
+    const int16_t *restrict centre = at(r, r->current, plane, 0, 0);
+    const int64_t width = r->width;
+    int32_t most = (int32_t)(2 * r->threshold), slope = (256 << 12) / most;
+    for (int64_t x = 0; x < width; x++) {
+        int32_t lack = (r->palette[3 * r->nearest[x] + plane] << RESTORATION_FINE) - centre[x];
+        int32_t gate = 256 - (((r->far[x] < most ? r->far[x] : most) * slope) >> 12);
+        features[x] = (int16_t)r->threshold;
+        features[width + x] = clipped((int16_t)lack, low);
+        features[2 * width + x] = clipped((int16_t)lack, high);
+        features[3 * width + x] = (int16_t)((lack * gate) >> 8);
+    }
+}
+
 LVC_INLINE void row_features(const Row *r, int64_t plane, int16_t *features)
 {
     int16_t whole = (int16_t)r->threshold;
@@ -109,7 +164,8 @@ LVC_INLINE void row_features(const Row *r, int64_t plane, int16_t *features)
     features = pair_features(r, plane, OWN_PAIRS, limits, OWN_LIMITS, features);
     features = pair_features(r, plane == 0 ? 1 : 0, OTHER_PAIRS, few, 2, features);
     features = side_features(r, plane, 0, limits, features);
-    side_features(r, plane, 1, limits, features);
+    features = side_features(r, plane, 1, limits, features);
+    colour_features(r, plane, limits[1], limits[3], features);
 }
 
 LVC_INLINE void row_classes(const Row *r, int64_t plane, uint8_t *restrict classes)
@@ -134,50 +190,29 @@ LVC_INLINE void row_classes(const Row *r, int64_t plane, uint8_t *restrict class
     }
 }
 
-/* Restores `count` samples of a row with the weights of those classes that they have. */
-LVC_INLINE void restore_block(const int16_t *restrict centre, const int16_t *weights, const int16_t *features, int64_t width, const uint8_t *restrict classes, int64_t count, uint16_t *restrict target)
+static int fits(int64_t rows, int64_t columns, int64_t height, int64_t width, int64_t threshold, int64_t colours)
 {
-    int32_t there = 0;
-    for (int64_t x = 0; x < count; x++)
-        there |= 1 << classes[x];
-    for (int number = 0; number < RESTORATION_CLASSES; number++, weights += RESTORATION_FEATURES) {
-        if (!(there >> number & 1))
-            continue;
-        int32_t total[BLOCK];
-        for (int64_t x = 0; x < BLOCK; x++)
-            total[x] = 1 << (RESTORATION_WEIGHT_BITS + RESTORATION_FINE - 1);
-        for (int64_t one = 0; one < RESTORATION_FEATURES; one += 2) {
-            const int16_t *restrict first = features + one * width, *restrict second = first + width;
-            int32_t weight = weights[one], other = weights[one + 1];
-            if (count == BLOCK)
-                for (int64_t x = 0; x < BLOCK; x++)
-                    total[x] += first[x] * weight + second[x] * other;
-            else
-                for (int64_t x = 0; x < count; x++)
-                    total[x] += first[x] * weight + second[x] * other;
-        }
-        for (int64_t x = 0; x < count; x++) {
-            int32_t value = (centre[x] >> RESTORATION_FINE) + (total[x] >> (RESTORATION_WEIGHT_BITS + RESTORATION_FINE));
-            value = value < 0 ? 0 : value > RESTORATION_PEAK ? RESTORATION_PEAK : value;
-            target[x] = classes[x] == number ? (uint16_t)value : target[x];
-        }
-    }
-}
-
-static int fits(int64_t rows, int64_t columns, int64_t height, int64_t width, int64_t threshold)
-{
-    return height > 0 && width > 0 && rows == height + 2 * REACH && columns == width + 2 * REACH && threshold >= 1 && threshold <= 1024;
+    return colours >= 1 && colours <= RESTORATION_COLOURS && height > 0 && width > 0 && rows == height + 2 * REACH && columns == width + 2 * REACH && threshold >= 1 && threshold <= 1024;
 }
 
 LVC_INLINE Row row_of(int64_t rows, int64_t columns, int64_t width, int64_t threshold, const int16_t *before, const int16_t *current, const int16_t *after, int32_t *sums)
 {
-    return (Row){columns, width, threshold, 0, current, {before, after}, rows * columns, sums, {sums + columns, sums + 2 * columns}};
+    return (Row){.columns = columns, .width = width, .threshold = threshold, .current = current, .around = {before, after}, .plane_size = rows * columns, .columns_sum = sums, .unlike = {sums + columns, sums + 2 * columns}, .far = sums + 3 * columns};
+}
+
+/* Whether colours are samples. */
+static int are_colours(const int16_t *palette, int64_t colours)
+{
+    for (int64_t place = 0; place < 3 * colours; place++)
+        if (palette[place] < 0 || palette[place] > RESTORATION_PEAK)
+            return 0;
+    return 1;
 }
 
 LVC_CLONES int64_t lvc_restoration_widen(const RestorationWidenArgs *a)
 {
     int64_t columns = a->columns;
-    if (!fits(a->rows, columns, a->height, a->width, 1))
+    if (!fits(a->rows, columns, a->height, a->width, 1, 1))
         return -1;
     for (int64_t plane = 0; plane < 3; plane++)
         for (int64_t row = 0; row < a->rows; row++) {
@@ -195,11 +230,12 @@ LVC_CLONES int64_t lvc_restoration_widen(const RestorationWidenArgs *a)
 
 LVC_CLONES int64_t lvc_restoration_features(const RestorationFeaturesArgs *a)
 {
-    if (!fits(a->rows, a->columns, a->rows - 2 * REACH, a->width, a->threshold) || a->plane < 0 || a->plane > 2 || a->row < 0 || a->row >= a->rows - 2 * REACH)
+    if (!fits(a->rows, a->columns, a->rows - 2 * REACH, a->width, a->threshold, a->colours) || a->plane < 0 || a->plane > 2 || a->row < 0 || a->row >= a->rows - 2 * REACH || !are_colours(a->palette, a->colours))
         return -1;
     Row r = row_of(a->rows, a->columns, a->width, a->threshold, a->before, a->current, a->after, a->sums);
-    r.row = a->row;
+    r.row = a->row, r.colours = a->colours, r.palette = a->palette, r.nearest = a->nearest;
     find_unlike(&r);
+    find_nearest(&r);
     row_classes(&r, a->plane, a->classes);
     row_features(&r, a->plane, a->features);
     return 0;
@@ -207,19 +243,24 @@ LVC_CLONES int64_t lvc_restoration_features(const RestorationFeaturesArgs *a)
 
 LVC_CLONES int64_t lvc_restoration_apply(const RestorationArgs *a)
 {
-    if (!fits(a->rows, a->columns, a->height, a->width, a->threshold))
+    if (!fits(a->rows, a->columns, a->height, a->width, a->threshold, a->colours) || a->sets < 1 || a->sets > RESTORATION_SETS || !are_colours(a->palette, a->colours))
         return -1;
+    for (int64_t colour = 0; colour < a->colours; colour++)
+        if (a->set_of[colour] >= a->sets)
+            return -1;
     Row r = row_of(a->rows, a->columns, a->width, a->threshold, a->before, a->current, a->after, a->sums);
-    int64_t width = a->width;
+    r.colours = a->colours, r.palette = a->palette, r.nearest = a->nearest;
+    void (*const restore_row)(const RestorationRow *) = FASTER ? lvc_restoration_row_v3 : lvc_restoration_row;
     for (r.row = 0; r.row < a->height; r.row++) {
         find_unlike(&r);
+        find_nearest(&r);
         for (int64_t plane = 0; plane < 3; plane++) {
             row_classes(&r, plane, a->classes);
+            for (int64_t x = 0; x < a->width; x++)
+                a->classes[x] = (uint8_t)(a->set_of[a->nearest[x]] * RESTORATION_CLASSES + a->classes[x]);
             row_features(&r, plane, a->features);
-            const int16_t *weights = a->weights + plane * RESTORATION_CLASSES * RESTORATION_FEATURES;
-            uint16_t *target = a->planes + (plane * a->height + r.row) * width;
-            for (int64_t start = 0; start < width; start += BLOCK)
-                restore_block(at(&r, a->current, plane, 0, start), weights, a->features + start, width, a->classes + start, lvc_min(BLOCK, width - start), target + start);
+            const RestorationRow row = {a->width, plane, at(&r, a->current, plane, 0, 0), a->weights, a->features, a->classes, a->planes + (plane * a->height + r.row) * a->width};
+            restore_row(&row);
         }
     }
     return 0;

@@ -1,27 +1,27 @@
 """Restoration in a group's payload: which filters are on, before the stream of whatever codec made it.
 
 A byte says how coarsely the group was quantised, 1 to 64, or 0 where nothing is restored. After it, unless that is 0,
-stand the length of the coefficients as a varint, and the coefficients.
+stand the length of the filters as a varint, and the filters.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from lvc.codecs.restoration.choice import Thoroughness, best_content
 from lvc.codecs.restoration.filters import STRENGTHS, Filters
-from lvc.codecs.restoration.group import Basis, chosen, coded, decoded
-from lvc.codecs.restoration.statistics import statistics_of
+from lvc.codecs.restoration.group import Basis, decoded
 from lvc.container.varint import Cursor, append_varint
 from lvc.errors import FormatError
 from lvc.frames import Geometry
 
 NOTHING = b"\0"  # in place of filters
-ROW_STEPS = 16, 8, 4  # of rows that filters are chosen by, by effort
+THOROUGHNESS = Thoroughness(16, 16), Thoroughness(8, 8), Thoroughness(2, 4)  # by effort
 
 
 def head_of(
     basis: Basis,
-    planes: Iterable[np.ndarray],
+    planes: Callable[[], Iterable[np.ndarray]],
     source: Callable[[int], np.ndarray],
     *,
     strength: int,
@@ -30,12 +30,13 @@ def head_of(
 ) -> bytes:
     """What stands before a group's stream: the filters that serve it best, or NOTHING where none are worth their bytes.
 
-    planes: uint16 [3, H, W] of its frames as they decode. source: those of a frame before coding.
+    planes: gives uint16 [3, H, W] of its frames as they decode, each time it is called. source: those of a frame before
+    coding.
     """
-    coefficients = chosen(basis, statistics_of(planes, source, strength, row_step=ROW_STEPS[effort]), stream_bytes)
-    if coefficients is None:
+    content = best_content(basis, planes, source, strength, stream_bytes, THOROUGHNESS[effort])
+    if content is None:
         return NOTHING
-    content, head = coded(basis, coefficients), bytearray([1 + strength])
+    head = bytearray([1 + strength])
     append_varint(head, len(content))
     return bytes(head) + content
 
@@ -52,7 +53,7 @@ def parted(
         return iter, payload[1:]
     cursor = Cursor(payload, offset=0)
     strength = cursor.take(1, "strength of the restoration")[0] - 1
-    weights = basis.weights(decoded(basis, cursor.take(cursor.varint("length of the filters"), "filters")))
+    chosen = decoded(basis, cursor.take(cursor.varint("length of the filters"), "filters"))
     filters = Filters(geometry.height, geometry.width)
     rest = cursor.take(cursor.remaining, "stream")
-    return lambda planes: filters.all_restored(planes, weights, strength), rest
+    return lambda planes: filters.all_restored(planes, chosen, strength), rest

@@ -1,19 +1,22 @@
 """Restoration filters at work: decoded planes in, better ones out, in whole numbers that are the same on every machine.
 
-Each sample gets a weighted sum of 104 features: differences to its neighbours in its own plane and another, and to the
-frames before and after, clipped at limits that follow the quantiser. Weights are chosen for each group, for six classes
-of samples (is a frame beside the same there, and do neighbours differ?). Sources: clipped differences as in the
-adaptive loop filter of VVC (ITU-T H.266, 8.8.5); adaptation to what is coded as in Tsai et al., "Adaptive Loop
-Filtering for Video Coding", IEEE JSTSP 2013.
+Each sample gets a weighted sum of 108 features: differences to its neighbours in its own plane and another, to the
+frames before and after, and to the nearest of the group's colours, clipped at limits that follow the quantiser. Weights
+are chosen for each group, for six classes of samples (is a frame beside the same there, and do neighbours differ?) and
+for sets of colours, because grass and sky lack other things. Sources: clipped differences as in the adaptive loop
+filter of VVC (ITU-T H.266, 8.8.5); adaptation to what is coded as in Tsai et al., "Adaptive Loop Filtering for Video
+Coding", IEEE JSTSP 2013.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from lvc.kernels.binding import Kernel, Struct
 
-REACH, FEATURES, CLASSES, PLANES = 3, 104, 6, 3
+REACH, FEATURES, CLASSES, PLANES = 3, 108, 6, 3
+MOST_COLOURS, MOST_SETS = 64, 16
 WEIGHT_ONE = 8192
 STRENGTHS = 64
 SUMS = 8  # rows of scratch
@@ -36,24 +39,47 @@ _widen = Kernel(
     ),
 )
 _AROUND = dict.fromkeys(("before", "current", "after"), ("int16", "3 rows columns"))
-_SCRATCH = {"sums": ("int32", "8 columns"), "features": ("int16", "104 width"), "classes": ("uint8", "width")}
+_PALETTE = {"palette": ("int16", "colours 3")}
+_SCRATCH = {
+    "sums": ("int32", "8 columns"),
+    "features": ("int16", "108 width"),
+    "classes": ("uint8", "width"),
+    "nearest": ("uint8", "width"),
+}
 _features = Kernel(
     "lvc_restoration_features",
-    Struct(sizes="rows columns width", integers="plane row threshold", arrays={**_AROUND, **_SCRATCH}),
+    Struct(
+        sizes="rows columns width colours",
+        integers="plane row threshold",
+        arrays={**_AROUND, **_PALETTE, **_SCRATCH},
+    ),
 )
 _apply = Kernel(
     "lvc_restoration_apply",
     Struct(
-        sizes="rows columns height width",
+        sizes="rows columns height width colours sets",
         integers="threshold",
         arrays={
             **_AROUND,
-            "weights": ("int16", "3 6 104"),
+            **_PALETTE,
+            "set_of": ("uint8", "colours"),
+            "weights": ("int16", "sets 3 6 108"),
             **_SCRATCH,
             "planes": ("uint16", "3 height width"),
         },
     ),
 )
+Three = tuple[np.ndarray, np.ndarray, np.ndarray]  # a widened frame between those before and after it
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What a group's samples are restored by. palette: int16 [N, 3], colours in levels of 10 bits. set_of: uint8 [N],
+    the set of weights of those samples that are nearest to each. weights: int16 [sets, planes, classes, 108]."""
+
+    palette: np.ndarray
+    set_of: np.ndarray
+    weights: np.ndarray
 
 
 def widened(planes: np.ndarray) -> np.ndarray:
@@ -64,7 +90,7 @@ def widened(planes: np.ndarray) -> np.ndarray:
     return wide
 
 
-def in_threes(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def in_threes(frames: Iterable[np.ndarray]) -> Iterator[Three]:
     """Each of a group's widened frames with those before and after it; the first and last have the other one twice."""
     before = current = None
     for after in map(widened, frames):
@@ -84,36 +110,40 @@ class Filters:
             "sums": np.empty((SUMS, width + 2 * REACH), np.int32),
             "features": np.empty((FEATURES, width), np.int16),
             "classes": np.empty(width, np.uint8),
+            "nearest": np.empty(width, np.uint8),
         }
 
-    def features(
-        self, three: tuple[np.ndarray, np.ndarray, np.ndarray], plane: int, row: int, threshold: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Features int16 [104, W] and classes uint8 [W] of a row, valid until the next call. three: of `in_threes`."""
+    def rows(
+        self, three: Three, palette: np.ndarray, plane: int, rows: Iterable[int], threshold: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Of each row its features int16 [108, W], classes uint8 [W] and nearest colours uint8 [W], valid until the
+        next. three: of `in_threes`. palette: int16 [N, 3]."""
         before, current, after = three
-        _features(
-            before=before, current=current, after=after, plane=plane, row=row, threshold=threshold, **self._scratch
-        )
-        return self._scratch["features"], self._scratch["classes"]
+        around = {"before": before, "current": current, "after": after}
+        call = _features.struct(**around, palette=palette, plane=plane, threshold=threshold, **self._scratch)
+        for row in rows:
+            call.row = row
+            _features(call)
+            yield self._scratch["features"], self._scratch["classes"], self._scratch["nearest"]
 
-    def restored(
-        self, three: tuple[np.ndarray, np.ndarray, np.ndarray], weights: np.ndarray, threshold: int
-    ) -> np.ndarray:
-        """The middle of three frames with what it lacks, uint16 [3, H, W]. weights: int16 [planes, classes, 104]."""
+    def restored(self, three: Three, chosen: Chosen, threshold: int) -> np.ndarray:
+        """The middle of three frames with what it lacks, uint16 [3, H, W]."""
         before, current, after = three
         planes = np.empty((PLANES, self.height, self.width), np.uint16)
         _apply(
             before=before,
             current=current,
             after=after,
-            weights=weights,
+            palette=chosen.palette,
+            set_of=chosen.set_of,
+            weights=chosen.weights,
             threshold=threshold,
             planes=planes,
             **self._scratch,
         )
         return planes
 
-    def all_restored(self, frames: Iterable[np.ndarray], weights: np.ndarray, strength: int) -> Iterator[np.ndarray]:
+    def all_restored(self, frames: Iterable[np.ndarray], chosen: Chosen, strength: int) -> Iterator[np.ndarray]:
         """A group's planes uint16 [3, H, W], one after another, restored; each needs the one after it."""
         for three in in_threes(frames):
-            yield self.restored(three, weights, THRESHOLDS[strength])
+            yield self.restored(three, chosen, THRESHOLDS[strength])

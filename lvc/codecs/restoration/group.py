@@ -1,7 +1,8 @@
-"""What a group says of its filters: coefficients of a learned basis, chosen by its frames and coded with learned
+"""What a group says of its filters: colours, sets of them, and coefficients of a learned basis, coded with learned
 probabilities."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,33 +11,42 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 
-from lvc.codecs.calibration import BYTES_A_DECIBEL
-from lvc.codecs.restoration.filters import CLASSES, FEATURES, PLANES, WEIGHT_ONE
-from lvc.codecs.restoration.statistics import Statistics
+from lvc.codecs.restoration.filters import (
+    CLASSES,
+    FEATURES,
+    PLANES,
+    WEIGHT_ONE,
+    Chosen,
+)
 from lvc.entropy.bits import CERTAIN, BitReader, BitWriter, code_bits
 from lvc.errors import FormatError, ModelError
 
-SETS = PLANES * CLASSES
+ROWS = PLANES * CLASSES  # of weights in a set
 MOST = 15  # that a coefficient may be, either way
 BASIS_BITS = 6  # of fractions of a weight's unit
 MOST_VECTORS = FEATURES
+FIRST_FEATURES = 104  # of bases that know no colours: those of files made before 2026-12-01, 15:00
+SAMPLE_BITS, COUNT_BITS, SET_BITS, LENGTH_BITS = 10, 6, 4, 2
+LENGTHS = 4, 16, MOST_VECTORS  # coefficients of a row that there may be: the others are nothing
 MAX_FILE_BYTES = 1 << 20
-SHIPPED = Path(__file__).parent / "rich.safetensors"
-RIDGE = 1e-4  # of the mean moment: what frames that were not looked at may differ by
+FOLDER = Path(__file__).parent
+SHIPPED, EARLIER = "colours", ("rich",)  # the basis that encoders use, and those that files may name
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
     """Vectors of weights, the most useful first, as training found them.
 
-    name: with the first digits of the file's SHA-256, for a header. vectors: int32 [K, 104], what a coefficient of one
-    adds to the weights, in 1/64 of their unit. probabilities: int64 [K, 3], in 1/65536: that a coefficient is nothing;
-    is below nothing, where it is something; and is greater still, wherever that may be.
+    name: with the first digits of the file's SHA-256, for a header. vectors: int32 [K, 108], what a coefficient of one
+    adds to the weights, in 1/64 of their unit. probabilities: int64 [lengths, K, 3], in 1/65536, for rows of each of
+    LENGTHS (of all K alone, in bases without colours): that a coefficient is nothing; is below nothing, where it is
+    something; and is greater still, wherever that may be. has_colours: whether groups have a palette and sets.
     """
 
     name: str
     vectors: np.ndarray
     probabilities: np.ndarray
+    has_colours: bool = True
 
     def __post_init__(self):
         count = len(self.vectors)
@@ -46,16 +56,24 @@ class Basis:
             and 1 <= count <= MOST_VECTORS
             and np.abs(self.vectors.astype(np.int64)).max() < 1 << 24
             and self.probabilities.dtype == np.int64
-            and self.probabilities.shape == (count, 3)
+            and self.probabilities.shape == (len(LENGTHS) if self.has_colours else 1, count, 3)
             and 1 <= self.probabilities.min()
             and self.probabilities.max() < CERTAIN
         ):
-            raise ModelError("a restoration basis has int32 vectors [K, 104] and int64 probabilities [K, 3]")
+            raise ModelError(
+                f"a restoration basis has int32 vectors [K, 108] and int64 probabilities [{len(LENGTHS)}, K, 3]"
+            )
 
     def weights(self, coefficients: np.ndarray) -> np.ndarray:
-        """Filters' weights int16 [3, 6, 104] of coefficients int64 [18, K]."""
+        """Filters' weights int16 [sets, 3, 6, 108] of coefficients int64 [sets, 18, K]."""
         sums = coefficients @ self.vectors.astype(np.int64) + (1 << (BASIS_BITS - 1))
-        return np.clip(sums >> BASIS_BITS, -(1 << 15), (1 << 15) - 1).astype(np.int16).reshape(PLANES, CLASSES, -1)
+        whole = np.clip(sums >> BASIS_BITS, -(1 << 15), (1 << 15) - 1).astype(np.int16)
+        return whole.reshape(len(coefficients), PLANES, CLASSES, -1)
+
+    @property
+    def real_vectors(self) -> np.ndarray:
+        """float64 [K, 108]: what a coefficient of one adds to what a feature counts."""
+        return self.vectors / (1 << BASIS_BITS) / WEIGHT_ONE
 
 
 def basis_of(content: bytes, name: str) -> Basis:
@@ -67,30 +85,35 @@ def basis_of(content: bytes, name: str) -> Basis:
         vectors, probabilities = arrays["vectors"], arrays["probabilities"]
     except (SafetensorError, KeyError, ValueError) as error:
         raise ModelError(f"no restoration basis: {error!r:.200}") from error
-    return Basis(f"{name}-{hashlib.sha256(content).hexdigest()[:16]}", vectors, probabilities)
+    first = vectors.ndim == 2 and vectors.shape[1] == FIRST_FEATURES
+    if first:  # the features that came later count for nothing
+        vectors, probabilities = np.pad(vectors, ((0, 0), (0, FEATURES - FIRST_FEATURES))), probabilities[None]
+    return Basis(f"{name}-{hashlib.sha256(content).hexdigest()[:16]}", vectors, probabilities, has_colours=not first)
 
 
-@lru_cache(maxsize=1)
-def shipped() -> Basis:
-    """The basis that comes with the package; raises ModelError where it is missing or damaged."""
+@lru_cache(maxsize=4)
+def shipped(name: str = SHIPPED) -> Basis:
+    """A basis that comes with the package; raises ModelError where it is missing or damaged."""
+    path = FOLDER / f"{name}.safetensors"
     try:
-        content = SHIPPED.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"the restoration basis {SHIPPED.name} cannot be read: {error.strerror}") from error
-    return basis_of(content, SHIPPED.stem)
+        raise ModelError(f"the restoration basis {path.name} cannot be read: {error.strerror}") from error
+    return basis_of(content, path.stem)
 
 
 def named(name: str) -> Basis:
-    """The basis of that name; raises ModelError where it is not the shipped one."""
-    if not (isinstance(name, str) and name == shipped().name):
+    """The basis of that name; raises ModelError where it is none of those that are shipped."""
+    stem = name.rpartition("-")[0] if isinstance(name, str) else None
+    if stem not in (SHIPPED, *EARLIER) or name != shipped(stem).name:
         raise ModelError(
             f"this file's frames are restored by {name!r:.60}, which this version of lvc does not have: it has "
-            f"{shipped().name}"
+            + ", ".join(shipped(one).name for one in (SHIPPED, *EARLIER))
         )
-    return shipped()
+    return shipped(stem)
 
 
-# Coefficients as bits
+# Filters as bits
 
 
 def symbols_of(coefficient: int) -> list[tuple[int, int]]:
@@ -102,13 +125,38 @@ def symbols_of(coefficient: int) -> list[tuple[int, int]]:
     return [(0, 0), (1, int(coefficient < 0)), *[(2, 1)] * (size - 1), *ends]
 
 
-def coded(basis: Basis, coefficients: np.ndarray) -> bytes:
-    """Coefficients int64 [18, K] as bytes."""
-    probabilities, values = [], []
-    for row in coefficients.tolist():
-        for number, coefficient in enumerate(row):
+def length_of(row: Sequence[int]) -> int:
+    """0 where all coefficients of a row are nothing, else the first of LENGTHS, from 1 on, that holds the others."""
+    used = max((place + 1 for place, coefficient in enumerate(row) if coefficient), default=0)
+    return 0 if not used else 1 + next(number for number, most in enumerate(LENGTHS) if used <= most)
+
+
+def bits_of_a_set(sets: int) -> int:
+    """Bits of a set's number."""
+    return (sets - 1).bit_length()
+
+
+def coded(basis: Basis, palette: np.ndarray, set_of: np.ndarray, coefficients: np.ndarray) -> bytes:
+    """Filters as bytes: palette int16 [N, 3], set_of [N], coefficients int64 [sets, 18, K]."""
+    probabilities: list[int] = []
+    values: list[int] = []
+
+    def number(value: int, bits: int) -> None:
+        probabilities.extend([CERTAIN // 2] * bits)
+        values.extend(value >> place & 1 for place in reversed(range(bits)))
+
+    number(len(palette) - 1, COUNT_BITS)
+    number(len(coefficients) - 1, SET_BITS)
+    for colour, of in zip(palette.tolist(), set_of.tolist()):
+        for sample in colour:
+            number(sample, SAMPLE_BITS)
+        number(of, bits_of_a_set(len(coefficients)))
+    for row in coefficients.reshape(-1, len(basis.vectors)).tolist():
+        length = length_of(row)
+        number(length, LENGTH_BITS)
+        for place, coefficient in enumerate(row[: LENGTHS[length - 1]] if length else ()):
             for which, value in symbols_of(coefficient):
-                probabilities.append(basis.probabilities[number, which])
+                probabilities.append(basis.probabilities[length - 1, place, which])
                 values.append(value)
     # A probability is that of a one
     writer = BitWriter()
@@ -117,99 +165,52 @@ def coded(basis: Basis, coefficients: np.ndarray) -> bytes:
     return writer.finish()
 
 
-def decoded(basis: Basis, payload: bytes) -> np.ndarray:
-    """The coefficients int64 [18, K] that `coded` was given; of any bytes there are some."""
+def decoded(basis: Basis, payload: bytes) -> Chosen:
+    """The filters that `coded` was given; raises FormatError for a colour of a set that is not there."""
     reader = BitReader(payload)
     probability, value = np.empty(1, np.int64), np.empty(1, np.int64)
     call = code_bits.struct(coder=reader.state, probabilities=probability, values=value)
 
-    def bit(number: int, which: int) -> int:
-        probability[0] = basis.probabilities[number, which]
+    def bit(of: int) -> int:
+        probability[0] = of
         if code_bits(call):
             raise FormatError("filters of a group cannot be read")
         return int(value[0])
 
-    found = np.zeros((SETS, len(basis.vectors)), np.int64)
-    for place in range(SETS):
-        for number in range(len(basis.vectors)):
-            if not bit(number, 0):
-                sign = -1 if bit(number, 1) else 1
-                size = 1
-                while size < MOST and bit(number, 2):
-                    size += 1
-                found[place, number] = sign * size
-    return found
+    def number(bits: int) -> int:
+        found = 0
+        for _ in range(bits):
+            found = 2 * found + bit(CERTAIN // 2)
+        return found
+
+    if not basis.has_colours:
+        weights = basis.weights(np.array([[_row(basis.probabilities[0], bit) for _ in range(ROWS)]]))
+        return Chosen(np.zeros((1, 3), np.int16), np.zeros(1, np.uint8), weights)
+    colours, sets = 1 + number(COUNT_BITS), 1 + number(SET_BITS)
+    palette, set_of = np.empty((colours, 3), np.int16), np.empty(colours, np.uint8)
+    for place in range(colours):
+        palette[place] = [number(SAMPLE_BITS) for _ in range(3)]
+        set_of[place] = number(bits_of_a_set(sets))
+    if set_of.max() >= sets:
+        raise FormatError(f"a colour has the filters of a set below {sets}, not {set_of.max()}")
+    coefficients = np.zeros((sets * ROWS, len(basis.vectors)), np.int64)
+    for row in coefficients:
+        length = number(LENGTH_BITS)
+        if length:
+            some = _row(basis.probabilities[length - 1, : LENGTHS[length - 1]], bit)
+            row[: len(some)] = some
+    return Chosen(palette, set_of, basis.weights(coefficients.reshape(sets, ROWS, -1)))
 
 
-# Their choice
-
-
-def bit_costs(basis: Basis) -> np.ndarray:
-    """Bits of each coefficient from -MOST to MOST: float64 [K, 2 * MOST + 1]."""
-    costs = -np.log2(np.stack([CERTAIN - basis.probabilities, basis.probabilities], -1) / CERTAIN)
-    found = np.empty((len(basis.vectors), 2 * MOST + 1))
-    for coefficient in range(-MOST, MOST + 1):
-        found[:, coefficient + MOST] = sum(costs[:, which, value] for which, value in symbols_of(coefficient))
-    return found
-
-
-def chosen(basis: Basis, halves: tuple[Statistics, Statistics], group_bytes: int) -> np.ndarray | None:
-    """The coefficients int64 [18, K] that are worth their bits in a group of so many bytes; None where none are.
-
-    halves: of a group's frames: what one half's filters do for the other says what filters will do for all of them.
-    """
-    if not all(half.error > 0 for half in halves):
-        return None
-    most = len(basis.vectors)
-    found, best = None, 0.0
-    for vectors in sorted({max(1, most // 4), max(1, most // 2), most}):
-        gains = [
-            other.gain(real_weights(basis, best_for(basis, half, group_bytes, vectors)))
-            for half, other in (halves, halves[::-1])
-        ]
-        coefficients = best_for(basis, halves[0] + halves[1], group_bytes, vectors)
-        worth = sum(gains) / 2 * np.log(BYTES_A_DECIBEL) * group_bytes - len(coded(basis, coefficients))
-        if worth > best:
-            found, best = coefficients, worth
-    return found
-
-
-def real_weights(basis: Basis, coefficients: np.ndarray) -> np.ndarray:
-    return basis.weights(coefficients).reshape(SETS, FEATURES) / WEIGHT_ONE
-
-
-def best_for(basis: Basis, statistics: Statistics, group_bytes: int, count: int) -> np.ndarray:
-    """Coefficients int64 [18, K] of least error and cost, those behind the first `count` nothing."""
-    # What bits may cost: a decibel is worth a share of the group's bytes.
-    bits_of_error = 10 / np.log(10) * np.log(BYTES_A_DECIBEL) * 8 * group_bytes
-    costs = bit_costs(basis)[:count] / bits_of_error
-    vectors = basis.vectors[:count] / (1 << BASIS_BITS) / WEIGHT_ONE
-    found = np.zeros((SETS, len(basis.vectors)), np.int64)
-    for place in range(SETS):
-        moments = vectors @ statistics.moments[place] @ vectors.T / statistics.error
-        if moments.any():
-            products = vectors @ statistics.products[place] / statistics.error
-            found[place, :count] = quantised(moments, products, costs)
-    return found
-
-
-def quantised(moments: np.ndarray, products: np.ndarray, costs: np.ndarray) -> np.ndarray:
-    """Whole coefficients [K] of least error and cost: each rounded in turn, and those after it solved anew.
-
-    costs: in units of error, of each coefficient and value. Source: successive rounding as in Frantar and Alistarh,
-    "Optimal Brain Compression", NeurIPS 2022.
-    """
-    count = len(products)
-    found, left = np.zeros(count, np.int64), products.astype(np.float64)
-    ridge = RIDGE * np.trace(moments) / count + 1e-15
-    inverse = np.linalg.inv(moments + ridge * np.eye(count))
-    for number in range(count):
-        wish = inverse[0] @ left[number:]
-        curvature = 1 / inverse[0, 0]  # of the error along this one, the others following
-        near = np.unique(np.clip([np.floor(wish), np.ceil(wish), 0], -MOST, MOST)).astype(int)
-        loss = [curvature * (value - wish) ** 2 + costs[number, value + MOST] for value in near]
-        found[number] = near[int(np.argmin(loss))]
-        left = left - moments[:, number] * found[number]
-        # The inverse of what is left, without its first row and column
-        inverse = inverse[1:, 1:] - np.outer(inverse[1:, 0], inverse[0, 1:]) / inverse[0, 0]
+def _row(probabilities: np.ndarray, bit: Callable[[int], int]) -> list[int]:
+    """The coefficients of a plane and class, each bit by its probability [n, 3]."""
+    found = []
+    for nothing, negative, greater in probabilities.tolist():
+        if bit(nothing):
+            found.append(0)
+            continue
+        sign, size = -1 if bit(negative) else 1, 1
+        while size < MOST and bit(greater):
+            size += 1
+        found.append(sign * size)
     return found

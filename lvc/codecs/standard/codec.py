@@ -71,7 +71,7 @@ class StandardCodec(FittedCodec):
             return restoration.NOTHING + stream
         head = restoration.head_of(
             self._basis,
-            decoded_samples(STREAMS[self.checkpoint.metadata.model], stream, self.geometry),
+            lambda: decoded_samples(STREAMS[self.checkpoint.metadata.model], stream, self.geometry),
             lambda number: planes_of(frames[number : number + 1])[0],
             strength=encoder.strength(level),
             stream_bytes=len(stream),

@@ -262,7 +262,7 @@ def test_restored_frames_are_better_by_more_than_filters_cost(restored_group):
     assert coded.packets[0].payload.endswith(plainly.packets[0].payload) and 1 < head < 800, head
     better, usual = decoded(codec, coded.packets), decoded(plain, plainly.packets)
     gained = psnr_of_frames(frames, better).mean() - psnr_of_frames(frames, usual).mean()
-    # What was not looked at may gain a little less than the half that was kept aside said.
+    # What was not looked at may gain a little less than the frames on which filters were tried.
     assert gained * np.log(1.22) > 0.8 * head / plainly.payload_bytes
     decoder = codec.open_group(coded.packets)
     decoder.advance(40)
