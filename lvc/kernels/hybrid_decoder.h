@@ -36,7 +36,7 @@ static void code_tree(State *s, Coder *c, int x0, int y0, Plan *plan) {
     for (int j = dh; j >= 0; j--)
       for (int i = dw; i >= 0; i--) {
         stack[top].x = node.x + (i << (lw - 1)); stack[top].y = node.y + (j << (lh - 1));
-        stack[top].lw = lw - dw; stack[top].lh = lh - dh; stack[top++].binary = how != SPLIT_QUAD;
+        stack[top].lw = lw - dw; stack[top].lh = lh - dh; stack[top++].binary = node.binary + (how != SPLIT_QUAD);
       }
   }
 }

@@ -13,7 +13,7 @@ enum { ENCODE, DECODE, ESTIMATE }; /* ESTIMATE: what the first context's probabi
 
 /* Syntax elements: name, contexts (log2 of their number), inputs, mixer selectors. */
 #define ELEMENTS(X) \
-  X(SPLIT, 10, 6, 8) X(SKIP, 10, 8, 8) X(KIND, 10, 6, 4) X(MERGE, 8, 6, 4) X(MERGE_INDEX, 10, 6, 8) \
+  X(SPLIT, 11, 6, 8) X(SKIP, 10, 8, 8) X(KIND, 10, 6, 4) X(MERGE, 8, 6, 4) X(MERGE_INDEX, 10, 6, 8) \
   X(MODE, 12, 6, 4) X(CHROMA, 10, 6, 4) X(REF, 10, 6, 8) X(MVP, 8, 4, 4) X(MVD, 10, 6, 16) X(BI, 8, 6, 4) X(BENT, 8, 6, 4) X(BEND, 10, 6, 16) \
   X(CBF, 12, 8, 16) X(TX, 12, 6, 16) X(LAST, 12, 8, 32) X(QP, 8, 4, 4) X(HEADER, 8, 2, 2) \
   X(SIG, 11, 12, 32) X(BIG, 11, 12, 32) X(HUGE_, 11, 12, 32) X(ESCAPE, 10, 4, 8) X(SIGN, 10, 8, 16) X(FILTER, 8, 4, 4) X(COPY, 8, 6, 8) X(COPY_VECTOR, 10, 6, 16)

@@ -74,7 +74,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
     memcpy(best_history, s->history, sizeof history); best_n = s->n_history; }
   if (!outside && !differ) {
     if (lw == 2 && lh == 2) return best;
-    if (binary) return best;
+    if (binary >= imin(MAX_BINARY, e->k.binary)) return best;
     KEEP_NODE
     if (best < e->k.stop * e->lambda || together) return best;
     const Unit *u = out->unit;
@@ -90,7 +90,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
     static const uint8_t order[3] = {SPLIT_QUAD, SPLIT_ROWS, SPLIT_COLUMNS};
     int how = order[k];
     if (outside ? how != SPLIT_QUAD : !can_split(s, lw, lh, binary, how)) continue;
-    if (how != SPLIT_QUAD && !e->k.binary) continue;
+    if (how != SPLIT_QUAD && binary >= e->k.binary) continue;
     if (how != SPLIT_QUAD && quad_J > none_J * 1.3) continue; /* nothing calls for smaller blocks */
     if (how != SPLIT_QUAD && quad_J < none_J * (lw > 3 ? 0.8 : 0.6)) continue; /* much smaller ones are better */
     if (how == SPLIT_QUAD && lw == 2) continue;
@@ -103,7 +103,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
       for (int i = 0; i <= dw && J < best; i++) {
         int cx = x + (i << (lw - 1)), cy = y + (j << (lh - 1));
         if (cx >= s->w || cy >= s->h) continue;
-        J += search_node(e, cx, cy, lw - dw, lh - dh, how != SPLIT_QUAD, &child);
+        J += search_node(e, cx, cy, lw - dw, lh - dh, binary + (how != SPLIT_QUAD), &child);
         append_plan(&trial, &child);
       }
     if (how == SPLIT_QUAD) quad_J = J;

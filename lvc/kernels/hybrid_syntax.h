@@ -53,11 +53,14 @@ static void code_filters(State *s) {
   if (s->restore) code_strengths(s, s->strength);
 }
 
+#ifndef MAX_BINARY
+#define MAX_BINARY 2
+#endif
 /* May a block of this size at this place be split this way? */
 INLINE int can_split(const State *s, int lw, int lh, int binary, int how) {
   if (how == SPLIT_QUAD) return lw == lh && lw > 2 && !binary;
   if (s->cfg.without & TOOL_BINARY_SPLIT) return 0;
-  if (binary) return 0;
+  if (binary >= MAX_BINARY) return 0;
   return how == SPLIT_ROWS ? lh > 2 : lw > 2;
 }
 static int code_split(State *s, Coder *c, int x, int y, int lw, int lh, int binary, int how) {
@@ -70,7 +73,12 @@ static int code_split(State *s, Coder *c, int x, int y, int lw, int lh, int bina
   int hor = (l ? l->lh : 0) - lh, ver = (a ? a->lw : 0) - lw;
   uint32_t v[6] = {(size * 8 + sl) * 8 + sa, (size * 8 + sp) * 6 + skips, ((size * 2 + (sl < 2 * lw - 3)) * 2 + (sa < 2 * lw - 3)) * 8 + sp,
                    size * 12 + skips, (clampi(hor, -3, 3) + 3) * 8 + clampi(ver, -3, 3) + 3 + size * 64, size * 8 + sp};
-  int split = code_bit_any(c, E_SPLIT, v, size, sp, how != SPLIT_NONE);
+  if (binary) {
+    v[3] = 128 + (lw - 2) * 4 + lh - 2;
+    v[5] = 128 + ((lw - 2) * 4 + lh - 2) * 6 + skips;
+    for (int i = 0; i < 6; i++) v[i] += 1024;
+  }
+  int split = code_bit_any(c, E_SPLIT, v, size + (binary ? 4 : 0), sp, how != SPLIT_NONE);
   if (!split) return SPLIT_NONE;
   for (int i = 0; i < 6; i++) v[i] += 512;
   if (quad && (rows || columns)) {
