@@ -18,9 +18,9 @@ static const Knobs knobs_of[3] = {
     {.everywhere = 1, .merges = 3, .whole = 1, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 3, .inter = 1, .intra = 1, .intra_key = 1, .copies = 1, .types = 3,
      .stop = 20, .differ = 16, .patience = 16, .angles = 12},
     {.everywhere = 1, .merges = 4, .whole = 2, .singles = 2, .bends = 1, .bend_least = 6, .bend_rounds = 6, .bi = 2, .inter = 2, .intra = 1, .intra_key = 2, .copies = 2, .types = 6,
-     .binary = 1, .stop = 8, .patience = 40},
+     .binary = 1, .directions = 1, .stop = 8, .patience = 40},
     {.everywhere = 7, .merges = 8, .whole = 4, .singles = 3, .bends = 2, .bend_least = 6, .bend_rounds = 6, .bi = 3, .inter = 4, .intra = 2, .intra_key = 3, .copies = 2, .types = 12,
-     .binary = 1}};
+     .binary = 2, .directions = 2}};
 
 enum { SETTLED = 3 }; /* frames of a group that are coded before the next is begun */
 

@@ -38,6 +38,16 @@ static int single_vector(const Encoder *e, int x, int y, int w, int h, int *part
   return whole;
 }
 
+/* Which split in two is likelier: by whether the source changes more from row to row or from column to column. */
+static int likelier_split(const Encoder *e, int x, int y, int w, int h) {
+  int across = 0, down = 0;
+  for (int j = 0; j < h; j++) {
+    const pel *p = source_at(e, 0, x, y + j), *q = source_at(e, 0, x, y + (j ? j - 1 : 0));
+    for (int i = 0; i < w; i++) { down += iabs(p[i] - q[i]); across += iabs(p[i] - p[i ? i - 1 : 0]); }
+  }
+  return down * w > across * h ? SPLIT_ROWS : SPLIT_COLUMNS;
+}
+
 static double split_bits(Encoder *e, int x, int y, int lw, int lh, int binary, int how) {
   Coder *c = &e->s.c;
   uint64_t at = c->cost;
@@ -74,7 +84,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
     memcpy(best_history, s->history, sizeof history); best_n = s->n_history; }
   if (!outside && !differ) {
     if (lw == 2 && lh == 2) return best;
-    if (binary >= imin(MAX_BINARY, e->k.binary)) return best;
+    if (binary && binary >= e->k.binary) return best;
     KEEP_NODE
     if (best < e->k.stop * e->lambda || together) return best;
     const Unit *u = out->unit;
@@ -94,6 +104,7 @@ static double search_node(Encoder *e, int x, int y, int lw, int lh, int binary, 
     if (how != SPLIT_QUAD && quad_J > none_J * 1.3) continue; /* nothing calls for smaller blocks */
     if (how != SPLIT_QUAD && quad_J < none_J * (lw > 3 ? 0.8 : 0.6)) continue; /* much smaller ones are better */
     if (how == SPLIT_QUAD && lw == 2) continue;
+    if (how != SPLIT_QUAD && e->k.directions == 1 && how != likelier_split(e, x, y, w, h)) continue;
     clear_cells(s, x, y, w, h);
     memcpy(s->history, history, sizeof history); s->n_history = n_history;
     double J = e->lambda * split_bits(e, x, y, lw, lh, binary, how);

@@ -30,6 +30,7 @@ typedef struct {
   int32_t differ;          /* a block is split at once where one vector's error is so many eighths of its squares' own, or 0 */
   int32_t patience;        /* a tool that helps less than one time in so many is left out, most often */
   int32_t angles;          /* intra angles are tried where planar or DC is not worse than motion by so many eighths, or 0 */
+  int32_t directions;      /* ways of a split in two that are tried: 1 the likelier */
   int32_t agree;           /* a block is not split where it is fewer, or 0 */
 } Knobs;
 
