@@ -33,3 +33,5 @@ void hybrid_knobs(int32_t *knobs) {
   const char *at = getenv("HYBRID_KNOBS");
   for (; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) knobs[atoi(at)] = atoi(strchr(at, '=') + 1);
 }
+/* From now on encodes add to counts [N_PROBS][2] and leave their mixing weights in weights [N_WEIGHTS]; NULL: no more. */
+void hybrid_keep_statistics(uint32_t *counts, int32_t *weights) { hybrid_counts = counts; hybrid_weights = weights; }

@@ -33,17 +33,19 @@ int64_t lvc_hybrid_encoder_bytes(const HybridGeometry *a) {
   Config cfg;
   return a->frames > 0 && a->frames <= 4096 && config_of(&cfg, a->height, a->width, a->slots, a->without) ? hybrid_encoder_size(&cfg, (int)a->frames) : 0;
 }
+/* Tables of the codec's size, or none. */
+static int fits_tables(int64_t contexts, int64_t mixers) { return (!contexts && !mixers) || (contexts == N_PROBS && mixers == N_WEIGHTS); }
 int64_t lvc_hybrid_decoder_start(const HybridStart *a) {
   Config cfg;
-  if (!config_of(&cfg, a->height, a->width, a->slots, a->without) || hybrid_decoder_size(&cfg) > a->bytes) return -1;
-  (FASTER ? hybrid_decoder_start_v3 : hybrid_decoder_start)(a->memory, &cfg, NULL, NULL, a->payload, a->length);
+  if (!config_of(&cfg, a->height, a->width, a->slots, a->without) || hybrid_decoder_size(&cfg) > a->bytes || !fits_tables(a->contexts, a->mixers)) return -1;
+  (FASTER ? hybrid_decoder_start_v3 : hybrid_decoder_start)(a->memory, &cfg, a->contexts ? (const Prob *)a->probabilities : NULL, a->contexts ? a->weights : NULL, a->payload, a->length);
   return 0;
 }
 int64_t lvc_hybrid_decode_frame(const HybridDecode *a) { return (FASTER ? hybrid_decode_frame_v3 : hybrid_decode_frame)(a->memory, a->payload, a->picture); }
 int64_t lvc_hybrid_encode(const HybridEncode *a) {
   Config cfg;
-  if (!config_of(&cfg, a->height, a->width, a->slots, a->without) || hybrid_encoder_size(&cfg, (int)a->frames) > a->bytes) return -1;
+  if (!config_of(&cfg, a->height, a->width, a->slots, a->without) || hybrid_encoder_size(&cfg, (int)a->frames) > a->bytes || !fits_tables(a->contexts, a->mixers)) return -1;
   const Options o = usual_options((int)a->effort, (int)a->quantiser, a->threads);
-  int64_t size = (FASTER ? hybrid_encode_group_v3 : hybrid_encode_group)(a->memory, &cfg, &o, NULL, NULL, a->pictures, (int)a->frames, a->payload, a->room, a->shown, NULL, a->ends, NULL, NULL);
+  int64_t size = (FASTER ? hybrid_encode_group_v3 : hybrid_encode_group)(a->memory, &cfg, &o, a->contexts ? (const Prob *)a->probabilities : NULL, a->contexts ? a->weights : NULL, a->pictures, (int)a->frames, a->payload, a->room, a->shown, NULL, a->ends, NULL, NULL);
   return size > a->room ? -1 : size;
 }

@@ -8,10 +8,12 @@ typedef struct {
 } HybridGeometry;
 
 typedef struct {
-  int64_t bytes, length;
+  int64_t bytes, length, contexts, mixers;
   int64_t height, width, slots, without;
   uint8_t *memory;
   const uint8_t *payload;
+  const uint16_t *probabilities;
+  const int32_t *weights;
 } HybridStart;
 
 typedef struct {
@@ -22,19 +24,22 @@ typedef struct {
 } HybridDecode;
 
 typedef struct {
-  int64_t bytes, room, frames, height, width;
+  int64_t bytes, room, frames, height, width, contexts, mixers;
   int64_t slots, without, effort, quantiser, threads;
   uint8_t *memory;
   uint8_t *payload;
   const uint8_t *pictures;
   uint8_t *shown;
   int64_t *ends;
+  const uint16_t *probabilities;
+  const int32_t *weights;
 } HybridEncode;
 
 /* Bytes of zeroed memory that a decoder, an encoder of so many frames, needs; 0 for what cannot be coded. */
 LVC_API int64_t lvc_hybrid_decoder_bytes(const HybridGeometry *a);
 LVC_API int64_t lvc_hybrid_encoder_bytes(const HybridGeometry *a);
-/* Begins a group: 0, or -1 where the memory is too small. */
+/* Begins a group: 0, or -1 where the memory is too small. probabilities: [contexts][2], with their counts, and weights:
+   what a group starts from, both empty where all are alike at first; -1 for any other size than the codec's. */
 LVC_API int64_t lvc_hybrid_decoder_start(const HybridStart *a);
 /* Decodes the next frame into picture: 0, or 1 where the payload has ended long before. */
 LVC_API int64_t lvc_hybrid_decode_frame(const HybridDecode *a);

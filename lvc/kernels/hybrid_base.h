@@ -56,6 +56,7 @@ typedef struct {
   Prob *probs; int32_t *weights;
   const uint16_t *rates;    /* what ESTIMATE takes decisions to cost, see hybrid_entropy.h */
   uint64_t *tally;          /* bits by syntax element, where statistics are wanted */
+  uint32_t *counts;         /* how often each context had each bit, where an experiment trains tables */
 } Coder;
 
 typedef struct {

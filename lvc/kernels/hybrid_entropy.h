@@ -121,6 +121,9 @@ INLINE int mix_bit(Coder *c, int e, const uint32_t *v, uint32_t s0, uint32_t s1,
   }
   w0[15] = k0 + (k0 < 255); w1[15] = k1 + (k1 < 255);
   for (uint32_t i = 0; i < n; i++) {
+#ifdef HYBRID_KNOBS
+    if (c->counts) c->counts[2 * (slot[i] - c->probs) + bit]++;
+#endif
     int32_t q = slot[i]->p, k = slot[i]->n;
     q += ((target - q) * (int32_t)(rate_table[k & 255] >> 1)) >> 15;
     slot[i]->p = q < 16 ? 16 : q > 65519 ? 65519 : q;

@@ -8,6 +8,8 @@
 #include "hybrid_encoder.h"
 #ifdef HYBRID_KNOBS
 void hybrid_knobs(int32_t *knobs);
+static uint32_t *hybrid_counts;  /* [N_PROBS][2] and [N_WEIGHTS]: of experiments, where they are wanted */
+static int32_t *hybrid_weights;
 #endif
 
 /* A frame's header, where decisions are kept to be coded again. */
@@ -61,6 +63,9 @@ int64_t HYBRID(hybrid_encode_group)(void *memory, const Config *cfg, const Optio
   w->c.tally = tally ? e->tally : NULL;
   const size_t pixels = (size_t)cfg->width * cfg->height * 3, trees = (size_t)((s->w + TREE - 1) / TREE) * ((s->h + TREE - 1) / TREE);
   int waiting = 0;
+#ifdef HYBRID_KNOBS
+  w->c.counts = hybrid_counts;
+#endif
   begin_team(e->team, o->threads);
   plan_group(e, rgb, frames, e->own_planes, e->own_found);
   for (int t = 0; t < frames; t++) {
@@ -72,6 +77,9 @@ int64_t HYBRID(hybrid_encode_group)(void *memory, const Config *cfg, const Optio
   if (waiting) write_frame(e->writer);
   end_team(e->team);
   encoder_flush(&w->c);
+#ifdef HYBRID_KNOBS
+  if (hybrid_counts) memcpy(hybrid_weights, w->c.weights, N_WEIGHTS * sizeof(int32_t));
+#endif
   if (tally) memcpy(tally, e->tally, sizeof e->tally);
   return w->c.out_at;
 }

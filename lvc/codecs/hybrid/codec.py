@@ -1,5 +1,6 @@
 """Groups coded by the hybrid block codec: one payload a group, decoded frame by frame, exact on every machine."""
 
+import struct
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ from lvc.codecs.calibration import FittedCodec, Point
 from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import CodedGroup, Fit, Settings, Traits, psnr_of_frames
 from lvc.codecs.hybrid.kernels import Decoding, encode
+from lvc.codecs.hybrid.statistics import TRAINED, shipped, statistics_named
 from lvc.codecs.pictures import PictureGroupDecoder
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
@@ -18,6 +20,7 @@ KEPT_BYTES = 1 << 27
 STEP, HYBRID = "step", "hybrid"
 LEVELS = range(97)  # quantiser indices, twelve to the octave of the step
 TRIED = tuple(range(0, 97, 12))
+HEADER = struct.Struct("<BBI")  # pictures kept, statistics, tools that are off
 LONGER = 64  # frames of a longer trial, which is coded at effort 0
 
 
@@ -29,7 +32,8 @@ def pictures_kept(frames: int, height: int, width: int) -> int:
 class HybridCodec(FittedCodec):
     """Codes groups with whole numbers alone. The quantiser's spec has the index of its step, `level`.
 
-    A payload begins with how many pictures are kept and which tools are off (one byte, two bytes).
+    A payload begins with how many pictures are kept, which statistics it starts from, and which tools are off (a byte
+    each, and four).
     """
 
     tried_levels, levels = TRIED, LEVELS
@@ -47,10 +51,16 @@ class HybridCodec(FittedCodec):
 
     def encode_group(self, frames: np.ndarray) -> CodedGroup:
         slots = pictures_kept(len(frames), *frames.shape[1:3])
-        payload, shown, _ = encode(frames, slots=slots, effort=self.settings.effort, quantiser=self.level_of(frames))
+        payload, shown, _ = encode(
+            frames,
+            slots=slots,
+            effort=self.settings.effort,
+            quantiser=self.level_of(frames),
+            statistics=shipped(),
+        )
         digest = pictures_digest(shown)
         return CodedGroup(
-            (Packet(frame_count=len(frames), payload=bytes([slots, 0, 0]) + payload),), digest, pictures=shown
+            (Packet(frame_count=len(frames), payload=HEADER.pack(slots, TRAINED, 0) + payload),), digest, pictures=shown
         )
 
     def trial(self, runs: Sequence[np.ndarray], level: int) -> Point:
@@ -58,7 +68,9 @@ class HybridCodec(FittedCodec):
         psnr, size = [], 0
         for run in runs:
             slots = pictures_kept(len(run), *run.shape[1:3])
-            payload, shown, _ = encode(np.ascontiguousarray(run), slots=slots, effort=0, quantiser=level)
+            payload, shown, _ = encode(
+                np.ascontiguousarray(run), slots=slots, effort=0, quantiser=level, statistics=shipped()
+            )
             psnr.append(psnr_of_frames(run, shown))
             size += len(payload)
         return Point(level, float(np.concatenate(psnr).mean()), size / sum(map(len, runs)))
@@ -73,13 +85,15 @@ class HybridCodec(FittedCodec):
         if len(packets) != 1:
             raise FormatError(f"a group of {len(packets)} packets; the hybrid codec's has one")
         payload = packets[0].payload
-        if len(payload) < 3:
-            raise FormatError(f"a hybrid group begins with 3 bytes, not {len(payload)}")
-        slots, without = payload[0], int.from_bytes(payload[1:3], "little")
+        if len(payload) < HEADER.size:
+            raise FormatError(f"a hybrid group begins with {HEADER.size} bytes, not {len(payload)}")
+        slots, number, without = HEADER.unpack_from(payload)
+        if without >= 1 << 31:
+            raise FormatError(f"a hybrid group without the tools {without:#x}: no such tools are known")
         height, width = self.geometry.height, self.geometry.width
         if not 2 <= slots <= pictures_kept(MOST_KEPT, height, width):
             most = pictures_kept(MOST_KEPT, height, width)
             raise FormatError(f"a hybrid group of {width}x{height} keeps 2 to {most} pictures, not {slots}")
-        decoding = Decoding(payload[3:], height, width, slots, without)
+        decoding = Decoding(payload[HEADER.size :], height, width, slots, without, statistics_named(number))
         pictures = (decoding.next_picture() for _ in range(count))
         return PictureGroupDecoder(count, pictures, geometry=self.geometry, state_bytes=decoding.nbytes)

@@ -4,21 +4,27 @@ import os
 
 import numpy as np
 
+from lvc.codecs.hybrid.statistics import EMPTY, Statistics
 from lvc.errors import FormatError, OptionError
 from lvc.kernels.binding import Kernel, Struct
 
 GEOMETRY = Struct(integers="height width slots without frames")
 START = Struct(
-    sizes="bytes length",
+    sizes="bytes length contexts mixers",
     integers="height width slots without",
-    arrays={"memory": ("uint8", "bytes"), "payload": ("uint8", "length")},
+    arrays={
+        "memory": ("uint8", "bytes"),
+        "payload": ("uint8", "length"),
+        "probabilities": ("uint16", "contexts 2"),
+        "weights": ("int32", "mixers"),
+    },
 )
 DECODE = Struct(
     sizes="bytes length height width",
     arrays={"memory": ("uint8", "bytes"), "payload": ("uint8", "length"), "picture": ("uint8", "height width 3")},
 )
 ENCODE = Struct(
-    sizes="bytes room frames height width",
+    sizes="bytes room frames height width contexts mixers",
     integers="slots without effort quantiser threads",
     arrays={
         "memory": ("uint8", "bytes"),
@@ -26,6 +32,8 @@ ENCODE = Struct(
         "pictures": ("uint8", "frames height width 3"),
         "shown": ("uint8", "frames height width 3"),
         "ends": ("int64", "frames"),
+        "probabilities": ("uint16", "contexts 2"),
+        "weights": ("int32", "mixers"),
     },
 )
 _decoder_bytes = Kernel("lvc_hybrid_decoder_bytes", GEOMETRY)
@@ -44,12 +52,19 @@ def decoder_bytes(height: int, width: int, slots: int) -> int:
 
 
 def encode(
-    frames: np.ndarray, *, slots: int, effort: int, quantiser: int, without: int = 0, threads: int = THREADS
+    frames: np.ndarray,
+    *,
+    slots: int,
+    effort: int,
+    quantiser: int,
+    without: int = 0,
+    statistics: Statistics = EMPTY,
+    threads: int = THREADS,
 ) -> tuple[bytes, np.ndarray, np.ndarray]:
     """Codes frames uint8 [T, H, W, 3]: the payload, what it decodes to, and the bytes after each frame, int64 [T].
 
     slots: pictures that the decoder keeps, 2 to 255. quantiser: index of the step, 0 to 96, twelve to the octave.
-    without: tools that are off, a mask. threads: up to 4 of them share the search; the bytes are the same. Raises
+    without: tools that are off, a mask. statistics: what the group starts from. threads: up to 4 of them share the search; the bytes are the same. Raises
     OptionError for frames that are too large.
     """
     count, height, width, _ = frames.shape
@@ -72,6 +87,8 @@ def encode(
         effort=effort,
         quantiser=quantiser,
         threads=threads,
+        probabilities=statistics.probabilities,
+        weights=statistics.weights,
     )
     if size < 0:
         raise OptionError(f"{count} frames of {width}x{height} need more than {room:,} bytes")
@@ -81,14 +98,23 @@ def encode(
 class Decoding:
     """A group's decoder where it is: `next_picture` goes on by one frame."""
 
-    def __init__(self, payload: bytes, height: int, width: int, slots: int, without: int = 0):
+    def __init__(self, payload: bytes, height: int, width: int, slots: int, without: int = 0, statistics: Statistics = EMPTY):
         needed = _decoder_bytes(height=height, width=width, slots=slots, without=without, frames=1)
         if not needed:
             raise FormatError(f"no hybrid group has frames of {width}x{height} and keeps {slots}")
         self._memory = np.zeros(needed, np.uint8)
         self._payload = np.frombuffer(payload or b"\0", np.uint8)
         self._shape = height, width, 3
-        _start(memory=self._memory, payload=self._payload, height=height, width=width, slots=slots, without=without)
+        _start(
+            memory=self._memory,
+            payload=self._payload,
+            height=height,
+            width=width,
+            slots=slots,
+            without=without,
+            probabilities=statistics.probabilities,
+            weights=statistics.weights,
+        )
 
     @property
     def nbytes(self) -> int:
