@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lvc.codecs.hybrid.statistics import SHIPPED, statistics_of
 from lvc.quality.bdrate import bd_rate
 
 KERNELS = Path(__file__).resolve().parents[1] / "lvc" / "kernels"
@@ -142,7 +143,7 @@ def arguments():
     parser.add_argument("--without", type=lambda s: int(s, 0), default=0)
     parser.add_argument("--stats", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--tables")
+    parser.add_argument("--tables", default=str(SHIPPED), help="statistics to start from, or none")
     parser.add_argument("--flags", default="")
     parser.add_argument("--so", default="/tmp/hybrid_experiment.so")
     parser.add_argument("--save")
@@ -192,9 +193,9 @@ def main():
     lib = build(Path(args.so), args.flags)
     names = elements(lib)
     tables = (None, None)
-    if args.tables:
-        loaded = np.load(args.tables)
-        tables = (np.ascontiguousarray(loaded["probs"]), np.ascontiguousarray(loaded["weights"]))
+    if args.tables != "none":
+        loaded = statistics_of(Path(args.tables).read_bytes())
+        tables = loaded.probabilities, loaded.weights
     clips = args.clips.split(",") if args.clips else sorted(p.stem for p in Path(args.frames).glob("*.npy"))
     jobs = [(clip, qi) for clip in clips for qi in map(int, args.qi.split(","))]
 
