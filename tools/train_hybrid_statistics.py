@@ -1,10 +1,12 @@
 """Trains the tables that a hybrid group starts from: each context's probability, and the mixers' weights.
 
-Usage: python tools/train_hybrid_statistics.py --frames DIR --output FILE.safetensors [--rounds 2] [--qi 46,58,70] [--prior 16]
+Usage: python tools/train_hybrid_statistics.py --frames DIR --output FILE.safetensors
+       [--rounds 2] [--qi 46,58,70] [--prior 16]
 
-DIR has clips as .npy, uint8 [T, H, W, 3], of games to train on. Each round encodes parts of each clip from the tables of
-the round before. A context's probability is that of its decisions in all parts together, by clip alike; its count, which
-says how slowly it moves, what it was seen in all parts, at most `prior`. Weights are the mean of those after each part.
+DIR has clips as .npy, uint8 [T, H, W, 3], of games to train on. Each round encodes parts of each clip from the tables
+of the round before. A context's probability is that of its decisions in all parts together, clips that have many made
+lighter; its count, which says how slowly it moves, grows with how often it was met, to `prior` at most. Weights are the
+mean of those after each part.
 """
 
 import argparse

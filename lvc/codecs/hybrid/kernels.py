@@ -64,8 +64,8 @@ def encode(
     """Codes frames uint8 [T, H, W, 3]: the payload, what it decodes to, and the bytes after each frame, int64 [T].
 
     slots: pictures that the decoder keeps, 2 to 255. quantiser: index of the step, 0 to 96, twelve to the octave.
-    without: tools that are off, a mask. statistics: what the group starts from. threads: up to 4 of them share the search; the bytes are the same. Raises
-    OptionError for frames that are too large.
+    without: tools that are off, a mask. statistics: what the group starts from. threads: up to 4 of them share the
+    search; the bytes are the same. Raises OptionError for frames that are too large.
     """
     count, height, width, _ = frames.shape
     needed = _encoder_bytes(height=height, width=width, slots=slots, without=without, frames=count)
@@ -98,7 +98,9 @@ def encode(
 class Decoding:
     """A group's decoder where it is: `next_picture` goes on by one frame."""
 
-    def __init__(self, payload: bytes, height: int, width: int, slots: int, without: int = 0, statistics: Statistics = EMPTY):
+    def __init__(
+        self, payload: bytes, height: int, width: int, slots: int, without: int = 0, statistics: Statistics = EMPTY
+    ):
         needed = _decoder_bytes(height=height, width=width, slots=slots, without=without, frames=1)
         if not needed:
             raise FormatError(f"no hybrid group has frames of {width}x{height} and keeps {slots}")
