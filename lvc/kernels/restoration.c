@@ -265,3 +265,37 @@ LVC_CLONES int64_t lvc_restoration_apply(const RestorationArgs *a)
     }
     return 0;
 }
+
+LVC_INLINE int64_t read_coefficient(lvc_bit_coder *coder, const int64_t *probabilities)
+{
+    if (lvc_code_bit(coder, 0, probabilities[0]))
+        return 0;
+    int64_t below = lvc_code_bit(coder, 0, probabilities[1]), size = 1;
+    while (size < RESTORATION_MOST && lvc_code_bit(coder, 0, probabilities[2]))
+        size++;
+    return below ? -size : size;
+}
+
+int64_t lvc_restoration_read_rows(const RestorationRowsArgs *a)
+{
+    if (a->coder->mode != LVC_READ || a->lengths < 1 || a->lengths > RESTORATION_LENGTHS)
+        return -1;
+    for (int64_t length = 0; length < a->lengths; length++)
+        if (a->most[length] < 0 || a->most[length] > a->vectors)
+            return -1;
+    for (int64_t place = 0; place < 3 * a->lengths * a->vectors; place++)
+        if (a->probabilities[place] < 1 || a->probabilities[place] >= LVC_CERTAIN)
+            return -1;
+    for (int64_t row = 0; row < a->rows; row++) {
+        int64_t length = 1; /* of a basis with one length none is named */
+        if (a->lengths > 1) {
+            length = 2 * lvc_code_bit(a->coder, 0, LVC_CERTAIN / 2);
+            length += lvc_code_bit(a->coder, 0, LVC_CERTAIN / 2);
+        }
+        if (length > a->lengths)
+            return -1;
+        for (int64_t vector = 0; length && vector < a->most[length - 1]; vector++)
+            a->coefficients[row * a->vectors + vector] = read_coefficient(a->coder, a->probabilities + ((length - 1) * a->vectors + vector) * 3);
+    }
+    return 0;
+}

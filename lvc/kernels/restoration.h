@@ -3,6 +3,7 @@
 #define LVC_RESTORATION_H
 
 #include "api.h"
+#include "bits.h"
 
 enum {
     RESTORATION_REACH = 3,     /* samples beside its own that a feature looks at */
@@ -12,7 +13,9 @@ enum {
     RESTORATION_COLOURS = 64,  /* at most */
     RESTORATION_SETS = 16,     /* at most */
     RESTORATION_WEIGHT_BITS = 13,
-    RESTORATION_PEAK = 1023    /* of a 10-bit sample */
+    RESTORATION_PEAK = 1023,   /* of a 10-bit sample */
+    RESTORATION_MOST = 15,     /* that a coefficient may be, either way */
+    RESTORATION_LENGTHS = 3    /* at most, of rows: two bits name them, and none */
 };
 
 typedef struct {
@@ -56,6 +59,17 @@ typedef struct {
     uint8_t *nearest;          /* scratch [width] */
     uint16_t *planes;          /* [3, height, width] */
 } RestorationArgs;
+
+typedef struct {
+    int64_t rows, vectors, lengths;
+    lvc_bit_coder *coder;      /* a reader */
+    const int64_t *most;       /* [lengths]: coefficients of a row of each length, but for that of none; `vectors` at most */
+    const int64_t *probabilities; /* [lengths, vectors, 3], in 1/65536, of bits that are 1: nothing, below nothing, greater still */
+    int64_t *coefficients;     /* [rows, vectors], zeros */
+} RestorationRowsArgs;
+
+/* Reads rows of coefficients, each with its length; gives 0, or -1 for a probability or a length out of range. */
+LVC_API int64_t lvc_restoration_read_rows(const RestorationRowsArgs *args);
 
 /* Fills `wide`; gives 0, or -1 for sizes that do not go together. */
 LVC_API int64_t lvc_restoration_widen(const RestorationWidenArgs *args);

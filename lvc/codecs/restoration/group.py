@@ -2,7 +2,7 @@
 probabilities."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +18,9 @@ from lvc.codecs.restoration.filters import (
     WEIGHT_ONE,
     Chosen,
 )
-from lvc.entropy.bits import CERTAIN, BitReader, BitWriter, code_bits
+from lvc.entropy.bits import CERTAIN, CODER, BitReader, BitWriter, code_bits
 from lvc.errors import FormatError, ModelError
+from lvc.kernels.binding import Kernel, Struct
 
 ROWS = PLANES * CLASSES  # of weights in a set
 MOST = 15  # that a coefficient may be, either way
@@ -30,6 +31,18 @@ SAMPLE_BITS, COUNT_BITS, SET_BITS, LENGTH_BITS = 10, 6, 4, 2
 LENGTHS = 4, 16, MOST_VECTORS  # coefficients of a row that there may be: the others are nothing
 MAX_FILE_BYTES = 1 << 20
 FOLDER = Path(__file__).parent
+_read_rows = Kernel(
+    "lvc_restoration_read_rows",
+    Struct(
+        sizes="rows vectors lengths",
+        structs={"coder": CODER},
+        arrays={
+            "most": ("int64", "lengths"),
+            "probabilities": ("int64", "lengths vectors 3"),
+            "coefficients": ("int64", "rows vectors"),
+        },
+    ),
+)
 SHIPPED, EARLIER = "colours", ("rich",)  # the basis that encoders use, and those that files may name
 
 
@@ -184,7 +197,7 @@ def decoded(basis: Basis, payload: bytes) -> Chosen:
         return found
 
     if not basis.has_colours:
-        weights = basis.weights(np.array([[_row(basis.probabilities[0], bit) for _ in range(ROWS)]]))
+        weights = basis.weights(_rows(basis, reader, ROWS)[None])
         return Chosen(np.zeros((1, 3), np.int16), np.zeros(1, np.uint8), weights)
     colours, sets = 1 + number(COUNT_BITS), 1 + number(SET_BITS)
     palette, set_of = np.empty((colours, 3), np.int16), np.empty(colours, np.uint8)
@@ -193,24 +206,15 @@ def decoded(basis: Basis, payload: bytes) -> Chosen:
         set_of[place] = number(bits_of_a_set(sets))
     if set_of.max() >= sets:
         raise FormatError(f"a colour has the filters of a set below {sets}, not {set_of.max()}")
-    coefficients = np.zeros((sets * ROWS, len(basis.vectors)), np.int64)
-    for row in coefficients:
-        length = number(LENGTH_BITS)
-        if length:
-            some = _row(basis.probabilities[length - 1, : LENGTHS[length - 1]], bit)
-            row[: len(some)] = some
-    return Chosen(palette, set_of, basis.weights(coefficients.reshape(sets, ROWS, -1)))
+    return Chosen(palette, set_of, basis.weights(_rows(basis, reader, sets * ROWS).reshape(sets, ROWS, -1)))
 
 
-def _row(probabilities: np.ndarray, bit: Callable[[int], int]) -> list[int]:
-    """The coefficients of a plane and class, each bit by its probability [n, 3]."""
-    found = []
-    for nothing, negative, greater in probabilities.tolist():
-        if bit(nothing):
-            found.append(0)
-            continue
-        sign, size = -1 if bit(negative) else 1, 1
-        while size < MOST and bit(greater):
-            size += 1
-        found.append(sign * size)
+def _rows(basis: Basis, reader: BitReader, count: int) -> np.ndarray:
+    """So many rows of coefficients, int64 [count, K]."""
+    vectors = len(basis.vectors)
+    lengths = LENGTHS if basis.has_colours else (vectors,)
+    found = np.zeros((count, vectors), np.int64)
+    most = np.minimum(np.array(lengths, np.int64), vectors)
+    if _read_rows(coder=reader.state, most=most, probabilities=basis.probabilities, coefficients=found):
+        raise FormatError("filters of a group cannot be read")
     return found
