@@ -92,6 +92,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "quality, decoded in half the time",
     )
     parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="TOOL",
+        help="leave out a tool of the model, to see what it is worth; may be given again (a wrong name lists them)",
+    )
+    parser.add_argument(
         "--quantiser",
         metavar="NAME[,KEY=VALUE]",
         help="none, naive, scale, kmeans, bits:B (default: what the weights were trained with)",
@@ -381,6 +388,7 @@ def coding_options(options: argparse.Namespace) -> dict:
         "target": target_of(options),
         "effort": options.effort,
         "restoration": options.restoration,
+        "without": options.without,
         "device": options.device,
         "overwrite": options.overwrite,
     }

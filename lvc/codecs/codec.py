@@ -8,7 +8,7 @@ A group is a keyframe and the frames that need it; it decodes alone. Frames are 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 MAX_GROUP_BYTES = 1 << 29  # that the decoded frames of a group may take in memory
 SYMBOLS, PICTURES = "symbols", "pictures"
+RESTORATION = "restoration"  # a tool that every lossy family may have, or not
+NO_RESTORATION = frozenset({RESTORATION})
+
+
+def tools_off(restoration: bool, without: Collection[str]) -> frozenset[str]:
+    """The tools to leave out, as two options say it."""
+    return frozenset(without) if restoration else frozenset(without) | NO_RESTORATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,7 @@ class Traits:
     efforts: how hard the encoder may look, and usual_effort: if not told; no efforts where there is no choice.
     fitted: frames of the recording choose the quantiser, see `GroupCodec.fitted`. usual_keyint: frames of a group, if
     not told. finds_scenes: the encoder finds cuts between scenes by itself, and groups need not end there.
+    tools: names of what an encoder can do without, beside restoration.
     """
 
     variable_rate: bool = False
@@ -64,6 +72,7 @@ class Traits:
     usual_keyint: int = 64
     fitted: bool = False
     finds_scenes: bool = False
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +81,8 @@ class Settings:
 
     geometry: of the frames that are shown. quantiser, entropy: specs, or None for the weights' own. crf: 0 to 63, None
     where there is one rate.
-    restoration: whether the encoder may have decoded frames restored, where the family knows how and the quantiser's
-    spec does not say it.
+    without: tools that the encoder leaves out, of the traits' tools; with RESTORATION decoded frames are not restored,
+    unless the quantiser's spec says it.
     effort: of the traits' efforts. device: name of torch's, "cpu" or "cuda:0". grid: how a game's own pixels, which are
     coded then, are shown.
     """
@@ -85,7 +94,7 @@ class Settings:
     effort: int = 0
     device: str = "cpu"
     grid: PixelGrid | None = None
-    restoration: bool = False
+    without: frozenset[str] = NO_RESTORATION
 
     @property
     def coded_geometry(self) -> Geometry:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.codec import Family, GroupCodec, ModelKind, Settings, Traits
+from lvc.codecs.codec import NO_RESTORATION, Family, GroupCodec, ModelKind, Settings, Traits
 from lvc.codecs.crf import CRF_LEVELS, DEFAULT_CRF
 from lvc.errors import OptionError
 from lvc.frames import Geometry
@@ -120,7 +120,7 @@ def open_codec(
     effort: int | None = None,
     device: Any = "cpu",
     grid: PixelGrid | None = None,
-    restoration: bool = False,
+    without: frozenset[str] = NO_RESTORATION,
 ) -> GroupCodec:
     """The codec of some weights at one frame geometry.
 
@@ -128,8 +128,8 @@ def open_codec(
     crf: 0 (best) to 63 for models of variable rate, else None. effort: how hard their encoder looks for cheap symbols,
     of their traits' efforts.
     grid: the game's own pixels, for models that take them: frames are coded as those, and shown at the geometry.
-    restoration: whether an encoder may restore what decodes, where its family knows how; a decoder does as the
-    quantiser's spec says.
+    without: tools that an encoder leaves out, by the names of the family's traits, and restoration, which a decoder
+    does as the quantiser's spec says.
     Raises OptionError for what cannot go together.
     """
     check_pixels(geometry)
@@ -137,6 +137,9 @@ def open_codec(
     traits = family.traits_of(checkpoint)
     device = device_of(device)
     crf, effort = checked_crf(crf, checkpoint, traits), checked_effort(effort, checkpoint, traits)
+    if unknown := without - NO_RESTORATION - set(traits.tools):
+        known = ", ".join(traits.tools) or "none to leave out"
+        raise OptionError(f"{checkpoint.name} has no tool {min(unknown)!r:.40}: it has {known}")
     if grid is not None:
         if not traits.takes_native:
             raise OptionError(f"a game's own pixels are for models of colours, and {checkpoint.name} is none")
@@ -151,7 +154,7 @@ def open_codec(
             effort=effort,
             device=device,
             grid=grid,
-            restoration=restoration,
+            without=without,
         ),
     )
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvc.codecs.codec import Fit, GroupCodec
+from lvc.codecs.codec import NO_RESTORATION, Fit, GroupCodec, tools_off
 from lvc.codecs.crf import CRF_LEVELS, crf_of_psnr
 from lvc.codecs.family import family_of, open_codec, traits_of
 from lvc.encoding.search import Target, Trial, joined, level_for, tried
@@ -73,6 +73,7 @@ def encode(
     target: Target | None = None,
     effort: int | None = None,
     restoration: bool = True,
+    without: Collection[str] = (),
     keyint: int | None = None,
     device: str = "cpu",
     overwrite: bool = False,
@@ -85,6 +86,7 @@ def encode(
     model: a name, a weights file, or AUTO for the one that is cheapest at the wanted quality, tried on frames spread
     over the recording. keyint: frames of a group, by default what suits the model. target: in place of crf, what the
     file must reach; the level is searched on the first frames, then settled on all of them.
+    without: names of the model's tools that are left out, to see what they are worth.
     threads: of the video decoder; 0 means as many as the machine has cores. progress is called with the number of new
     frames. frames: what `frames_with_native_ahead` gives of the source, where that has begun already. Raises
     InputError, OptionError, ModelError or OutputError.
@@ -104,7 +106,7 @@ def encode(
         crf=crf,
         target=target,
         effort=effort,
-        restoration=restoration,
+        without=tools_off(restoration, without),
         keyint=keyint,
         device=device,
         overwrite=overwrite,
@@ -139,7 +141,7 @@ def _encoded(
     crf: int | None,
     target: Target | None,
     effort: int | None,
-    restoration: bool,
+    without: frozenset[str],
     keyint: int | None,
     device: str,
     overwrite: bool,
@@ -169,7 +171,7 @@ def _encoded(
             target=target,
             effort=effort,
             device=device,
-            restoration=restoration,
+            without=without,
             longer_runs=longer_runs,
         )
         grid = first.grid if traits_of(checkpoint).takes_native else None
@@ -182,7 +184,7 @@ def _encoded(
                 effort=effort,
                 device=device,
                 grid=grid,
-                restoration=restoration,
+                without=without,
             )
             wanted = search.settled(first, target, lambda: groups_of(again(), keyint), near=wanted)
         made = coded(
@@ -197,7 +199,7 @@ def _encoded(
             frame_duration=sampling.nominal_ticks(info),
             **wanted,
             effort=effort,
-            restoration=restoration,
+            without=without,
             keyint=keyint,
             device=device,
             overwrite=overwrite,
@@ -288,7 +290,7 @@ def decided(
     target: Target | None,
     effort: int | None,
     device: str,
-    restoration: bool,
+    without: frozenset[str],
     longer_runs: Callable[[], list[np.ndarray]],
 ) -> tuple[checkpoints.Checkpoint, dict, tuple[Candidate, ...]]:
     """The weights that were named, or those that serve a recording best; crf, quantiser and entropy to code with; and
@@ -312,7 +314,7 @@ def decided(
             effort=effort,
             device=device,
             grid=grid_used,
-            restoration=restoration,
+            without=without,
         )
 
     near = dict(wanted)
@@ -321,6 +323,8 @@ def decided(
     if model == AUTO:
         if wanted["quantiser"] or wanted["entropy"]:
             raise OptionError("a quantiser or an entropy coder goes with a model: name one")
+        if without - NO_RESTORATION:
+            raise OptionError("tools that are left out are a model's: name one")
         found = tuple(candidates(runs(), geometry, grid=grid, crf=near["crf"], effort=effort, device=device))
         best = found[0]
         quantiser = best.fit.quantiser and settled(opened(best.checkpoint), best.fit)
@@ -353,7 +357,7 @@ class Search:
         effort: int | None,
         device: str,
         grid: PixelGrid | None = None,
-        restoration: bool = False,
+        without: frozenset[str] = NO_RESTORATION,
     ):
         if crf is not None:
             raise OptionError("a target finds the crf itself: give one of them")
@@ -372,7 +376,7 @@ class Search:
             effort=effort,
             device=device,
             grid=grid,
-            restoration=restoration,
+            without=without,
             **self._options(level),
         )
 
@@ -462,6 +466,7 @@ def encode_picture(
     target: Target | None = None,
     effort: int | None = None,
     restoration: bool = True,
+    without: Collection[str] = (),
     device: str = "cpu",
     overwrite: bool = False,
 ) -> Encoded:
@@ -469,7 +474,7 @@ def encode_picture(
 
     The other options are as of `encode`. Raises InputError, OptionError, ModelError or OutputError.
     """
-    source, output = Path(source), Path(output)
+    source, output, without = Path(source), Path(output), tools_off(restoration, without)
     check_output(output, overwrite=overwrite, inputs=(source,), recoverable=True)
     picture = read_picture(source)
     height, width = picture.shape[:2]
@@ -486,11 +491,11 @@ def encode_picture(
         target=target,
         effort=effort,
         device=device,
-        restoration=restoration,
+        without=without,
         longer_runs=lambda: [batch.data],
     )
     if target is not None:
-        search = Search(checkpoint, batch.geometry, crf=crf, effort=effort, device=device, restoration=restoration)
+        search = Search(checkpoint, batch.geometry, crf=crf, effort=effort, device=device, without=without)
         wanted = search.settled(batch, target, lambda: [batch], near=wanted)
     made = coded(
         [batch],
@@ -503,7 +508,7 @@ def encode_picture(
         frame_duration=1,
         **wanted,
         effort=effort,
-        restoration=restoration,
+        without=without,
         device=device,
         overwrite=overwrite,
     )

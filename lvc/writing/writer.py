@@ -5,14 +5,14 @@ import operator
 import os
 import shlex
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import numpy as np
 
-from lvc.codecs.codec import CodedGroup, GroupCodec
+from lvc.codecs.codec import CodedGroup, GroupCodec, tools_off
 from lvc.codecs.family import check_pixels, open_codec, traits_of
 from lvc.container.layout import MAX_SPAN_TICKS, Group, Header
 from lvc.container.reader import ContainerReader
@@ -84,6 +84,7 @@ class Writer:
         crf: int | None = None,
         effort: int | None = None,
         restoration: bool = True,
+        without: Collection[str] = (),
         keyint: int | None = None,
         time_base: Fraction | None = None,
         frame_duration: int | None = None,
@@ -128,7 +129,7 @@ class Writer:
                 "device": device,
                 "grid": grid if header is None else agreed_grid(header, grid),
                 # A quantiser that is given, as that of a file that is continued, says itself whether there is one.
-                "restoration": restoration and header is None and quantiser is None,
+                "without": tools_off(restoration and header is None and quantiser is None, without),
             }
             self._ticks = self._set_clock(header, fps, every, time_base, frame_duration)
             self._source = chosen(source, header, "source", {"every": self.every})

@@ -9,7 +9,8 @@ from lvc.codecs.calibration import FittedCodec, Point
 from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import CodedGroup, Fit, Settings, Traits, psnr_of_frames
 from lvc.codecs.hybrid.kernels import Decoding, encode
-from lvc.codecs.hybrid.statistics import TRAINED, shipped, statistics_named
+from lvc.codecs.hybrid.statistics import FRESH, TRAINED, statistics_named
+from lvc.codecs.hybrid.tools import STATISTICS, mask_of
 from lvc.codecs.pictures import PictureGroupDecoder
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
@@ -47,6 +48,8 @@ class HybridCodec(FittedCodec):
         level = self.quantiser_spec.get("level")
         if level is not None and not (type(level) is int and level in LEVELS):
             raise OptionError(f"a hybrid quantiser has levels {LEVELS[0]} to {LEVELS[-1]}, not {level!r:.40}")
+        self.without = mask_of(settings.without)
+        self.statistics = FRESH if STATISTICS in settings.without else TRAINED
         self.group_frame_bytes = 3 * settings.geometry.width * settings.geometry.height
 
     def encode_group(self, frames: np.ndarray) -> CodedGroup:
@@ -56,12 +59,13 @@ class HybridCodec(FittedCodec):
             slots=slots,
             effort=self.settings.effort,
             quantiser=self.level_of(frames),
-            statistics=shipped(),
+            statistics=statistics_named(self.statistics),
+            without=self.without,
         )
         digest = pictures_digest(shown)
-        return CodedGroup(
-            (Packet(frame_count=len(frames), payload=HEADER.pack(slots, TRAINED, 0) + payload),), digest, pictures=shown
-        )
+        head = HEADER.pack(slots, self.statistics, self.without)
+        packet = Packet(frame_count=len(frames), payload=head + payload)
+        return CodedGroup((packet,), digest, pictures=shown)
 
     def trial(self, runs: Sequence[np.ndarray], level: int) -> Point:
         """At effort 0, whose quality at a level is within 0.2 dB of the others'."""
@@ -69,7 +73,12 @@ class HybridCodec(FittedCodec):
         for run in runs:
             slots = pictures_kept(len(run), *run.shape[1:3])
             payload, shown, _ = encode(
-                np.ascontiguousarray(run), slots=slots, effort=0, quantiser=level, statistics=shipped()
+                np.ascontiguousarray(run),
+                slots=slots,
+                effort=0,
+                quantiser=level,
+                statistics=statistics_named(self.statistics),
+                without=self.without,
             )
             psnr.append(psnr_of_frames(run, shown))
             size += len(payload)

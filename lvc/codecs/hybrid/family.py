@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from lvc.codecs.checkpoint import Checkpoint, Metadata
 from lvc.codecs.codec import PICTURES, Family, GroupCodec, Settings, Traits
+from lvc.codecs.hybrid.tools import NAMES
 from lvc.container.header import NO_WEIGHTS
 from lvc.frames import DEFAULT_GEOMETRY
 
@@ -25,6 +26,7 @@ class HybridFamily(Family):
         usual_keyint=USUAL_KEYINT,
         fitted=True,
         finds_scenes=True,
+        tools=NAMES,
     )
 
     def open(self, checkpoint: Checkpoint, settings: Settings) -> GroupCodec:

@@ -6,7 +6,7 @@ import numpy as np
 
 from lvc.codecs.calibration import FittedCodec, Point, runs_of
 from lvc.codecs.checkpoint import Checkpoint
-from lvc.codecs.codec import CodedGroup, Fit, Settings, Traits, psnr_of_frames
+from lvc.codecs.codec import RESTORATION, CodedGroup, Fit, Settings, Traits, psnr_of_frames
 from lvc.codecs.pictures import PictureGroupDecoder
 from lvc.codecs.restoration import coding as restoration
 from lvc.codecs.restoration.group import named, shipped
@@ -45,7 +45,7 @@ class StandardCodec(FittedCodec):
         self._basis = None
         if not self._lossless and "restoration" in self.quantiser_spec:
             self._basis = named(self.quantiser_spec["restoration"])
-        elif not self._lossless and settings.restoration and settings.effort:
+        elif not self._lossless and RESTORATION not in settings.without and settings.effort:
             self._basis = shipped()
             self.quantiser_spec = {**self.quantiser_spec, "restoration": self._basis.name}
         self.group_frame_bytes = 3 * settings.geometry.width * settings.geometry.height

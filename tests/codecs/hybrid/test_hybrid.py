@@ -1,12 +1,19 @@
 """The hybrid codec: what the encoder shows is what is decoded, on any size; damage is met with refusals."""
 
+import hashlib
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import lvc.kernels
 from lvc.codecs.codec import Settings
-from lvc.codecs.family import family_of
+from lvc.codecs.family import family_of, open_codec
 from lvc.codecs.hybrid.codec import pictures_kept
 from lvc.codecs.hybrid.kernels import Decoding, encode
+from lvc.codecs.hybrid.statistics import SHIPPED
+from lvc.codecs.hybrid.tools import TOOLS
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
 from lvc.frames import Geometry
@@ -43,6 +50,48 @@ def test_any_number_of_threads_gives_the_same_bytes(effort):
     frames = game(6, 104, 136)
     one, three = (encode(frames, slots=6, effort=effort, quantiser=40, threads=n)[0] for n in (1, 3))
     assert one == three
+
+
+def test_tools_are_named_alike_in_c_and_python():
+    text = (Path(lvc.kernels.__file__).parent / "hybrid_syntax.h").read_text()
+    in_c = {name: int(bit) for name, bit in re.findall(r"TOOL_(\w+) = (\d+)", text)}
+    assert in_c == {tool.symbol: tool.bit for tool in TOOLS if tool.bit}
+
+
+@pytest.mark.parametrize("tool", ["intra-copy", "trained-statistics", "binary-splits"])
+def test_a_tool_left_out_by_name_makes_another_payload_that_decodes_alike(tool):
+    frames = game(3, 40, 48)
+    geometry = Geometry(48, 40)
+    checkpoint = family_of("hybrid").without_weights("hybrid")
+    quantiser = {"name": "step", "level": 40}
+    usual, less = (
+        open_codec(checkpoint, geometry=geometry, quantiser=quantiser, without=frozenset(without))
+        for without in ((), (tool,))
+    )
+    group = less.encode_group(frames)
+    assert group.packets[0].payload != usual.encode_group(frames).packets[0].payload
+    decoder = usual.open_group(group.packets)  # the payload itself says what is off
+    decoder.advance(3)
+    np.testing.assert_array_equal(decoder.pictures(slice(3)), group.pictures)
+
+
+def test_an_unknown_tool_is_refused_with_those_there_are():
+    checkpoint = family_of("hybrid").without_weights("hybrid")
+    with pytest.raises(OptionError, match="intra-copy"):
+        open_codec(checkpoint, geometry=Geometry(48, 40), without=frozenset({"magic"}))
+
+
+def test_statistics_that_are_not_known_are_refused():
+    codec = open_codec(family_of("hybrid").without_weights("hybrid"), geometry=Geometry(16, 16))
+    for head in (b"\2\2\0\0\0\0", b"\2\1\0\0\0\x80", b"\2\1\0"):
+        with pytest.raises(FormatError):
+            codec.open_group((Packet(frame_count=1, payload=head),))
+
+
+def test_shipped_statistics_are_those_of_the_format():
+    """Other ones would decode every payload that names them to something else."""
+    digest = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+    assert digest == (Path(__file__).parent / "statistics.sha256").read_text().strip()
 
 
 def test_more_frames_than_are_kept():

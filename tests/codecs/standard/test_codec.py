@@ -252,7 +252,7 @@ def restored_group():
     noisy = frames.astype(int) + np.random.default_rng(1).integers(-6, 7, (1, *frames.shape[1:]))
     frames = np.clip(noisy, 0, 255).astype(np.uint8)
     options = {"geometry": Geometry(96, 64), "effort": 1, "quantiser": {"name": "constant", "level": 60}}
-    codec, plain = codec_of("hevc", restoration=True, **options), codec_of("hevc", **options)
+    codec, plain = codec_of("hevc", without=frozenset(), **options), codec_of("hevc", **options)
     return codec, frames, codec.encode_group(frames), plain, plain.encode_group(frames)
 
 
@@ -287,5 +287,5 @@ def test_a_damaged_head_is_refused(restored_group, head):
 
 
 def test_the_lowest_effort_and_lossless_files_are_not_restored():
-    for codec in (codec_of("hevc", restoration=True, effort=0), codec_of("lossless", restoration=True)):
+    for codec in (codec_of("hevc", without=frozenset(), effort=0), codec_of("lossless", without=frozenset())):
         assert "restoration" not in codec.quantiser_spec
