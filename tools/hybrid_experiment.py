@@ -157,7 +157,7 @@ def arguments():
         "max_refs": 7,
         "candidates": 63,
         "factor": 90,
-        "tree": 30,
+        "tree": 50,
         "jobs": 2,
     }
     for name, default in defaults.items():

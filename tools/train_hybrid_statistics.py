@@ -36,7 +36,7 @@ def one_round(lib, args, tables):
             counts, last = np.zeros((len(probs), 2), np.uint32), np.zeros(len(weights), np.int32)
             lib.hybrid_keep_statistics(hx.pointer(counts), hx.pointer(last))
             config = hx.Config(frames.shape[2], frames.shape[1], args.length, 0)
-            options = hx.Options(args.effort, qi, 6, 2, 5, 32, 90, 30)
+            options = hx.Options(args.effort, qi, 6, 2, 5, 32, 90, 50)
             data, _, _, _ = hx.encode(lib, frames, config, options, tables)
             total += len(data)
             sums[name] = sums.get(name, 0) + counts.astype(np.float64)

@@ -17,7 +17,7 @@ int64_t hybrid_encode_group_v3(void *memory, const Config *cfg, const Options *o
 
 /* What each effort looks at. */
 static Options usual_options(int effort, int qi, int64_t threads) {
-  Options o = {effort, qi, 6, (int32_t)threads, effort > 1 ? 7 : effort ? 5 : 3, effort > 1 ? 63 : effort ? 32 : 12, 90, 30};
+  Options o = {effort, qi, 6, (int32_t)threads, effort > 1 ? 7 : effort ? 5 : 3, effort > 1 ? 63 : effort ? 32 : 12, 90, 50};
   return o;
 }
 static int config_of(Config *cfg, int64_t height, int64_t width, int64_t slots, int64_t without) {
