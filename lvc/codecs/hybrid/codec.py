@@ -10,7 +10,7 @@ from lvc.codecs.checkpoint import Checkpoint
 from lvc.codecs.codec import CodedGroup, Fit, Settings, Traits, psnr_of_frames
 from lvc.codecs.hybrid.kernels import Decoding, encode
 from lvc.codecs.hybrid.statistics import FRESH, TRAINED, statistics_named
-from lvc.codecs.hybrid.tools import STATISTICS, mask_of
+from lvc.codecs.hybrid.tools import EVERY_BIT, STATISTICS, mask_of
 from lvc.codecs.pictures import PictureGroupDecoder
 from lvc.container.layout import Packet
 from lvc.errors import FormatError, OptionError
@@ -97,7 +97,7 @@ class HybridCodec(FittedCodec):
         if len(payload) < HEADER.size:
             raise FormatError(f"a hybrid group begins with {HEADER.size} bytes, not {len(payload)}")
         slots, number, without = HEADER.unpack_from(payload)
-        if without >= 1 << 31:
+        if without & ~EVERY_BIT:
             raise FormatError(f"a hybrid group without the tools {without:#x}: no such tools are known")
         height, width = self.geometry.height, self.geometry.width
         if not 2 <= slots <= pictures_kept(MOST_KEPT, height, width):

@@ -36,6 +36,7 @@ TOOLS = (
     Tool("cubic-angles", 32768, "CUBIC", "intra angles by four samples in place of two (VVC)"),
     Tool(STATISTICS, 0, "", "contexts and mixers that start from what they learnt on games"),
 )
+EVERY_BIT = sum(tool.bit for tool in TOOLS)
 NAMES = tuple(tool.name for tool in TOOLS)
 
 

@@ -83,7 +83,7 @@ def test_an_unknown_tool_is_refused_with_those_there_are():
 
 def test_statistics_that_are_not_known_are_refused():
     codec = open_codec(family_of("hybrid").without_weights("hybrid"), geometry=Geometry(16, 16))
-    for head in (b"\2\2\0\0\0\0", b"\2\1\0\0\0\x80", b"\2\1\0"):
+    for head in (b"\2\2\0\0\0\0", b"\2\1\0\0\0\x80", b"\2\1\0\0\1\0", b"\2\1\0"):
         with pytest.raises(FormatError):
             codec.open_group((Packet(frame_count=1, payload=head),))
 
